@@ -1,0 +1,321 @@
+//! `relay.toml`: what serde reads ([`Raw`]) and what the program lives by ([`Config`], complete and typed). Reads its file and the secrets
+//! it names, and nothing else; consulted only at start.
+
+use crate::domain::ids::Name;
+use crate::domain::state::{FeedRules, MetricKind, MetricRules, Rules};
+use jiff::tz::TimeZone;
+use secrecy::SecretString;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Longest time to wait for the rest of a day's metrics: the reminder comes 55 s before the last second in which one may be sent.
+const SETTLE_MAX: u32 = 40;
+/// Default time to wait for them (DESIGN.md section 3).
+const SETTLE: u32 = 30;
+/// WhatsApp docs: throughput. More than this is never permitted to a number that has not been upgraded.
+const RATE: u32 = 80;
+/// Button ids carry the feed's name, titles and labels must leave room in 1,024 characters.
+const METRICS_MAX: usize = 10;
+
+/// Everything that is wrong with a configuration, in a sentence that a technician understands.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: {source}. Abhilfe: Pfad und Leserechte prüfen.")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not the TOML that is expected.
+    #[error("{path}: {source}")]
+    Syntax {
+        /// Which file.
+        path: PathBuf,
+        /// Line, snippet, reason.
+        source: Box<toml::de::Error>,
+    },
+    /// A value that cannot work.
+    #[error("{key}: {why}")]
+    Value {
+        /// Which key.
+        key: &'static str,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+}
+
+/// Complete and typed: nothing in it is optional that the program cannot live without.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The pure part.
+    pub rules: Rules,
+    /// Where the store and the key of all hashes lie.
+    pub state_dir: PathBuf,
+    /// The port of the same name.
+    pub mqtt: MqttConfig,
+    /// The port of the same name.
+    pub graph: GraphConfig,
+    /// The port of the same name.
+    pub webhook: WebhookConfig,
+}
+
+/// The broker and the topics.
+#[derive(Clone, Debug)]
+pub struct MqttConfig {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Fixed: the broker keeps our session under this name.
+    pub client_id: String,
+    /// User and password, if the broker wants them.
+    pub login: Option<(String, SecretString)>,
+    /// Publishers write below this: `figures/<feed>/<metric>`.
+    pub figures: String,
+    /// The relay writes below this: `relay/receipts/…`, `relay/status`.
+    pub relay: String,
+    /// The feed's name in topics.
+    pub feed: Name,
+    /// Its metrics and their kinds.
+    pub metrics: Vec<(Name, MetricKind)>,
+}
+
+/// The Cloud API.
+#[derive(Clone, Debug)]
+pub struct GraphConfig {
+    /// `https://graph.facebook.com`, or the simulator's address.
+    pub base_url: String,
+    /// `v26.0`.
+    pub version: String,
+    /// The business number's id.
+    pub phone_number_id: String,
+    /// The system user's access token.
+    pub token: SecretString,
+}
+
+/// Where Meta's webhooks arrive.
+#[derive(Clone, Debug)]
+pub struct WebhookConfig {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Signs every webhook.
+    pub app_secret: SecretString,
+    /// Proves that the registration is ours.
+    pub verify_token: SecretString,
+    /// Updates for other numbers are not ours.
+    pub phone_number_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    state_dir: PathBuf,
+    #[serde(default = "berlin")]
+    time_zone: String,
+    branch: RawBranch,
+    feed: RawFeed,
+    mqtt: RawMqtt,
+    whatsapp: RawWhatsapp,
+    webhook: RawWebhook,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBranch {
+    name: String,
+    privacy: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFeed {
+    name: String,
+    title: String,
+    settle_seconds: Option<u32>,
+    metric: Vec<RawMetric>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMetric {
+    name: String,
+    label: String,
+    kind: RawKind,
+    #[serde(default = "yes")]
+    required: bool,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawKind {
+    Count,
+    Total,
+    Rate,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMqtt {
+    #[serde(default = "localhost")]
+    host: String,
+    #[serde(default = "mqtt_port")]
+    port: u16,
+    #[serde(default = "client_id")]
+    client_id: String,
+    user: Option<String>,
+    password_file: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawWhatsapp {
+    #[serde(default = "base_url")]
+    base_url: String,
+    #[serde(default = "version")]
+    version: String,
+    phone_number_id: String,
+    token_file: PathBuf,
+    app_secret_file: PathBuf,
+    verify_token_file: PathBuf,
+    messages_per_second: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawWebhook {
+    listen: SocketAddr,
+}
+
+fn berlin() -> String {
+    "Europe/Berlin".to_owned()
+}
+fn localhost() -> String {
+    "localhost".to_owned()
+}
+fn mqtt_port() -> u16 {
+    1883
+}
+fn client_id() -> String {
+    "drk-relay".to_owned()
+}
+fn base_url() -> String {
+    "https://graph.facebook.com".to_owned()
+}
+fn version() -> String {
+    "v26.0".to_owned()
+}
+fn yes() -> bool {
+    true
+}
+
+impl Config {
+    /// Reads the file and the secrets that it names; relative paths start at the file's directory.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let raw: Raw = toml::from_str(&text).map_err(|source| ConfigError::Syntax { path: path.into(), source: Box::new(source) })?;
+        raw.typed(path.parent().unwrap_or(Path::new(".")))
+    }
+}
+
+impl Raw {
+    fn typed(self, base: &Path) -> Result<Config, ConfigError> {
+        let zone = TimeZone::get(&self.time_zone).map_err(|_| value("time_zone", "unbekannte Zeitzone, zum Beispiel \"Europe/Berlin\""))?;
+        let rate = self.whatsapp.messages_per_second.unwrap_or(RATE);
+        if !(1..=1000).contains(&rate) {
+            return Err(value("whatsapp.messages_per_second", "erlaubt sind 1 bis 1000; Meta gestattet 80"));
+        }
+        let feed = self.feed.typed()?;
+        let (name, metrics) = (feed.name.clone(), feed.metrics.iter().map(|metric| (metric.name.clone(), metric.kind)).collect());
+        let phone_number_id = self.whatsapp.phone_number_id;
+        Ok(Config {
+            rules: Rules { branch: self.branch.name, privacy: self.branch.privacy, feed, zone, rate },
+            state_dir: base.join(self.state_dir),
+            mqtt: self.mqtt.typed(base, name, metrics)?,
+            graph: GraphConfig {
+                base_url: self.whatsapp.base_url,
+                version: self.whatsapp.version,
+                phone_number_id: phone_number_id.clone(),
+                token: secret(base, &self.whatsapp.token_file)?,
+            },
+            webhook: WebhookConfig {
+                listen: self.webhook.listen,
+                app_secret: secret(base, &self.whatsapp.app_secret_file)?,
+                verify_token: secret(base, &self.whatsapp.verify_token_file)?,
+                phone_number_id,
+            },
+        })
+    }
+}
+
+impl RawFeed {
+    fn typed(self) -> Result<FeedRules, ConfigError> {
+        let name = Name::new(&self.name).ok_or_else(|| value("feed.name", NAME_RULE))?;
+        let settle = self.settle_seconds.unwrap_or(SETTLE);
+        if settle > SETTLE_MAX {
+            return Err(value("feed.settle_seconds", &format!("höchstens {SETTLE_MAX}")));
+        }
+        if !(1..=METRICS_MAX).contains(&self.metric.len()) {
+            return Err(value("feed.metric", &format!("1 bis {METRICS_MAX} Kennzahlen")));
+        }
+        let metrics = self.metric.into_iter().map(RawMetric::typed).collect::<Result<Vec<_>, _>>()?;
+        let twice = |index: usize, metric: &MetricRules| metrics.iter().take(index).any(|other| other.name == metric.name);
+        if metrics.iter().enumerate().any(|(index, metric)| twice(index, metric)) {
+            return Err(value("feed.metric.name", "jeder Name darf nur einmal vorkommen"));
+        }
+        Ok(FeedRules { name, title: self.title, metrics, settle })
+    }
+}
+
+impl RawMetric {
+    fn typed(self) -> Result<MetricRules, ConfigError> {
+        let name = Name::new(&self.name).ok_or_else(|| value("feed.metric.name", NAME_RULE))?;
+        let kind = match self.kind {
+            RawKind::Count | RawKind::Total => MetricKind::Count,
+            RawKind::Rate => MetricKind::Rate,
+        };
+        Ok(MetricRules { name, label: self.label, kind, required: self.required })
+    }
+}
+
+impl RawMqtt {
+    fn typed(self, base: &Path, feed: Name, metrics: Vec<(Name, MetricKind)>) -> Result<MqttConfig, ConfigError> {
+        let login = match (self.user, self.password_file) {
+            (Some(user), Some(file)) => Some((user, secret(base, &file)?)),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return Err(value("mqtt", "user und password_file gehören zusammen")),
+        };
+        if self.client_id.is_empty() {
+            return Err(value("mqtt.client_id", "darf nicht leer sein: der Broker merkt sich die Sitzung unter diesem Namen"));
+        }
+        let (host, port, client_id) = (self.host, self.port, self.client_id);
+        Ok(MqttConfig { host, port, client_id, login, figures: "figures".to_owned(), relay: "relay".to_owned(), feed, metrics })
+    }
+}
+
+const NAME_RULE: &str = "erlaubt sind Kleinbuchstaben a–z, Ziffern, - und _, höchstens 64 Zeichen";
+
+fn value(key: &'static str, why: &str) -> ConfigError {
+    ConfigError::Value { key, why: why.to_owned() }
+}
+
+/// A secret's file: not empty, and nobody else's to read.
+fn secret(base: &Path, file: &Path) -> Result<SecretString, ConfigError> {
+    let path = base.join(file);
+    let failed = |source| ConfigError::Read { path: path.clone(), source };
+    let mode = std::fs::metadata(&path).map_err(failed)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(value("whatsapp", &format!("{}: andere Benutzer dürfen das Geheimnis lesen. Abhilfe: chmod 600", path.display())));
+    }
+    let text = std::fs::read_to_string(&path).map_err(failed)?;
+    if text.trim().is_empty() {
+        return Err(value("whatsapp", &format!("{}: die Datei ist leer", path.display())));
+    }
+    Ok(text.trim().into())
+}

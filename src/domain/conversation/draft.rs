@@ -1,0 +1,84 @@
+//! A decision in the making: hands out message ids, and keeps one person's messages in order. Decides nothing by itself.
+
+use crate::domain::budget::Counters;
+use crate::domain::decision::{Change, Decision, Refusal, Verdict};
+use crate::domain::ids::{OutboxId, PersonId};
+use crate::domain::outbox::{Delivery, Entry, Kind, QUEUE_FOR_ANSWERS, Stage};
+use crate::domain::state::State;
+use crate::domain::window::Window;
+
+/// Changes so far, and the next free message id.
+pub(super) struct Draft<'a> {
+    pub(super) state: &'a State,
+    pub(super) decision: Decision,
+    next: u64,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(state: &'a State) -> Draft<'a> {
+        Draft { state, decision: Decision::acted(), next: state.counters.next_outbox }
+    }
+
+    /// The decision, with the counter moved on.
+    pub(super) fn finish(mut self) -> Decision {
+        if self.next != self.state.counters.next_outbox {
+            self.decision.changes.push(Change::Counters(Counters { next_outbox: self.next, ..self.state.counters }));
+        }
+        self.decision
+    }
+
+    /// Writes a message down. Refused if too many wait already: the state still changes, the answer is not given.
+    pub(super) fn enqueue(&mut self, person: PersonId, kind: Kind, window: Window) {
+        if self.state.outbox.queued() >= QUEUE_FOR_ANSWERS {
+            self.decision.verdict = Verdict::Refused(Refusal::Full);
+            return;
+        }
+        let entry = Entry { person, kind, delivery: Delivery::Queued { attempt: 0 }, not_after: window.not_after() };
+        self.decision.changes.push(Change::Outbox(OutboxId(self.next), entry));
+        self.next += 1;
+    }
+
+    /// Writes the newest publication down, unless one waits already: it shows the newest figures when it leaves.
+    pub(super) fn enqueue_publication(&mut self, person: PersonId, window: Window) {
+        let waits = |entry: &Entry| entry.kind == Kind::Publication && entry.stage() == Stage::Waiting;
+        if !self.state.outbox.of(person).any(|(_, entry)| waits(entry)) {
+            self.enqueue(person, Kind::Publication, window);
+        }
+    }
+
+    /// After a counted message: what waits gets the new window's time, a reminder is pointless, a newer answer replaces an older one, and
+    /// what the old window's verdict would have looked at is done with.
+    pub(super) fn tidy(&mut self, person: PersonId, window: Window, answered: bool) {
+        for (id, entry) in self.state.outbox.of(person) {
+            let pointless = entry.kind == Kind::Reminder || answered && entry.kind.is_answer();
+            let change = match entry.stage() {
+                Stage::Waiting if pointless => Some(Change::ForgetOutbox(id)),
+                Stage::Waiting if entry.not_after != window.not_after() => {
+                    Some(Change::Outbox(id, Entry { not_after: window.not_after(), ..*entry }))
+                }
+                Stage::Gone if entry.is_spent(window.latest) => Some(Change::ForgetOutbox(id)),
+                Stage::Waiting | Stage::Leaving | Stage::Gone => None,
+            };
+            self.decision.changes.extend(change);
+        }
+    }
+
+    /// Takes back every message of the person.
+    pub(super) fn clear(&mut self, person: PersonId) {
+        let gone = self.state.outbox.of(person).map(|(id, _)| Change::ForgetOutbox(id));
+        self.decision.changes.extend(gone);
+    }
+
+    /// Removes every trace of the person but their messages, see [`Draft::clear`].
+    pub(super) fn forget(&mut self, person: PersonId) {
+        self.forget_address(person);
+        self.decision.changes.push(Change::Forget(person));
+    }
+
+    /// The address is no longer needed.
+    pub(super) fn forget_address(&mut self, person: PersonId) {
+        if self.state.addresses.contains_key(&person) {
+            self.decision.changes.push(Change::ForgetAddress(person));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! A person's deadline has come: the reminder, the verdict on silence, the end of what is kept. Reads no clock: the wheel says when.
+
+use super::draft::Draft;
+use super::{Person, Reminder, Subscription, Talk};
+use crate::domain::INGRESS_GAP;
+use crate::domain::decision::{Change, Decision, Refusal};
+use crate::domain::ids::PersonId;
+use crate::domain::outbox::{Entry, Kind, Stage};
+use crate::domain::state::State;
+use crate::domain::time::{Millis, Timestamp};
+
+/// The person's deadline has come.
+pub fn due(state: &State, now: Millis, id: PersonId) -> Decision {
+    let Some(person) = state.people.get(id) else { return Decision::refused(Refusal::NothingToDo) };
+    let mut draft = Draft::new(state);
+    match &person.talk {
+        Talk::Asked { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => {
+            draft.clear(id);
+            draft.forget(id);
+        }
+        Talk::Subscribed { subscription, reminder: Reminder::Pending } => remind(&mut draft, now, id, person, *subscription),
+        Talk::Subscribed { subscription, reminder: Reminder::Sent | Reminder::Spared } => {
+            judge(&mut draft, now, id, person, *subscription);
+        }
+    }
+    draft.finish()
+}
+
+/// 23 h 59 min after the latest counted message: ask, unless a publication does.
+fn remind(draft: &mut Draft, now: Millis, id: PersonId, person: &Person, mut subscription: Subscription) {
+    let state = draft.state;
+    let mut feed = state.feed.clone();
+    feed.settle();
+    let reminder = if !person.window.sendable(now) {
+        Reminder::Spared
+    } else if subscription.revision < feed.revision() {
+        // What is settling, or still on its way, is sent instead: it carries the same question.
+        subscription.revision = feed.revision();
+        draft.enqueue_publication(id, person.window);
+        Reminder::Spared
+    } else if state.outbox.of(id).any(|(_, entry)| publication_asks(entry, person.window.latest)) {
+        Reminder::Spared
+    } else {
+        draft.enqueue(id, Kind::Reminder, person.window);
+        Reminder::Sent
+    };
+    if feed.revision() != state.feed.revision() && subscription.revision == feed.revision() {
+        draft.decision.changes.push(Change::Feed(Box::new(feed)));
+    }
+    let talk = Talk::Subscribed { subscription, reminder };
+    draft.decision.changes.push(Change::Person(id, Person { talk, ..person.clone() }));
+}
+
+/// Whether this message is a publication that was accepted in this window and has not failed, or is on its way.
+fn publication_asks(entry: &Entry, latest: Timestamp) -> bool {
+    let accepted = entry.accepted_at().is_some_and(|at| at >= latest);
+    let pending = match entry.stage() {
+        Stage::Waiting | Stage::Leaving => true,
+        Stage::Gone => false,
+    };
+    entry.kind == Kind::Publication && (accepted || pending)
+}
+
+/// Ten minutes after closing: silence is a lapse only if Meta accepted a question in this window and ingress worked from then until now.
+fn judge(draft: &mut Draft, now: Millis, id: PersonId, person: &Person, subscription: Subscription) {
+    let question = draft.state.outbox.of(id).filter(|(_, entry)| entry.kind.asks()).filter_map(|(_, entry)| entry.accepted_at());
+    let asked = question.filter(|at| *at >= person.window.latest).any(|at| ingress_proven(draft.state, now, at));
+    let talk = if asked { Talk::Lapsed { subscription } } else { Talk::Orphaned { subscription } };
+    draft.clear(id);
+    draft.forget_address(id);
+    draft.decision.changes.push(Change::Person(id, Person { talk, ..person.clone() }));
+}
+
+/// Whether verified webhooks came, without a long gap, from `since` until now.
+fn ingress_proven(state: &State, now: Millis, since: Timestamp) -> bool {
+    state.ingress.is_some_and(|ingress| {
+        ingress.since <= since.plus(INGRESS_GAP) && now.second().since(ingress.latest) <= INGRESS_GAP
+    })
+}

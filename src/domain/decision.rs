@@ -1,0 +1,181 @@
+//! Everything the relay can answer. Orders as data: nothing here carries anything out.
+
+use super::budget::Counters;
+use super::conversation::Person;
+use super::event::ReceiptTopic;
+use super::figures::Feed;
+use super::ids::{Bsuid, OutboxId, PersonId, Wamid, WamidHash};
+use super::outbox::Entry;
+use super::pacing::Bucket;
+use super::time::{Day, Timestamp};
+use std::fmt;
+
+/// What to write down, what to do afterwards, and how it is called.
+#[must_use]
+#[derive(Debug)]
+pub struct Decision {
+    /// Applied to memory and committed to disk, in this order.
+    pub changes: Vec<Change>,
+    /// Leave only after the commit.
+    pub effects: Vec<Effect>,
+    /// Why it went this way.
+    pub verdict: Verdict,
+}
+
+impl Decision {
+    /// Something was done.
+    pub fn acted() -> Decision {
+        Decision { changes: Vec::new(), effects: Vec::new(), verdict: Verdict::Acted }
+    }
+
+    /// Nothing was done, for a reason.
+    pub fn refused(refusal: Refusal) -> Decision {
+        Decision { changes: Vec::new(), effects: Vec::new(), verdict: Verdict::Refused(refusal) }
+    }
+}
+
+/// One fact. Whole rows, so that applying and committing are two short matches over the same list.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Change {
+    /// This is the person's row now.
+    Person(PersonId, Person),
+    /// The row is gone; so must be its messages and its address.
+    Forget(PersonId),
+    /// Where to reach the person.
+    Address(PersonId, Bsuid),
+    /// The address is no longer needed.
+    ForgetAddress(PersonId),
+    /// This is the message's row now.
+    Outbox(OutboxId, Entry),
+    /// The message is done with.
+    ForgetOutbox(OutboxId),
+    /// This is the feed's row now.
+    Feed(Box<Feed>),
+    /// Counters: the next message id, messages in this month.
+    Counters(Counters),
+    /// This message has been heard: its id and the hour of its own timestamp.
+    Seen(WamidHash, u32),
+    /// All ids of this hour are forgotten.
+    ForgetSeen(u32),
+    /// The clock is trusted. Lives in memory only: every start has to earn it again.
+    Trusted,
+    /// A verified webhook arrived: ingress works. Memory only: after a restart it has to be proven again.
+    Ingress(Ingress),
+    /// The token bucket's state. Memory only.
+    Paced(Bucket),
+}
+
+/// Since when ingress has been proven without a gap, and when last. Both by our clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ingress {
+    /// The first verified webhook after the last gap.
+    pub since: Timestamp,
+    /// The latest verified webhook.
+    pub latest: Timestamp,
+}
+
+/// What leaves, once its cause is durable.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// A message to a person, through the outbox.
+    Send(Box<Send>),
+    /// The blue ticks: outside outbox and budget, lost on restart.
+    MarkRead(Wamid),
+    /// What the publisher is told.
+    Receipt(Receipt),
+}
+
+/// One message for the Graph API.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Send {
+    /// Which message.
+    pub id: OutboxId,
+    /// To whom.
+    pub to: Bsuid,
+    /// What it says.
+    pub body: Body,
+    /// The port must not write it after this second, and bounds its time-out by it.
+    pub not_after: Timestamp,
+}
+
+/// What a message shows.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Body {
+    /// At most 4,096 characters (WhatsApp docs: text messages).
+    Text(String),
+    /// A question. Text of at most 1,024 characters, at most three buttons (WhatsApp docs: interactive reply buttons).
+    Buttons {
+        /// What it says.
+        text: String,
+        /// Id and title of each button; the title has at most 20 characters and is unique in the message.
+        buttons: Vec<(String, String)>,
+    },
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Body::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Body::Buttons { text, buttons } => write!(f, "Buttons({} bytes, {} buttons)", text.len(), buttons.len()),
+        }
+    }
+}
+
+/// The answer to one publication: the only proof of acceptance that a publisher gets (promise 7).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Receipt {
+    /// Where it goes.
+    pub topic: ReceiptTopic,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// The day it was taken to be about.
+    pub as_of: Option<Day>,
+    /// The revision that subscribers have now.
+    pub revision: u32,
+}
+
+/// How a decision is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Something was done.
+    Acted,
+    /// Nothing was done, and this is why.
+    Refused(Refusal),
+}
+
+/// Why nothing was done. Tests compare these, technicians read [`Refusal::sentence`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// The same message or figure has been here before.
+    Duplicate,
+    /// Older than what is known or than what is acted upon.
+    Stale,
+    /// Stamped later than it can be.
+    Future,
+    /// Sent before the person said stop.
+    BeforeStop,
+    /// The figure names a metric that the feed does not have.
+    UnknownMetric,
+    /// A status or an answer for a message that is not known (any more).
+    UnknownMessage,
+    /// A due deadline that no longer concerns anything.
+    NothingToDo,
+    /// Too many messages wait already.
+    Full,
+}
+
+impl Refusal {
+    /// What happened, in German, for technicians and publishers.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Refusal::Duplicate => "Schon bekannt: nichts geändert.",
+            Refusal::Stale => "Älter als der bekannte Stand: nicht verwendet. Bitte das Datum (as_of) prüfen.",
+            Refusal::Future => "Das Datum liegt in der Zukunft: nicht verwendet. Bitte Datum und Uhrzeit des Absenders prüfen.",
+            Refusal::BeforeStop => "Vor der Abmeldung geschrieben: die Abmeldung gilt.",
+            Refusal::UnknownMetric => "Diese Kennzahl ist nicht eingerichtet. Bitte den Namen mit [[feed.metric]] in relay.toml vergleichen.",
+            Refusal::UnknownMessage => "Zu dieser Nachricht ist nichts (mehr) gespeichert.",
+            Refusal::NothingToDo => "Nichts zu tun.",
+            Refusal::Full => "Es warten schon zu viele Nachrichten: diese Antwort entfällt.",
+        }
+    }
+}

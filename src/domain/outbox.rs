@@ -1,0 +1,492 @@
+//! One message's way out, and who goes first. Sends nothing: it marks what may leave, and the relay lets it leave after the commit.
+//!
+//! ```text
+//!            enqueue             token, slot                 accepted                    delivered, read
+//!   nothing ────────▶ Queued ───────────────▶ InFlight ───────────────▶ Accepted ───────────────────────▶ Delivered
+//!                       ▲  │                   │ │ │ ▲                   │    ▲                            │
+//!                       │  │ not_after         │ │ │ └ (the status may   │    │ a status tells             │ the window's
+//!                       │  ▼                   │ │ │    come first)      │    │                            ▼ end and an hour
+//!                       │ gone                 │ │ └─ no answer, or ────────▶ Unknown ── not_after ──▶   gone
+//!                       └─── Resting ◀─ later ─┘ │    found at start     │                                 ▲
+//!                                                └──── refused ──────────┴────────▶ Failed ────────────────┘
+//! ```
+//!
+//! An unknown outcome is never repeated: a status ends it, or `not_after` does. Messages of one person leave one at a time, in the order
+//! in which they were written down. A finished message stays until its window has been judged, because the verdict looks at it.
+
+use super::decision::{Change, Decision, Effect, Refusal, Send};
+use super::event::{News, Outcome, Status};
+use super::ids::{OutboxId, PersonId, WamidHash};
+use super::state::{Clock, Rules, State};
+use super::time::{Millis, Timestamp};
+use super::window::{GUARD, VERDICT_AFTER};
+use super::{conversation, wording};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Sends that may be in flight at once: 80/s times half a second of round trip, and as much again for a slow uplink.
+pub const SLOTS: usize = 64;
+/// Entries handled in one turn: bounds a commit and its pause.
+pub const PAGE: usize = 64;
+/// A broadcast adds pages only while fewer messages than this wait: enough for three seconds at 80/s, so figures do not pile up and a
+/// newer publication finds hardly any older one queued.
+pub const REFILL: usize = 256;
+/// Reminders wait in the wheel while this many messages are queued.
+pub const QUEUE: usize = 4_096;
+/// Above this many queued messages even answers are refused: half as much again, so that reminders cannot crowd them out.
+pub const QUEUE_FOR_ANSWERS: usize = 6_144;
+/// Finished messages stay this long after the verdict, for late statuses.
+const KEEP: u32 = 3_600;
+/// First wait after a send that may be repeated, in seconds; doubles with every attempt.
+const BACKOFF: u32 = 1;
+/// The wait stops doubling here: five minutes.
+const BACKOFF_MAX: u32 = 300;
+
+/// What is said. Parameters only: the sentences are made when it leaves, from what is known then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Kind {
+    /// Who we are, the latest figures, the question.
+    Welcome,
+    /// The latest figures and the question.
+    Ask,
+    /// The latest figures, on request.
+    Figures,
+    /// You are subscribed, until when; with the latest figures if they were not shown before.
+    Subscribed {
+        /// Whether the figures are shown too.
+        figures: bool,
+    },
+    /// New figures, the question.
+    Publication,
+    /// Nothing new; do you want to go on?
+    Reminder,
+    /// You are unsubscribed.
+    Stopped,
+    /// There was an interruption on our side; the latest figures, the question.
+    Interrupted,
+    /// There was an interruption on our side; it goes on, with the latest figures.
+    Resumed,
+    /// What is stored, and how to have it erased; with the question for someone who has not answered it.
+    Privacy {
+        /// Whether the question is put.
+        ask: bool,
+    },
+    /// What can be written, and whom to call; with the question for someone who has not answered it.
+    Help {
+        /// Whether the question is put.
+        ask: bool,
+    },
+}
+
+/// In which order kinds leave when several wait: answers, reminders, figures (promise: an answer is expected now).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Class {
+    Answer,
+    Reminder,
+    Figures,
+}
+
+impl Kind {
+    fn class(self) -> Class {
+        match self {
+            Kind::Reminder => Class::Reminder,
+            Kind::Publication => Class::Figures,
+            Kind::Welcome | Kind::Ask | Kind::Figures | Kind::Subscribed { .. } | Kind::Stopped => Class::Answer,
+            Kind::Interrupted | Kind::Resumed | Kind::Privacy { .. } | Kind::Help { .. } => Class::Answer,
+        }
+    }
+
+    /// Whether it answers something that the person wrote.
+    pub fn is_answer(self) -> bool {
+        self.class() == Class::Answer
+    }
+
+    /// Whether it carries the question: silence after it may be a lapse.
+    pub fn asks(self) -> bool {
+        match self {
+            Kind::Welcome | Kind::Ask | Kind::Publication | Kind::Reminder | Kind::Interrupted => true,
+            Kind::Privacy { ask } | Kind::Help { ask } => ask,
+            Kind::Figures | Kind::Subscribed { .. } | Kind::Stopped | Kind::Resumed => false,
+        }
+    }
+
+    /// Whether it shows the latest figures.
+    pub fn shows_figures(self) -> bool {
+        match self {
+            Kind::Welcome | Kind::Ask | Kind::Figures | Kind::Publication | Kind::Interrupted | Kind::Resumed => true,
+            Kind::Subscribed { figures } => figures,
+            Kind::Reminder | Kind::Stopped | Kind::Privacy { .. } | Kind::Help { .. } => false,
+        }
+    }
+}
+
+/// How far a message has come. See the drawing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Delivery {
+    /// Waits for its turn.
+    Queued {
+        /// Attempts that certainly did not go out.
+        attempt: u8,
+    },
+    /// Backs off after an attempt that certainly did not go out; then it is queued again.
+    Resting {
+        /// The second in which it is queued again.
+        until: Timestamp,
+        /// Attempts that certainly did not go out.
+        attempt: u8,
+    },
+    /// Handed to the port.
+    InFlight {
+        /// Attempts before this one.
+        attempt: u8,
+    },
+    /// Written, or perhaps written, and no answer came.
+    Unknown,
+    /// Meta took it.
+    Accepted {
+        /// When, by our clock, or by Meta's if a status told first.
+        at: Timestamp,
+        /// How statuses find it without callback data.
+        wamid: WamidHash,
+    },
+    /// It reached the phone.
+    Delivered {
+        /// When it was accepted.
+        at: Timestamp,
+        /// How statuses find it without callback data.
+        wamid: WamidHash,
+    },
+    /// It will not arrive. The code is Meta's, or 0 if the outcome was never learned.
+    Failed {
+        /// WhatsApp docs: error-codes.
+        code: u32,
+    },
+}
+
+/// One message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// To whom.
+    pub person: PersonId,
+    /// What it says.
+    pub kind: Kind,
+    /// How far it has come.
+    pub delivery: Delivery,
+    /// The last second in which it may be written.
+    pub not_after: Timestamp,
+}
+
+impl Entry {
+    /// When this entry needs a turn by itself; `None` while an answer must come.
+    fn wakes(&self) -> Option<Timestamp> {
+        let too_late = self.not_after.plus(1);
+        match self.delivery {
+            Delivery::Queued { .. } | Delivery::Unknown => Some(too_late),
+            Delivery::Resting { until, .. } => Some(until.min(too_late)),
+            Delivery::InFlight { .. } => None,
+            Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => Some(too_late.plus(GUARD + VERDICT_AFTER + KEEP)),
+        }
+    }
+
+    /// When Meta accepted it, if it did and no failure came back.
+    pub fn accepted_at(&self) -> Option<Timestamp> {
+        match self.delivery {
+            Delivery::Accepted { at, .. } | Delivery::Delivered { at, .. } => Some(at),
+            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } | Delivery::Unknown | Delivery::Failed { .. } => None,
+        }
+    }
+
+    /// Where it stands, in the only respect that the queue cares about.
+    pub fn stage(&self) -> Stage {
+        match self.delivery {
+            Delivery::Queued { .. } | Delivery::Resting { .. } => Stage::Waiting,
+            Delivery::InFlight { .. } => Stage::Leaving,
+            Delivery::Unknown | Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => Stage::Gone,
+        }
+    }
+
+    /// Whether the verdict on a window that began at `latest` has no more use for it.
+    pub fn is_spent(&self, latest: Timestamp) -> bool {
+        match self.delivery {
+            Delivery::Accepted { at, .. } | Delivery::Delivered { at, .. } => at < latest,
+            Delivery::Failed { .. } => true,
+            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } | Delivery::Unknown => false,
+        }
+    }
+
+    fn wamid(&self) -> Option<WamidHash> {
+        match self.delivery {
+            Delivery::Accepted { wamid, .. } | Delivery::Delivered { wamid, .. } => Some(wamid),
+            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } | Delivery::Unknown | Delivery::Failed { .. } => None,
+        }
+    }
+
+    fn attempt(&self) -> u8 {
+        match self.delivery {
+            Delivery::Queued { attempt } | Delivery::Resting { attempt, .. } | Delivery::InFlight { attempt } => attempt,
+            Delivery::Unknown | Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => 0,
+        }
+    }
+}
+
+/// Before, on, or past the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// It may still be taken back.
+    Waiting,
+    /// The port has it.
+    Leaving,
+    /// Nothing more will be written, unless the outcome turns out to be "certainly not sent".
+    Gone,
+}
+
+/// All messages, and the orders in which they are asked for. The indexes are derived: [`Outbox::check`] says how.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Outbox {
+    entries: BTreeMap<OutboxId, Entry>,
+    by_person: BTreeSet<(PersonId, OutboxId)>,
+    by_wamid: HashMap<WamidHash, OutboxId>,
+    wakes: BTreeSet<(Timestamp, OutboxId)>,
+    /// The oldest waiting message of every person who has none in flight, unless it rests.
+    ready: BTreeSet<Rank>,
+    queued: usize,
+    in_flight: usize,
+}
+
+/// What leaves first: the class, then whose window closes first, then what was written down first.
+type Rank = (Class, Timestamp, OutboxId);
+
+impl Outbox {
+    /// The message.
+    pub fn get(&self, id: OutboxId) -> Option<&Entry> {
+        self.entries.get(&id)
+    }
+
+    /// The message that Meta knows by this wamid.
+    pub fn find(&self, wamid: WamidHash) -> Option<OutboxId> {
+        self.by_wamid.get(&wamid).copied()
+    }
+
+    /// All messages, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = (OutboxId, &Entry)> {
+        self.entries.iter().map(|(id, entry)| (*id, entry))
+    }
+
+    /// One person's messages, oldest first.
+    pub fn of(&self, person: PersonId) -> impl Iterator<Item = (OutboxId, &Entry)> {
+        let span = (person, OutboxId(0))..=(person, OutboxId(u64::MAX));
+        self.by_person.range(span).filter_map(|(_, id)| self.entries.get(id).map(|entry| (*id, entry)))
+    }
+
+    /// Messages that wait.
+    pub fn queued(&self) -> usize {
+        self.queued
+    }
+
+    /// Messages handed to the port.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Sets one row; `None` removes it. Keeps every index.
+    pub fn set(&mut self, id: OutboxId, entry: Option<Entry>) {
+        let old = self.entries.get(&id).copied();
+        let people: BTreeSet<PersonId> = old.iter().chain(&entry).map(|entry| entry.person).collect();
+        people.iter().for_each(|person| self.unready(*person));
+        if let Some(old) = old {
+            self.entries.remove(&id);
+            self.unindex(id, &old);
+        }
+        if let Some(new) = entry {
+            self.entries.insert(id, new);
+            self.index(id, &new);
+        }
+        let ready: Vec<Rank> = people.iter().filter_map(|person| self.eligible(*person)).collect();
+        self.ready.extend(ready);
+    }
+
+    fn index(&mut self, id: OutboxId, entry: &Entry) {
+        self.by_person.insert((entry.person, id));
+        self.by_wamid.extend(entry.wamid().map(|wamid| (wamid, id)));
+        self.wakes.extend(entry.wakes().map(|at| (at, id)));
+        self.queued += usize::from(entry.stage() == Stage::Waiting);
+        self.in_flight += usize::from(entry.stage() == Stage::Leaving);
+    }
+
+    fn unindex(&mut self, id: OutboxId, entry: &Entry) {
+        self.by_person.remove(&(entry.person, id));
+        if let Some(wamid) = entry.wamid() {
+            self.by_wamid.remove(&wamid);
+        }
+        if let Some(at) = entry.wakes() {
+            self.wakes.remove(&(at, id));
+        }
+        self.queued -= usize::from(entry.stage() == Stage::Waiting);
+        self.in_flight -= usize::from(entry.stage() == Stage::Leaving);
+    }
+
+    fn unready(&mut self, person: PersonId) {
+        if let Some(rank) = self.eligible(person) {
+            self.ready.remove(&rank);
+        }
+    }
+
+    fn eligible(&self, person: PersonId) -> Option<Rank> {
+        if self.of(person).any(|(_, entry)| entry.stage() == Stage::Leaving) {
+            return None;
+        }
+        let (id, first) = self.of(person).find(|(_, entry)| entry.stage() == Stage::Waiting)?;
+        match first.delivery {
+            Delivery::Queued { .. } => Some((first.kind.class(), first.not_after, id)),
+            Delivery::Resting { .. } | Delivery::InFlight { .. } | Delivery::Unknown => None,
+            Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => None,
+        }
+    }
+
+    /// Asserts that every index says what the rows say.
+    pub fn check(&self) {
+        let mut fresh = Outbox::default();
+        for (id, entry) in &self.entries {
+            fresh.set(*id, Some(*entry));
+        }
+        assert_eq!(*self, fresh, "an index of the outbox does not agree with its rows");
+        assert!(self.in_flight <= SLOTS, "{} messages in flight, {SLOTS} allowed", self.in_flight);
+    }
+}
+
+/// When the outbox has something to do, seen from `now`; `None`: not before something else happens.
+pub fn deadline(state: &State, rules: &Rules, now: Millis) -> Option<Millis> {
+    let outbox = &state.outbox;
+    let wake = outbox.wakes.first().map(|(at, _)| at.millis());
+    let refill = (state.broadcasting() && outbox.queued < REFILL).then_some(now);
+    let start = (outbox.in_flight < SLOTS && !outbox.ready.is_empty()).then(|| state.bucket.ready_at(now, rules.rate));
+    [wake, refill, start].into_iter().flatten().min()
+}
+
+/// The outbox is due: wake what has rested and end what has ended, else page the broadcast in, else let messages leave.
+pub fn turn(state: &State, rules: &Rules, now: Millis) -> Decision {
+    if state.outbox.wakes.first().is_some_and(|(at, _)| *at <= now.second()) {
+        return wake(state, now);
+    }
+    if state.broadcasting() && state.outbox.queued < REFILL {
+        return conversation::page(state, now);
+    }
+    start(state, rules, now)
+}
+
+fn wake(state: &State, now: Millis) -> Decision {
+    let mut decision = Decision::acted();
+    let woken = state.outbox.wakes.iter().take_while(|(at, _)| *at <= now.second()).take(PAGE);
+    for (id, entry) in woken.filter_map(|(_, id)| Some((*id, state.outbox.get(*id)?))) {
+        let next = match entry.delivery {
+            Delivery::Resting { attempt, .. } if now.second() <= entry.not_after => {
+                Some(Entry { delivery: Delivery::Queued { attempt }, ..*entry })
+            }
+            Delivery::Unknown => Some(Entry { delivery: Delivery::Failed { code: 0 }, ..*entry }),
+            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } => None,
+            Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => None,
+        };
+        decision.changes.push(next.map_or(Change::ForgetOutbox(id), |next| Change::Outbox(id, next)));
+        if next.is_none_or(|next| next.stage() != Stage::Waiting) {
+            decision.changes.extend(conversation::message_ended(state, id, entry.person));
+        }
+    }
+    decision
+}
+
+fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
+    let mut decision = Decision::acted();
+    let mut bucket = state.bucket;
+    let free = SLOTS.saturating_sub(state.outbox.in_flight);
+    for (_, _, id) in state.outbox.ready.iter().take(free) {
+        if bucket.ready_at(now, rules.rate) > now {
+            break;
+        }
+        let Some(entry) = state.outbox.get(*id) else { continue };
+        let Some(send) = render(state, rules, now, *id, entry) else {
+            decision.changes.push(Change::ForgetOutbox(*id));
+            decision.changes.extend(conversation::message_ended(state, *id, entry.person));
+            continue;
+        };
+        bucket = bucket.take(now, rules.rate);
+        decision.changes.push(Change::Outbox(*id, Entry { delivery: Delivery::InFlight { attempt: entry.attempt() }, ..*entry }));
+        decision.changes.extend(conversation::leaves(state, entry));
+        decision.effects.push(Effect::Send(Box::new(send)));
+    }
+    decision.changes.push(Change::Paced(bucket));
+    decision
+}
+
+/// The message as it leaves, or `None` if it must not: no address, or the window would close while it is on its way.
+fn render(state: &State, rules: &Rules, now: Millis, id: OutboxId, entry: &Entry) -> Option<Send> {
+    let person = state.people.get(entry.person)?;
+    let to = state.addresses.get(&entry.person)?.clone();
+    let open = state.clock == Clock::Trusted && now.second() <= entry.not_after && person.window.sendable(now);
+    open.then(|| Send { id, to, body: wording::body(state, rules, now, person, entry.kind), not_after: entry.not_after })
+}
+
+/// The answer to a send.
+pub fn sent(state: &State, rules: &Rules, now: Millis, id: OutboxId, outcome: Outcome) -> Decision {
+    let Some(entry) = state.outbox.get(id) else { return Decision::refused(Refusal::UnknownMessage) };
+    let Delivery::InFlight { attempt } = entry.delivery else { return Decision::refused(Refusal::NothingToDo) };
+    let delivery = match outcome {
+        Outcome::Accepted(wamid) => Delivery::Accepted { at: now.second(), wamid },
+        Outcome::Later => Delivery::Resting { until: now.second().plus(backoff(id, attempt)), attempt: attempt.saturating_add(1) },
+        Outcome::Refused(code) => Delivery::Failed { code },
+        Outcome::TooLate => Delivery::Failed { code: 0 },
+        Outcome::Unknown => Delivery::Unknown,
+    };
+    moved(state, rules, now, id, entry, delivery)
+}
+
+/// A status webhook.
+pub fn status(state: &State, rules: &Rules, now: Millis, status: &Status) -> Decision {
+    let id = status.id.or_else(|| state.outbox.find(status.wamid));
+    let Some((id, entry)) = id.and_then(|id| Some((id, state.outbox.get(id)?))) else {
+        return Decision::refused(Refusal::UnknownMessage);
+    };
+    let wamid = status.wamid;
+    let accepted = entry.accepted_at().unwrap_or(status.at);
+    let delivery = match (entry.delivery, status.news) {
+        (Delivery::Delivered { .. }, _) | (Delivery::Accepted { .. }, News::Sent) => return Decision::refused(Refusal::Duplicate),
+        (Delivery::Failed { code }, News::Failed(_)) if code != 0 => return Decision::refused(Refusal::Duplicate),
+        (_, News::Sent) => Delivery::Accepted { at: accepted, wamid },
+        (_, News::Delivered | News::Read) => Delivery::Delivered { at: accepted, wamid },
+        (_, News::Failed(code)) => Delivery::Failed { code },
+    };
+    moved(state, rules, now, id, entry, delivery)
+}
+
+fn moved(state: &State, rules: &Rules, now: Millis, id: OutboxId, entry: &Entry, delivery: Delivery) -> Decision {
+    let mut decision = Decision::acted();
+    let next = Entry { delivery, ..*entry };
+    decision.changes.push(Change::Outbox(id, next));
+    if entry.accepted_at().is_none() && next.accepted_at().is_some() {
+        decision.changes.push(Change::Counters(state.counters.accept(now, &rules.zone)));
+    }
+    if next.stage() == Stage::Gone {
+        decision.changes.extend(conversation::message_ended(state, id, next.person));
+    }
+    if let Delivery::Failed { .. } = delivery {
+        decision.changes.extend(conversation::message_failed(state, now, &next));
+    }
+    decision
+}
+
+/// The process has started: what was in flight has an unknown outcome.
+pub fn started(state: &State) -> Decision {
+    let mut decision = Decision::acted();
+    for (id, entry) in state.outbox.iter() {
+        if entry.stage() == Stage::Leaving {
+            decision.changes.push(Change::Outbox(id, Entry { delivery: Delivery::Unknown, ..*entry }));
+        }
+    }
+    decision
+}
+
+/// Doubles from one second to five minutes; half of it is spread by the message's id, so that no two retry together.
+fn backoff(id: OutboxId, attempt: u8) -> u32 {
+    let full = BACKOFF.checked_shl(u32::from(attempt)).unwrap_or(BACKOFF_MAX).clamp(BACKOFF, BACKOFF_MAX);
+    let spread = u32::try_from(id.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40).unwrap_or(0);
+    full + spread % (full / 2 + 1)
+}

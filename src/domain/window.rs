@@ -1,0 +1,70 @@
+//! The customer service window: 24 hours from the person's latest counted message, by Meta's timestamp. Knows no "now" of its own.
+
+use super::time::{Millis, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Length of the window (WhatsApp docs: send-messages, "customer service windows").
+pub const WINDOW: u32 = 24 * 3600;
+/// The reminder comes nominally this long after the latest counted message: 23 h 59 min (promise 4).
+pub const REMIND_AFTER: u32 = WINDOW - 60;
+/// Nothing is written later than this many seconds before closing, until pacing measures a better guard (promise 2).
+pub const GUARD: u32 = 5;
+/// Whether a silent subscriber lapsed is judged this long after closing: answers may be on their way (promise 5).
+pub const VERDICT_AFTER: u32 = 600;
+/// Messages stamped further ahead of a trusted clock than this are not counted (promise 2).
+pub const AHEAD: u32 = 300;
+
+/// Open until 24 h after [`Window::latest`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Window {
+    /// Meta's timestamp of the latest counted message: the maximum over all of them, so late webhooks never move it back.
+    pub latest: Timestamp,
+}
+
+impl Window {
+    /// The window after a counted message of `at`.
+    #[must_use]
+    pub fn counted(self, at: Timestamp) -> Window {
+        Window { latest: self.latest.max(at) }
+    }
+
+    /// The first second in which it is closed.
+    pub fn closes(self) -> Timestamp {
+        self.latest.plus(WINDOW)
+    }
+
+    /// When the reminder is nominally due.
+    pub fn remind_at(self) -> Timestamp {
+        self.latest.plus(REMIND_AFTER)
+    }
+
+    /// The last second in which a send may be written.
+    pub fn not_after(self) -> Timestamp {
+        self.closes().minus(GUARD)
+    }
+
+    /// When the silence of this window is judged.
+    pub fn verdict_at(self) -> Timestamp {
+        self.closes().plus(VERDICT_AFTER)
+    }
+
+    /// Whether a free-form message may still be written.
+    pub fn sendable(self, now: Millis) -> bool {
+        now.second() <= self.not_after()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_is_the_maximum_and_ends_after_24_hours() {
+        let window = Window { latest: Timestamp(1_000_000) };
+        assert_eq!(window.counted(Timestamp(999_999)), window);
+        let later = window.counted(Timestamp(1_000_001));
+        assert_eq!((later.closes(), later.remind_at()), (Timestamp(1_086_401), Timestamp(1_086_341)));
+        assert!(later.sendable(Millis(1_086_396_999)));
+        assert!(!later.sendable(Millis(1_086_397_000)));
+    }
+}

@@ -1,0 +1,112 @@
+//! The sentences that people read: German, `du`, as the original bot spoke. No decision: which of them is said is settled elsewhere.
+//!
+//! Limits (WhatsApp docs: interactive reply buttons): text of a question 1,024 characters, button titles 20.
+
+mod german;
+mod wish;
+
+pub use wish::{Wish, wish};
+
+use super::conversation::Person;
+use super::decision::Body;
+use super::event::Tap;
+use super::figures::{Publication, Value};
+use super::ids::Name;
+use super::outbox::Kind;
+use super::state::{Rules, State};
+use super::time::Millis;
+use std::cmp::Ordering;
+use std::fmt::Write;
+
+/// Version of the question's wording: part of the proof of consent. Raise it whenever [`QUESTION`] changes.
+pub const CONSENT: u16 = 1;
+
+const QUESTION: &str = "Möchtest du informiert werden, wenn neue Zahlen vorliegen?";
+const NO_FIGURES: &str = "Es liegen noch keine Zahlen vor.";
+
+/// What the message says, from what is known as it leaves.
+pub fn body(state: &State, rules: &Rules, now: Millis, person: &Person, kind: Kind) -> Body {
+    let figures = || figures(state, rules);
+    let closes = german::until(person.window.closes(), now, &rules.zone);
+    let ends = format!("Ohne Antwort endet dein Abo {closes}.");
+    match kind {
+        Kind::Welcome => {
+            let intro = format!(
+                "Hallo! Hier ist der Zahlen-Dienst von {}.\nSchreibe *Datenschutz*, wenn du wissen möchtest, was wir speichern, und *Stopp*, um dich abzumelden.",
+                rules.branch
+            );
+            question(rules, [&intro, &figures(), QUESTION], YES_NO)
+        }
+        Kind::Ask => question(rules, [&figures(), QUESTION], YES_NO),
+        Kind::Figures => Body::Text(figures()),
+        Kind::Subscribed { figures: shown } => {
+            let agreed = format!(
+                "Danke! Du bekommst neue Zahlen, sobald sie vorliegen. Dein Abo läuft bis {closes}. Vorher fragen wir dich, ob du weiter informiert werden möchtest. Mit *Stopp* meldest du dich jederzeit ab."
+            );
+            Body::Text(if shown { format!("{}\n\n{agreed}", figures()) } else { agreed })
+        }
+        Kind::Publication => question(rules, [figures().as_str(), &ends], CONTINUE_STOP),
+        Kind::Reminder => {
+            let nothing = "Es liegen aktuell keine neuen Zahlen vor. Möchtest du weiter informiert werden?";
+            let late = "Du kannst auch später noch antworten: dann geht es weiter.";
+            question(rules, [nothing, late], GO_ON_STOP)
+        }
+        Kind::Stopped => Body::Text(
+            "Du bist abgemeldet und bekommst keine Zahlen mehr. Was wir über dich gespeichert hatten, wird gelöscht. Wenn du wieder Zahlen möchtest, schreib uns einfach.".to_owned(),
+        ),
+        Kind::Interrupted => question(rules, [INTERRUPTION, &figures(), QUESTION], YES_NO),
+        Kind::Resumed => Body::Text(format!("{INTERRUPTION} Jetzt geht es weiter.\n\n{}\n\nDein Abo läuft bis {closes}.", figures())),
+        Kind::Privacy { ask } => with_question(rules, &privacy(rules), ask),
+        Kind::Help { ask } => with_question(rules, HELP, ask),
+    }
+}
+
+const INTERRUPTION: &str = "Entschuldige: Bei uns gab es eine Unterbrechung, deshalb hast du nichts von uns gehört.";
+const HELP: &str = "Schreibe *Zahlen* für die neuesten Zahlen, *Ja*, um informiert zu werden, *Stopp*, um dich abzumelden, oder *Datenschutz*.\nIm Notfall wähle 112. Den ärztlichen Bereitschaftsdienst erreichst du unter 116117.";
+
+fn privacy(rules: &Rules) -> String {
+    format!(
+        "Datenschutz: Wir speichern eine Kennung von WhatsApp, den Zeitpunkt deiner letzten Nachricht und dein Ja zu den Zahlen, aber nicht deine Telefonnummer, deinen Namen oder was du schreibst. Nach *Stopp* wird alles gelöscht. WhatsApp (Meta) überträgt die Nachrichten. Verantwortlich: {}. Mehr: {}",
+        rules.branch, rules.privacy
+    )
+}
+
+fn with_question(rules: &Rules, text: &str, ask: bool) -> Body {
+    if ask { question(rules, [text, QUESTION], YES_NO) } else { Body::Text(text.to_owned()) }
+}
+
+type Buttons = [(Tap, &'static str); 2];
+const YES_NO: Buttons = [(Tap::Yes, "Ja"), (Tap::No, "Nein")];
+const CONTINUE_STOP: Buttons = [(Tap::Yes, "Weiter informieren"), (Tap::No, "Stopp")];
+const GO_ON_STOP: Buttons = [(Tap::Yes, "Ja, weiter"), (Tap::No, "Nein, Stopp")];
+
+fn question<const N: usize>(rules: &Rules, paragraphs: [&str; N], buttons: Buttons) -> Body {
+    let buttons = buttons.iter().map(|(tap, title)| (tap.encode(&rules.feed.name), (*title).to_owned())).collect();
+    Body::Buttons { text: paragraphs.join("\n\n"), buttons }
+}
+
+/// Title, date, and one line for each metric with its change.
+fn figures(state: &State, rules: &Rules) -> String {
+    let Some(current) = &state.feed.current else { return NO_FIGURES.to_owned() };
+    let mut text = format!("*{}*\nStand: {}", rules.feed.title, german::day(current.as_of));
+    for metric in &rules.feed.metrics {
+        let Some(value) = current.values.get(&metric.name) else { continue };
+        let change = state.feed.previous.as_ref().and_then(|previous| compared(previous, &metric.name, *value));
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n{}: {}{}", metric.label, german::number(*value), change.unwrap_or_default());
+    }
+    text
+}
+
+/// „ (8 weniger als am 21.11.)“; nothing if the day before had no such metric.
+fn compared(previous: &Publication, metric: &Name, value: Value) -> Option<String> {
+    let change = value.minus(*previous.values.get(metric)?)?;
+    let (digits, decimals) = change.parts();
+    let amount = german::number(Value::new(digits.checked_abs()?, decimals)?);
+    let day = german::day_and_month(previous.as_of);
+    Some(match digits.cmp(&0) {
+        Ordering::Greater => format!(" ({amount} mehr als am {day})"),
+        Ordering::Less => format!(" ({amount} weniger als am {day})"),
+        Ordering::Equal => format!(" (wie am {day})"),
+    })
+}

@@ -1,0 +1,21 @@
+//! Things arrive. The relay decides, writes it down, acknowledges, and acts. Time is one more thing that arrives.
+//!
+//! ```text
+//!                         ┌──────────────────── relay ─────────────────────┐
+//!    mqtt     ──figure──▶ │                                                │
+//!    webhook  ──message─▶ │   decide ──▶ apply ──▶ commit ──▶ ack ──▶ act  │ ──send──▶ graph ──▶ Meta
+//!    webhook  ──status──▶ │   domain     state     store                   │             │
+//!    graph    ──result──▶ │      ▲                                         │             │
+//!       ▲                 │      └── due ── wheel (index of deadlines)     │             │
+//!       │                 └────────────────────────────────────────────────┘             │
+//!       └────────────────────────────── the answer arrives ◀─────────────────────────────┘
+//! ```
+//!
+//! The modules in reading order. Who may use whom is written in ARCHITECTURE.md and enforced by `tests/tidy.rs`.
+
+pub mod domain;
+
+#[cfg(feature = "ports")]
+pub mod config;
+#[cfg(feature = "ports")]
+pub mod port;
