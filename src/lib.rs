@@ -14,6 +14,9 @@
 //! The modules in reading order. Who may use whom is written in ARCHITECTURE.md and enforced by `tests/tidy.rs`.
 
 pub mod domain;
+pub mod relay;
+pub mod store;
+pub mod wheel;
 
 #[cfg(feature = "ports")]
 pub mod config;

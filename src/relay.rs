@@ -1,0 +1,194 @@
+//! The step: the one place where a decision becomes a fact. No await, no clock, no rule of its own.
+//!
+//! Events are decided and applied one by one, everything is committed in one transaction, and only then are effects handed out. A failed
+//! commit is fatal, because memory is ahead of the disk then: the process ends and starts again from what is durable.
+
+use crate::domain::decide;
+use crate::domain::decision::{Change, Effect, Verdict};
+use crate::domain::event::{Event, Key};
+use crate::domain::ids::PersonId;
+use crate::domain::outbox::{self, QUEUE};
+use crate::domain::state::{Clock, Rules, State};
+use crate::domain::time::Millis;
+use crate::store::{Store, StoreError};
+use crate::wheel::Wheel;
+
+/// Deadlines of people handled in one step: bounds the commit, and its pause, to a few milliseconds of work.
+const TURNS: usize = 256;
+/// Turns of the outbox in one step: wake, a page of the broadcast, a round of sends, and again.
+const OUTBOX_TURNS: usize = 8;
+
+/// State, store and wheel, and nothing else that could disagree.
+pub struct Relay {
+    state: State,
+    rules: Rules,
+    store: Store,
+    wheel: Wheel,
+}
+
+/// What one step is about to write down and let out.
+#[derive(Default)]
+struct Pending {
+    changes: Vec<Change>,
+    effects: Vec<Effect>,
+}
+
+impl Relay {
+    /// Loads the state and builds the wheel from it. Tell it [`Event::Started`] before anything else.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn open(store: Store, rules: Rules) -> Result<Relay, StoreError> {
+        let state = store.load()?;
+        let mut wheel = Wheel::new();
+        for key in state.keys() {
+            wheel.set(index(key), state.deadline(key).map(|at| at.0));
+        }
+        Ok(Relay { state, rules, store, wheel })
+    }
+
+    /// Decides everything that arrived and everything that is due at `now`, commits it, and returns what may leave.
+    ///
+    /// # Errors
+    /// If the commit fails. The relay must not be used afterwards.
+    ///
+    /// # Panics
+    /// If a due deadline makes no progress: it would come again for ever.
+    pub fn step(&mut self, now: Millis, arrived: &[Event]) -> Result<Vec<Effect>, StoreError> {
+        let mut pending = Pending::default();
+        for event in arrived {
+            self.turn(now, event, &mut pending);
+        }
+        if self.state.clock == Clock::Trusted {
+            self.deadlines(now, &mut pending);
+            self.outbox(now, &mut pending);
+        }
+        self.store.commit(&pending.changes)?;
+        tracing::trace!(events = arrived.len(), changes = pending.changes.len(), effects = pending.effects.len(), "step committed");
+        Ok(pending.effects)
+    }
+
+    /// When the next step is wanted, seen from `now`, if nothing arrives before. `None`: not by itself. While the clock is untrusted
+    /// every deadline waits; while the queue is full, people's deadlines wait for it to drain.
+    pub fn next_deadline(&self, now: Millis) -> Option<Millis> {
+        match self.state.clock {
+            Clock::Untrusted => None,
+            Clock::Trusted => {
+                let person = (self.state.outbox.queued() < QUEUE).then(|| self.wheel.next()).flatten();
+                let person = person.map(|at| Millis(u64::from(at) * 1000));
+                person.into_iter().chain(outbox::deadline(&self.state, &self.rules, now)).min()
+            }
+        }
+    }
+
+    /// What is known.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The store, for its instance id and for tests that compare it with the state.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Closes the store.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn close(self) -> Result<(), StoreError> {
+        self.store.close()
+    }
+
+    /// Asserts that the wheel says what the state says, and the state what its rows say. Costs a walk over everything: for tests.
+    pub fn check(&self) {
+        self.state.check();
+        self.wheel.check();
+        let mut timers = 0;
+        for key in self.state.keys() {
+            let wanted = self.state.deadline(key).map(|at| at.0);
+            assert_eq!(self.wheel.get(index(key)), wanted, "the wheel disagrees with the state about {key:?}");
+            timers += usize::from(wanted.is_some());
+        }
+        assert_eq!(self.wheel.len(), timers, "the wheel holds timers that the state does not know");
+    }
+
+    fn deadlines(&mut self, now: Millis, pending: &mut Pending) {
+        for _ in 0..TURNS {
+            if self.state.outbox.queued() >= QUEUE {
+                return;
+            }
+            let Some((_, index)) = self.wheel.pop_due(now.second().0) else { return };
+            let key = key(index);
+            let moved = self.turn(now, &Event::Due(key), pending);
+            let next = self.state.deadline(key);
+            assert!(moved || next.is_none_or(|at| at > now.second()), "due, yet nothing to do: {key:?}");
+            self.wheel.set(index, next.map(|at| at.0));
+        }
+    }
+
+    fn outbox(&mut self, now: Millis, pending: &mut Pending) {
+        for _ in 0..OUTBOX_TURNS {
+            if outbox::deadline(&self.state, &self.rules, now).is_none_or(|at| at > now) {
+                return;
+            }
+            let moved = self.turn(now, &Event::Due(Key::Outbox), pending);
+            assert!(moved, "the outbox is due, yet has nothing to do");
+        }
+    }
+
+    /// Decides one event and makes it so in memory; whether anything changed.
+    fn turn(&mut self, now: Millis, event: &Event, pending: &mut Pending) -> bool {
+        let decision = decide(&self.state, &self.rules, now, event);
+        for change in &decision.changes {
+            self.state.apply(change);
+            if let Some(key) = State::touched(change) {
+                self.wheel.set(index(key), self.state.deadline(key).map(|at| at.0));
+            }
+        }
+        match decision.verdict {
+            Verdict::Acted => tracing::trace!(event = name(event), changes = decision.changes.len(), "decided"),
+            Verdict::Refused(refusal) => tracing::debug!(event = name(event), ?refusal, "refused"),
+        }
+        let moved = !decision.changes.is_empty();
+        pending.changes.extend(decision.changes);
+        pending.effects.extend(decision.effects);
+        moved
+    }
+}
+
+/// Numbers of the wheel that are not people's.
+const RESERVED: u32 = 2;
+
+/// The key's number in the wheel.
+///
+/// # Panics
+/// The outbox has a finer grain than the wheel and no number in it.
+fn index(key: Key) -> u32 {
+    match key {
+        Key::Feed => 0,
+        Key::Seen => 1,
+        Key::Person(id) => id.0.saturating_add(RESERVED),
+        Key::Outbox => unreachable!("the outbox asks for its own deadline"),
+    }
+}
+
+fn key(index: u32) -> Key {
+    match index {
+        0 => Key::Feed,
+        1 => Key::Seen,
+        person => Key::Person(PersonId(person - RESERVED)),
+    }
+}
+
+/// What an event is called in logs: never what it carries.
+fn name(event: &Event) -> &'static str {
+    match event {
+        Event::Started => "started",
+        Event::ClockTrusted => "clock trusted",
+        Event::Figure(_) => "figure",
+        Event::Heard(_) => "heard",
+        Event::Status(_) => "status",
+        Event::Sent { .. } => "sent",
+        Event::Due(_) => "due",
+    }
+}

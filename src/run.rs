@@ -1,0 +1,249 @@
+//! The loop: arrivals in, step, acknowledgements and effects out. Starts and connects the parts; decides nothing and knows no format.
+//!
+//! The relay steps on a thread of its own, because an fsync is slow; the ports are tasks on the caller's runtime, so a slow card never
+//! stalls an MQTT ping. A failed commit or a panic in the relay ends the process; a panic in a port restarts that port.
+
+use crate::config::Config;
+use crate::domain::decision::{Effect, Receipt, Send};
+use crate::domain::event::Event;
+use crate::domain::ids::{InstanceId, PersonHash, Wamid};
+use crate::domain::outbox::SLOTS;
+use crate::domain::state::State;
+use crate::domain::time::Millis;
+use crate::port::clock::{self, Clock};
+use crate::port::pseudonym::Pseudonyms;
+use crate::port::{Arrival, INBOX, graph, mqtt, webhook};
+use crate::relay::Relay;
+use crate::store::Store;
+use anyhow::Context;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Arrivals that share a commit at most: with 64 messages a commit writes about 10 kB for each instead of 50 kB alone.
+const BATCH: usize = 64;
+/// After the first arrival the relay waits this long for more, so that two half-full groups do not take turns (DESIGN.md section 4).
+const GATHER: Duration = Duration::from_millis(1);
+/// Read receipts that may wait: they are lost on restart anyway, so they are dropped rather than waited for.
+const READS: usize = 256;
+/// Receipts for publishers that may wait; dropped beyond that: a publisher that hears nothing publishes again.
+const RECEIPTS: usize = 256;
+/// A port that panicked comes back after this long.
+const RESTART: Duration = Duration::from_secs(1);
+
+/// The store's file in the state directory.
+const STORE: &str = "relay.redb";
+/// The key of all hashes, beside it.
+const KEY: &str = "hash.key";
+
+/// What the relay looks like from outside, after every step, for whoever watches.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Pulse {
+    /// When the relay will step by itself.
+    pub next: Option<Millis>,
+    /// Messages waiting or in flight.
+    pub outbox: usize,
+    /// Everyone's row, by hash.
+    pub people: Vec<(PersonHash, crate::domain::conversation::Person)>,
+    /// Messages that Meta accepted this month.
+    pub accepted: u32,
+}
+
+/// What surrounds one run and does not come from the configuration.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// What time it is.
+    pub clock: Clock,
+    /// Where webhooks arrive; bound by the caller, so that port 0 is possible.
+    pub listener: TcpListener,
+    /// Receives a [`Pulse`] after every step.
+    pub pulse: watch::Sender<Pulse>,
+}
+
+/// Runs until `stop` resolves. Stopping needs no ceremony: what was acknowledged is durable.
+///
+/// # Errors
+/// If the store cannot be opened, or a commit fails, or the relay panics.
+pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let Surroundings { clock, listener, pulse } = around;
+    std::fs::create_dir_all(&config.state_dir).with_context(|| format!("{}: lässt sich nicht anlegen", config.state_dir.display()))?;
+    let pseudonyms = Pseudonyms::open(&config.state_dir.join(KEY)).context(KEY)?;
+    let store = Store::open(&config.state_dir.join(STORE), fresh_instance()?).context(STORE)?;
+    let instance = store.instance();
+    let relay = Relay::open(store, config.rules.clone()).context(STORE)?;
+    let (inbox, arrivals) = mpsc::channel(INBOX);
+    let (outputs, mut sends, mut reads, mut receipts) = Outputs::new();
+    let stopped = CancellationToken::new();
+    let turning = Turning { relay, clock: clock.clone(), arrivals, outputs, pulse, stopped: stopped.clone() };
+    let ended = turning.spawn()?;
+    let graph = graph::Graph::new(config.graph, clock.clone(), pseudonyms.clone(), instance)?;
+    let ports = async {
+        tokio::join!(
+            clock::watch_trust(clock, inbox.clone()),
+            restarting("mqtt", async || mqtt::run(&config.mqtt, &inbox, &mut receipts).await),
+            restarting("graph", async || graph::run(&graph, &mut sends, &mut reads, &inbox).await),
+            restarting("webhook", async || webhook::serve(&listener, &config.webhook, &pseudonyms, instance, &inbox).await),
+        )
+    };
+    let (mut ended, mut stop, ports) = (pin!(ended), pin!(stop), pin!(ports));
+    tokio::select! {
+        result = &mut ended => return result.context("the relay panicked")?,
+        () = &mut stop => tracing::info!("stopping"),
+        _ = ports => {}
+    }
+    stopped.cancel();
+    ended.await.context("the relay panicked")?
+}
+
+/// A random id for a store that is made now.
+fn fresh_instance() -> anyhow::Result<InstanceId> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+    Ok(InstanceId(u64::from_le_bytes(bytes)))
+}
+
+/// Runs a port again whenever it ends or panics.
+async fn restarting<T>(name: &'static str, mut port: impl AsyncFnMut() -> T) {
+    loop {
+        match caught(port()).await {
+            Ok(_) => tracing::error!(port = name, "ended, restarting"),
+            Err(()) => tracing::error!(port = name, "panicked, restarting"),
+        }
+        tokio::time::sleep(RESTART).await;
+    }
+}
+
+/// A future whose panic is an error.
+async fn caught<T>(future: impl Future<Output = T>) -> Result<T, ()> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Ok),
+        Err(_) => Poll::Ready(Err(())),
+    })
+    .await
+}
+
+/// Where effects go.
+#[derive(Debug)]
+struct Outputs {
+    sends: mpsc::Sender<Box<Send>>,
+    reads: mpsc::Sender<Wamid>,
+    receipts: mpsc::Sender<Receipt>,
+}
+
+impl Outputs {
+    fn new() -> (Outputs, mpsc::Receiver<Box<Send>>, mpsc::Receiver<Wamid>, mpsc::Receiver<Receipt>) {
+        let (sends, send) = mpsc::channel(SLOTS);
+        let (reads, read) = mpsc::channel(READS);
+        let (receipts, receipt) = mpsc::channel(RECEIPTS);
+        (Outputs { sends, reads, receipts }, send, read, receipt)
+    }
+
+    /// The one match that carries out what was decided.
+    async fn perform(&self, effect: Effect) {
+        match effect {
+            // Waits for the port if it must: no more than SLOTS are in flight, so it hardly ever does.
+            Effect::Send(send) => drop(self.sends.send(send).await),
+            Effect::MarkRead(wamid) => drop(self.reads.try_send(wamid)),
+            Effect::Receipt(receipt) => {
+                if self.receipts.try_send(receipt).is_err() {
+                    tracing::warn!("a receipt for a publisher was dropped: too many wait");
+                }
+            }
+        }
+    }
+}
+
+/// The relay and everything that its thread needs.
+struct Turning {
+    relay: Relay,
+    clock: Clock,
+    arrivals: mpsc::Receiver<Arrival>,
+    outputs: Outputs,
+    pulse: watch::Sender<Pulse>,
+    stopped: CancellationToken,
+}
+
+impl Turning {
+    /// Starts the thread; the receiver tells how it ended, or is dropped if it panicked.
+    fn spawn(self) -> anyhow::Result<oneshot::Receiver<anyhow::Result<()>>> {
+        let (ended, receiver) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().context("runtime of the relay")?;
+        std::thread::Builder::new()
+            .name("relay".to_owned())
+            .spawn(move || {
+                let result = runtime.block_on(self.turn());
+                // Nobody listens if the caller is gone already.
+                drop(ended.send(result));
+            })
+            .context("thread of the relay")?;
+        Ok(receiver)
+    }
+
+    async fn turn(mut self) -> anyhow::Result<()> {
+        let (mut batch, mut events, mut acks) = (Vec::with_capacity(BATCH), vec![Event::Started], Vec::new());
+        loop {
+            let effects = self.relay.step(self.clock.now(), &events).context("commit failed")?;
+            events.clear();
+            acks.drain(..).for_each(|ack: oneshot::Sender<()>| drop(ack.send(())));
+            for effect in effects {
+                self.outputs.perform(effect).await;
+            }
+            self.show();
+            if !self.wait(&mut batch).await {
+                return Ok(self.relay.close()?);
+            }
+            for arrival in batch.drain(..) {
+                events.extend(arrival.events);
+                acks.extend(arrival.ack);
+            }
+        }
+    }
+
+    /// Waits for arrivals or the next deadline; `false` if it is time to stop.
+    async fn wait(&mut self, batch: &mut Vec<Arrival>) -> bool {
+        let next = self.relay.next_deadline(self.clock.now());
+        tokio::select! {
+            biased;
+            () = self.stopped.cancelled() => return false,
+            _ = self.arrivals.recv_many(batch, BATCH) => {}
+            () = due(&self.clock, next) => return true,
+        }
+        if batch.len() < BATCH {
+            // This thread has nothing else to do, and a timer would be coarser.
+            std::thread::sleep(GATHER);
+            while batch.len() < BATCH
+                && let Ok(arrival) = self.arrivals.try_recv()
+            {
+                batch.push(arrival);
+            }
+        }
+        true
+    }
+
+    fn show(&self) {
+        if self.pulse.is_closed() {
+            return;
+        }
+        let state: &State = self.relay.state();
+        self.pulse.send_replace(Pulse {
+            next: self.relay.next_deadline(self.clock.now()),
+            outbox: state.outbox.queued() + state.outbox.in_flight(),
+            people: state.people.iter().map(|(_, person)| (person.hash, person.clone())).collect(),
+            accepted: state.counters.accepted,
+        });
+    }
+}
+
+async fn due(clock: &Clock, at: Option<Millis>) {
+    match at {
+        Some(at) => clock.sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
