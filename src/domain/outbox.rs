@@ -194,11 +194,8 @@ impl Entry {
     pub fn accepted_at(&self) -> Option<Timestamp> {
         match self.delivery {
             Delivery::Accepted { at, .. } | Delivery::Delivered { at, .. } => Some(at),
-            Delivery::Queued { .. }
-            | Delivery::Resting { .. }
-            | Delivery::InFlight { .. }
-            | Delivery::Unknown
-            | Delivery::Failed { .. } => None,
+            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } => None,
+            Delivery::Unknown | Delivery::Failed { .. } => None,
         }
     }
 
@@ -223,11 +220,8 @@ impl Entry {
     fn wamid(&self) -> Option<WamidHash> {
         match self.delivery {
             Delivery::Accepted { wamid, .. } | Delivery::Delivered { wamid, .. } => Some(wamid),
-            Delivery::Queued { .. }
-            | Delivery::Resting { .. }
-            | Delivery::InFlight { .. }
-            | Delivery::Unknown
-            | Delivery::Failed { .. } => None,
+            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } => None,
+            Delivery::Unknown | Delivery::Failed { .. } => None,
         }
     }
 
