@@ -172,7 +172,9 @@ impl Refusal {
             Refusal::Stale => "Älter als der bekannte Stand: nicht verwendet. Bitte das Datum (as_of) prüfen.",
             Refusal::Future => "Das Datum liegt in der Zukunft: nicht verwendet. Bitte Datum und Uhrzeit des Absenders prüfen.",
             Refusal::BeforeStop => "Vor der Abmeldung geschrieben: die Abmeldung gilt.",
-            Refusal::UnknownMetric => "Diese Kennzahl ist nicht eingerichtet. Bitte den Namen mit [[feed.metric]] in relay.toml vergleichen.",
+            Refusal::UnknownMetric => {
+                "Diese Kennzahl ist nicht eingerichtet. Bitte den Namen mit [[feed.metric]] in relay.toml vergleichen."
+            }
             Refusal::UnknownMessage => "Zu dieser Nachricht ist nichts (mehr) gespeichert.",
             Refusal::NothingToDo => "Nichts zu tun.",
             Refusal::Full => "Es warten schon zu viele Nachrichten: diese Antwort entfällt.",

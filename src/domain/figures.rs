@@ -214,7 +214,8 @@ fn merge(values: &mut BTreeMap<Name, Value>, figure: &Figure) -> Verdict {
 }
 
 fn settle_if_complete(feed: &mut Feed, rules: &Rules) {
-    let complete = |settling: &Settling| rules.feed.metrics.iter().all(|metric| !metric.required || settling.values.contains_key(&metric.name));
+    let complete =
+        |settling: &Settling| rules.feed.metrics.iter().all(|metric| !metric.required || settling.values.contains_key(&metric.name));
     if feed.settling.as_ref().is_some_and(complete) {
         feed.settle();
     }

@@ -127,7 +127,8 @@ mod tests {
     fn callback_round_trip_and_strangers() {
         let callback = Callback { instance: InstanceId(0xfeed_0000_0000_0001), id: OutboxId(42) };
         assert_eq!(Callback::parse(&callback.encode()), Some(callback));
-        for stranger in ["", "v1:", "v2:feed000000000001:000000000000002a", "v1:1:2", "v1:feed000000000001:000000000000002a:x", "v1:é:é"] {
+        for stranger in ["", "v1:", "v2:feed000000000001:000000000000002a", "v1:1:2", "v1:feed000000000001:000000000000002a:x", "v1:é:é"]
+        {
             assert_eq!(Callback::parse(stranger), None, "{stranger}");
         }
     }

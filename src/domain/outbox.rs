@@ -184,7 +184,9 @@ impl Entry {
             Delivery::Queued { .. } | Delivery::Unknown => Some(too_late),
             Delivery::Resting { until, .. } => Some(until.min(too_late)),
             Delivery::InFlight { .. } => None,
-            Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => Some(too_late.plus(GUARD + VERDICT_AFTER + KEEP)),
+            Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => {
+                Some(too_late.plus(GUARD + VERDICT_AFTER + KEEP))
+            }
         }
     }
 
@@ -192,7 +194,8 @@ impl Entry {
     pub fn accepted_at(&self) -> Option<Timestamp> {
         match self.delivery {
             Delivery::Accepted { at, .. } | Delivery::Delivered { at, .. } => Some(at),
-            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } | Delivery::Unknown | Delivery::Failed { .. } => None,
+            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } => None,
+            Delivery::Unknown | Delivery::Failed { .. } => None,
         }
     }
 
@@ -217,7 +220,8 @@ impl Entry {
     fn wamid(&self) -> Option<WamidHash> {
         match self.delivery {
             Delivery::Accepted { wamid, .. } | Delivery::Delivered { wamid, .. } => Some(wamid),
-            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } | Delivery::Unknown | Delivery::Failed { .. } => None,
+            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } => None,
+            Delivery::Unknown | Delivery::Failed { .. } => None,
         }
     }
 

@@ -96,7 +96,9 @@ mod tests {
 
     #[test]
     fn days_and_dates_agree() {
-        for (day, date) in [(0, jiff::civil::date(1970, 1, 1)), (20_779, jiff::civil::date(2026, 11, 22)), (-1, jiff::civil::date(1969, 12, 31))] {
+        for (day, date) in
+            [(0, jiff::civil::date(1970, 1, 1)), (20_779, jiff::civil::date(2026, 11, 22)), (-1, jiff::civil::date(1969, 12, 31))]
+        {
             assert_eq!((Day::of(date), Day(day).date()), (Day(day), date));
         }
     }

@@ -42,7 +42,9 @@ impl Pseudonyms {
             return Err(refused("Andere Benutzer dürfen die Schlüsseldatei lesen. Abhilfe: chmod 600"));
         }
         if file.metadata()?.len() != 32 {
-            return Err(refused("Die Schlüsseldatei ist nicht 32 Byte lang. Ohne den richtigen Schlüssel erkennt das Relay niemanden wieder"));
+            return Err(refused(
+                "Die Schlüsseldatei ist nicht 32 Byte lang. Ohne den richtigen Schlüssel erkennt das Relay niemanden wieder",
+            ));
         }
         file.read_exact(&mut key)?;
         Ok(Pseudonyms { key })

@@ -67,4 +67,3 @@ fn up_to_date(state: &State, id: PersonId) -> Option<Change> {
         Talk::Subscribed { .. } | Talk::Asked { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => None,
     }
 }
-

@@ -46,7 +46,9 @@ fn refuse(state: &State, now: Millis, heard: &Heard, wish: Wish, before: Option<
     match before.map(|person| &person.talk) {
         Some(Talk::Stopped { at }) if heard.at <= *at => Some(Refusal::BeforeStop),
         Some(Talk::Subscribed { subscription, .. }) if wish.stops(before.is_some()) && heard.at < subscription.yes => Some(Refusal::Stale),
-        Some(Talk::Asked { .. } | Talk::Subscribed { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. }) | None => None,
+        Some(Talk::Asked { .. } | Talk::Subscribed { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. }) | None => {
+            None
+        }
     }
 }
 

@@ -73,7 +73,5 @@ fn judge(draft: &mut Draft, now: Millis, id: PersonId, person: &Person, subscrip
 
 /// Whether verified webhooks came, without a long gap, from `since` until now.
 fn ingress_proven(state: &State, now: Millis, since: Timestamp) -> bool {
-    state.ingress.is_some_and(|ingress| {
-        ingress.since <= since.plus(INGRESS_GAP) && now.second().since(ingress.latest) <= INGRESS_GAP
-    })
+    state.ingress.is_some_and(|ingress| ingress.since <= since.plus(INGRESS_GAP) && now.second().since(ingress.latest) <= INGRESS_GAP)
 }

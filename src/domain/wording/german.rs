@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 const GROUP_FROM: usize = 5;
 
 /// `57,4`, `1234`, `12.735`, `−3,6` (with a real minus sign).
-pub fn number(value: Value) -> String {
+pub(super) fn number(value: Value) -> String {
     let (digits, decimals) = value.parts();
     let text = format!("{:0width$}", digits.unsigned_abs(), width = usize::from(decimals) + 1);
     let (whole, fraction) = text.split_at(text.len() - usize::from(decimals));
@@ -24,7 +24,7 @@ fn grouped(whole: &str) -> String {
     }
     let mut out = String::with_capacity(whole.len() + whole.len() / 3);
     for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index) % 3 == 0 {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) {
             out.push('.');
         }
         out.push(digit);
@@ -33,20 +33,20 @@ fn grouped(whole: &str) -> String {
 }
 
 /// „Sonntag, 22.11.2026“.
-pub fn day(day: Day) -> String {
+pub(super) fn day(day: Day) -> String {
     let date = day.date();
     format!("{}, {}", weekday(date), short(date))
 }
 
 /// „22.11.“ for comparisons.
-pub fn day_and_month(day: Day) -> String {
+pub(super) fn day_and_month(day: Day) -> String {
     let date = day.date();
     format!("{:02}.{:02}.", date.day(), date.month())
 }
 
 /// „heute um 14:32 Uhr“, „morgen um 14:32 Uhr“, else „am 24.11.2026 um 14:32 Uhr“. An hour that happens twice is named as the clock shows
 /// it: both readings are at most an hour from the truth, and nothing is decided by the sentence.
-pub fn until(at: Timestamp, now: Millis, zone: &TimeZone) -> String {
+pub(super) fn until(at: Timestamp, now: Millis, zone: &TimeZone) -> String {
     let then = crate::domain::budget::local(at.millis(), zone);
     let today = crate::domain::budget::local(now, zone).date();
     let when = match Day::of(then.date()).0 - Day::of(today).0 {

@@ -32,7 +32,8 @@ pub fn body(state: &State, rules: &Rules, now: Millis, person: &Person, kind: Ki
     match kind {
         Kind::Welcome => {
             let intro = format!(
-                "Hallo! Hier ist der Zahlen-Dienst von {}.\nSchreibe *Datenschutz*, wenn du wissen möchtest, was wir speichern, und *Stopp*, um dich abzumelden.",
+                "Hallo! Hier ist der Zahlen-Dienst von {}.\nSchreibe *Datenschutz*, wenn du wissen möchtest, was wir speichern, und \
+                 *Stopp*, um dich abzumelden.",
                 rules.branch
             );
             question(rules, [&intro, &figures(), QUESTION], YES_NO)
@@ -41,7 +42,8 @@ pub fn body(state: &State, rules: &Rules, now: Millis, person: &Person, kind: Ki
         Kind::Figures => Body::Text(figures()),
         Kind::Subscribed { figures: shown } => {
             let agreed = format!(
-                "Danke! Du bekommst neue Zahlen, sobald sie vorliegen. Dein Abo läuft bis {closes}. Vorher fragen wir dich, ob du weiter informiert werden möchtest. Mit *Stopp* meldest du dich jederzeit ab."
+                "Danke! Du bekommst neue Zahlen, sobald sie vorliegen. Dein Abo läuft bis {closes}. \
+                 Vorher fragen wir dich, ob du weiter informiert werden möchtest. Mit *Stopp* meldest du dich jederzeit ab."
             );
             Body::Text(if shown { format!("{}\n\n{agreed}", figures()) } else { agreed })
         }
@@ -52,7 +54,9 @@ pub fn body(state: &State, rules: &Rules, now: Millis, person: &Person, kind: Ki
             question(rules, [nothing, late], GO_ON_STOP)
         }
         Kind::Stopped => Body::Text(
-            "Du bist abgemeldet und bekommst keine Zahlen mehr. Was wir über dich gespeichert hatten, wird gelöscht. Wenn du wieder Zahlen möchtest, schreib uns einfach.".to_owned(),
+            "Du bist abgemeldet und bekommst keine Zahlen mehr. Was wir über dich gespeichert hatten, wird gelöscht. \
+             Wenn du wieder Zahlen möchtest, schreib uns einfach."
+                .to_owned(),
         ),
         Kind::Interrupted => question(rules, [INTERRUPTION, &figures(), QUESTION], YES_NO),
         Kind::Resumed => Body::Text(format!("{INTERRUPTION} Jetzt geht es weiter.\n\n{}\n\nDein Abo läuft bis {closes}.", figures())),
@@ -62,11 +66,14 @@ pub fn body(state: &State, rules: &Rules, now: Millis, person: &Person, kind: Ki
 }
 
 const INTERRUPTION: &str = "Entschuldige: Bei uns gab es eine Unterbrechung, deshalb hast du nichts von uns gehört.";
-const HELP: &str = "Schreibe *Zahlen* für die neuesten Zahlen, *Ja*, um informiert zu werden, *Stopp*, um dich abzumelden, oder *Datenschutz*.\nIm Notfall wähle 112. Den ärztlichen Bereitschaftsdienst erreichst du unter 116117.";
+const HELP: &str = "Schreibe *Zahlen* für die neuesten Zahlen, *Ja*, um informiert zu werden, *Stopp*, um dich abzumelden, oder \
+    *Datenschutz*.\nIm Notfall wähle 112. Den ärztlichen Bereitschaftsdienst erreichst du unter 116117.";
 
 fn privacy(rules: &Rules) -> String {
     format!(
-        "Datenschutz: Wir speichern eine Kennung von WhatsApp, den Zeitpunkt deiner letzten Nachricht und dein Ja zu den Zahlen, aber nicht deine Telefonnummer, deinen Namen oder was du schreibst. Nach *Stopp* wird alles gelöscht. WhatsApp (Meta) überträgt die Nachrichten. Verantwortlich: {}. Mehr: {}",
+        "Datenschutz: Wir speichern eine Kennung von WhatsApp, den Zeitpunkt deiner letzten Nachricht und dein Ja zu den Zahlen, aber \
+         nicht deine Telefonnummer, deinen Namen oder was du schreibst. Nach *Stopp* wird alles gelöscht. \
+         WhatsApp (Meta) überträgt die Nachrichten. Verantwortlich: {}. Mehr: {}",
         rules.branch, rules.privacy
     )
 }

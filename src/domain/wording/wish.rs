@@ -67,10 +67,12 @@ fn of_text(text: &str) -> Wish {
         return Wish::Nothing;
     }
     match fold(text).as_str() {
-        "stopp" | "stop" | "nein stopp" | "abmelden" | "abmeldung" | "ende" | "beenden" | "abbestellen" | "kuendigen"
-        | "loeschen" | "loesche mich" | "loesch mich" | "unsubscribe" => Wish::Stop,
+        "stopp" | "stop" | "nein stopp" | "abmelden" | "abmeldung" | "ende" | "beenden" | "abbestellen" | "kuendigen" | "loeschen"
+        | "loesche mich" | "loesch mich" | "unsubscribe" => Wish::Stop,
         "nein" | "nein danke" | "noe" | "nee" | "no" => Wish::No,
-        "ja" | "ja bitte" | "ja weiter" | "ja gerne" | "ja gern" | "jo" | "jep" | "jap" | "weiter" | "weiter informieren" | "yes" => Wish::Yes,
+        "ja" | "ja bitte" | "ja weiter" | "ja gerne" | "ja gern" | "jo" | "jep" | "jap" | "weiter" | "weiter informieren" | "yes" => {
+            Wish::Yes
+        }
         "zahlen" | "aktuelle zahlen" | "neue zahlen" | "die zahlen" | "zahl" | "stand" | "aktuell" => Wish::Figures,
         "datenschutz" | "privacy" | "dsgvo" => Wish::Privacy,
         "hilfe" | "help" | "info" => Wish::Help,
