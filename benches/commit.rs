@@ -36,7 +36,8 @@ fn main() {
         ("„Danke“ in groups of 64", "Danke", GROUP, GROUPED),
         ("„Zahlen“ in groups of 64", "Zahlen", GROUP, GROUPED),
     ] {
-        let mut bytes: Vec<u64> = (0..ROUNDS).map(|round| measure(&mut relay, &meter, now.plus(u64::from(round) * 60_000), said, size)).collect();
+        let minute = |round: u32| now.plus(u64::from(round) * 60_000);
+        let mut bytes: Vec<u64> = (0..ROUNDS).map(|round| measure(&mut relay, &meter, minute(round), said, size)).collect();
         bytes.sort_unstable();
         let (median, most) = (bytes[bytes.len() / 2], bytes[bytes.len() - 1]);
         failed |= most > limit;

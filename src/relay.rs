@@ -3,10 +3,12 @@
 //! Events are decided and applied one by one, everything is committed in one transaction, and only then are effects handed out. A failed
 //! commit is fatal, because memory is ahead of the disk then: the process ends and starts again from what is durable.
 
+use crate::domain::conversation::Person;
 use crate::domain::decide;
 use crate::domain::decision::{Change, Effect, Verdict};
 use crate::domain::event::{Event, Key};
 use crate::domain::ids::PersonId;
+pub use crate::domain::outbox::SLOTS;
 use crate::domain::outbox::{self, QUEUE};
 use crate::domain::state::{Clock, Rules, State};
 use crate::domain::time::Millis;
@@ -17,6 +19,19 @@ use crate::wheel::Wheel;
 const TURNS: usize = 256;
 /// Turns of the outbox in one step: wake, a page of the broadcast, a round of sends, and again.
 const OUTBOX_TURNS: usize = 8;
+
+/// What the relay looks like from outside, for whoever watches.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Pulse {
+    /// When the relay will step by itself.
+    pub next: Option<Millis>,
+    /// Messages waiting or in flight.
+    pub outbox: usize,
+    /// Everyone's row.
+    pub people: Vec<Person>,
+    /// Messages that Meta accepted this month.
+    pub accepted: u32,
+}
 
 /// State, store and wheel, and nothing else that could disagree.
 pub struct Relay {
@@ -78,6 +93,17 @@ impl Relay {
                 let person = person.map(|at| Millis(u64::from(at) * 1000));
                 person.into_iter().chain(outbox::deadline(&self.state, &self.rules, now)).min()
             }
+        }
+    }
+
+    /// What it looks like at `now`. Costs a walk over all people.
+    pub fn pulse(&self, now: Millis) -> Pulse {
+        let (state, outbox) = (&self.state, &self.state.outbox);
+        Pulse {
+            next: self.next_deadline(now),
+            outbox: outbox.queued() + outbox.in_flight(),
+            people: state.people.iter().map(|(_, person)| person.clone()).collect(),
+            accepted: state.counters.accepted,
         }
     }
 

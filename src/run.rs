@@ -6,14 +6,12 @@
 use crate::config::Config;
 use crate::domain::decision::{Effect, Receipt, Send};
 use crate::domain::event::Event;
-use crate::domain::ids::{InstanceId, PersonHash, Wamid};
-use crate::domain::outbox::SLOTS;
-use crate::domain::state::State;
+use crate::domain::ids::{InstanceId, Wamid};
 use crate::domain::time::Millis;
 use crate::port::clock::{self, Clock};
 use crate::port::pseudonym::Pseudonyms;
 use crate::port::{Arrival, INBOX, graph, mqtt, webhook};
-use crate::relay::Relay;
+use crate::relay::{Pulse, Relay, SLOTS};
 use crate::store::Store;
 use anyhow::Context;
 use std::future::Future;
@@ -40,19 +38,6 @@ const RESTART: Duration = Duration::from_secs(1);
 const STORE: &str = "relay.redb";
 /// The key of all hashes, beside it.
 const KEY: &str = "hash.key";
-
-/// What the relay looks like from outside, after every step, for whoever watches.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Pulse {
-    /// When the relay will step by itself.
-    pub next: Option<Millis>,
-    /// Messages waiting or in flight.
-    pub outbox: usize,
-    /// Everyone's row, by hash.
-    pub people: Vec<(PersonHash, crate::domain::conversation::Person)>,
-    /// Messages that Meta accepted this month.
-    pub accepted: u32,
-}
 
 /// What surrounds one run and does not come from the configuration.
 #[derive(Debug)]
@@ -227,16 +212,9 @@ impl Turning {
     }
 
     fn show(&self) {
-        if self.pulse.is_closed() {
-            return;
+        if !self.pulse.is_closed() {
+            self.pulse.send_replace(self.relay.pulse(self.clock.now()));
         }
-        let state: &State = self.relay.state();
-        self.pulse.send_replace(Pulse {
-            next: self.relay.next_deadline(self.clock.now()),
-            outbox: state.outbox.queued() + state.outbox.in_flight(),
-            people: state.people.iter().map(|(_, person)| (person.hash, person.clone())).collect(),
-            accepted: state.counters.accepted,
-        });
     }
 }
 

@@ -48,9 +48,7 @@ pub enum StoreError {
     #[error("Der Speicher ist von einem anderen Prozess geöffnet. Läuft drk-relay schon? Abhilfe: den anderen Prozess beenden.")]
     Held,
     /// A newer program wrote it.
-    #[error(
-        "Der Speicher stammt von einer neueren Version (Aufbau {found}, diese Version kennt bis {SCHEMA}). Abhilfe: die neuere Version starten."
-    )]
+    #[error("Der Speicher stammt von einer neueren Version (Aufbau {found}, bekannt bis {SCHEMA}). Abhilfe: die neuere Version starten.")]
     Newer {
         /// Its layout.
         found: u32,
