@@ -463,7 +463,9 @@ pub fn status(state: &State, rules: &Rules, now: Millis, status: &Status) -> Dec
 
 fn moved(state: &State, rules: &Rules, now: Millis, id: OutboxId, entry: &Entry, delivery: Delivery) -> Decision {
     let mut decision = Decision::acted();
-    let next = Entry { delivery, ..*entry };
+    // The person may have written while it was on its way: then it may leave for longer.
+    let not_after = state.people.get(entry.person).map_or(entry.not_after, |person| person.window.not_after());
+    let next = Entry { delivery, not_after, ..*entry };
     decision.changes.push(Change::Outbox(id, next));
     if entry.accepted_at().is_none() && next.accepted_at().is_some() {
         decision.changes.push(Change::Counters(state.counters.accept(now, &rules.zone)));
@@ -483,6 +485,7 @@ pub fn started(state: &State) -> Decision {
     for (id, entry) in state.outbox.iter() {
         if entry.stage() == Stage::Leaving {
             decision.changes.push(Change::Outbox(id, Entry { delivery: Delivery::Unknown, ..*entry }));
+            decision.changes.extend(conversation::message_ended(state, id, entry.person));
         }
     }
     decision

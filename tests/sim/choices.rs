@@ -2,18 +2,18 @@
 
 /// SplitMix64: one number of state, good enough to mix a test's choices, and the same everywhere.
 #[derive(Clone, Debug)]
-pub struct Choices {
+pub(crate) struct Choices {
     state: u64,
 }
 
 impl Choices {
     /// Choices that follow from this seed.
-    pub fn seed(seed: u64) -> Choices {
+    pub(crate) fn seed(seed: u64) -> Choices {
         Choices { state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5851_F42D_4C95_7F2D }
     }
 
     /// Any number.
-    pub fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -22,17 +22,17 @@ impl Choices {
     }
 
     /// A number below `end` (more than 0).
-    pub fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.number() % end
     }
 
     /// True in `percent` of 100 cases.
-    pub fn chance(&mut self, percent: u64) -> bool {
+    pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
     /// One of these.
-    pub fn of<'a, T>(&mut self, things: &'a [T]) -> &'a T {
+    pub(crate) fn of<'a, T>(&mut self, things: &'a [T]) -> &'a T {
         &things[self.below(things.len() as u64) as usize]
     }
 }

@@ -13,7 +13,7 @@ const SECTOR: usize = 512;
 
 /// One disk; clones are the same disk.
 #[derive(Clone, Debug)]
-pub struct Disk {
+pub(crate) struct Disk {
     inner: Arc<Mutex<Platter>>,
 }
 
@@ -37,7 +37,7 @@ enum Pending {
 
 impl Disk {
     /// An empty disk.
-    pub fn new() -> Disk {
+    pub(crate) fn new() -> Disk {
         Disk::holding(Vec::new())
     }
 
@@ -47,12 +47,12 @@ impl Disk {
     }
 
     /// What would be there if the power failed now and nothing unsynced survived.
-    pub fn synced(&self) -> Disk {
+    pub(crate) fn synced(&self) -> Disk {
         Disk::holding(self.platter().synced.clone())
     }
 
     /// The power fails: each unsynced sector survives or not, as chance has it.
-    pub fn cut(&self, choices: &mut Choices) -> Disk {
+    pub(crate) fn cut(&self, choices: &mut Choices) -> Disk {
         let platter = self.platter().clone();
         let mut image = platter.synced;
         for pending in platter.pending {
@@ -66,7 +66,7 @@ impl Disk {
     }
 
     /// From now on the disk fails after `operations` more writes or syncs.
-    pub fn fail_after(&self, operations: u32) {
+    pub(crate) fn fail_after(&self, operations: u32) {
         self.platter().fails_after = Some(operations);
     }
 

@@ -17,7 +17,7 @@ pub fn page(state: &State, now: Millis) -> Decision {
     let open = (now.second().plus(GUARD), PersonId(0));
     for (_, id) in state.waiting.range(open..).take(PAGE) {
         let Some(person) = state.people.get(*id) else { continue };
-        draft.enqueue_publication(*id, person.window);
+        draft.enqueue(*id, Kind::Publication, person.window);
         draft.decision.changes.extend(up_to_date(state, *id));
     }
     if draft.decision.changes.is_empty() {

@@ -27,8 +27,13 @@ impl<'a> Draft<'a> {
         self.decision
     }
 
-    /// Writes a message down. Refused if too many wait already: the state still changes, the answer is not given.
+    /// Writes a message down. A publication that waits already shows the newest figures when it leaves, so a second one is not written.
+    /// Refused if too many messages wait: the state still changes, the answer is not given.
     pub(super) fn enqueue(&mut self, person: PersonId, kind: Kind, window: Window) {
+        let waits = |entry: &Entry| entry.kind == Kind::Publication && entry.stage() == Stage::Waiting;
+        if kind == Kind::Publication && self.state.outbox.of(person).any(|(_, entry)| waits(entry)) {
+            return;
+        }
         if self.state.outbox.queued() >= QUEUE_FOR_ANSWERS {
             self.decision.verdict = Verdict::Refused(Refusal::Full);
             return;
@@ -36,14 +41,6 @@ impl<'a> Draft<'a> {
         let entry = Entry { person, kind, delivery: Delivery::Queued { attempt: 0 }, not_after: window.not_after() };
         self.decision.changes.push(Change::Outbox(OutboxId(self.next), entry));
         self.next += 1;
-    }
-
-    /// Writes the newest publication down, unless one waits already: it shows the newest figures when it leaves.
-    pub(super) fn enqueue_publication(&mut self, person: PersonId, window: Window) {
-        let waits = |entry: &Entry| entry.kind == Kind::Publication && entry.stage() == Stage::Waiting;
-        if !self.state.outbox.of(person).any(|(_, entry)| waits(entry)) {
-            self.enqueue(person, Kind::Publication, window);
-        }
     }
 
     /// After a counted message: what waits gets the new window's time, a reminder is pointless, a newer answer replaces an older one, and

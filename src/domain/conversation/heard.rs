@@ -2,7 +2,7 @@
 
 use super::draft::Draft;
 use super::{Person, Reminder, Subscription, TOMBSTONE, Talk};
-use crate::domain::decision::{Change, Decision, Effect, Refusal};
+use crate::domain::decision::{Change, Decision, Effect, Refusal, Verdict};
 use crate::domain::event::{Heard, Said, Tap};
 use crate::domain::ids::PersonId;
 use crate::domain::outbox::Kind;
@@ -19,37 +19,30 @@ pub fn heard(state: &State, now: Millis, heard: &Heard) -> Decision {
     let wish = wording::wish(&heard.said);
     let id = state.people.find(heard.from);
     let before = id.and_then(|id| state.people.get(id));
-    if let Some(refusal) = refuse(state, now, heard, wish, before) {
+    if let Some(refusal) = refuse(state, now, heard, wish) {
         return Decision::refused(refusal);
     }
     let mut turn = Turn::new(state, now, heard, id.unwrap_or_else(|| state.people.next_id()), before);
-    match (&heard.said, wish.stops(before.is_some())) {
-        (_, true) => turn.stop(),
-        (Said::Edited(_), false) => return Decision::refused(Refusal::NothingToDo),
-        (Said::Text(_) | Said::Tapped(_) | Said::Other, false) => turn.go_on(wish),
+    if let Some(refusal) = turn.outlived(wish) {
+        turn.draft.decision.verdict = Verdict::Refused(refusal);
+    } else if wish.stops(before.is_some()) {
+        turn.stop();
+    } else {
+        turn.go_on(wish);
     }
     turn.draft.finish()
 }
 
-/// Why a message changes nothing, if it does not.
-fn refuse(state: &State, now: Millis, heard: &Heard, wish: Wish, before: Option<&Person>) -> Option<Refusal> {
-    let trusted = state.clock == Clock::Trusted;
+/// Why a message is not looked at, if it is not.
+fn refuse(state: &State, now: Millis, heard: &Heard, wish: Wish) -> Option<Refusal> {
+    let known = state.people.find(heard.from).is_some();
     if state.seen.contains(heard.hash, heard.at.hour()) {
         return Some(Refusal::Duplicate);
     }
-    if trusted && heard.at > now.second().plus(AHEAD) {
+    if state.clock == Clock::Trusted && heard.at > now.second().plus(AHEAD) {
         return Some(Refusal::Future);
     }
-    if is_stale(state, now, heard) && !wish.stops(before.is_some()) {
-        return Some(Refusal::Stale);
-    }
-    match before.map(|person| &person.talk) {
-        Some(Talk::Stopped { at }) if heard.at <= *at => Some(Refusal::BeforeStop),
-        Some(Talk::Subscribed { subscription, .. }) if wish.stops(before.is_some()) && heard.at < subscription.yes => Some(Refusal::Stale),
-        Some(Talk::Asked { .. } | Talk::Subscribed { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. }) | None => {
-            None
-        }
-    }
+    (is_stale(state, now, heard) && !wish.stops(known)).then_some(Refusal::Stale)
 }
 
 fn is_stale(state: &State, now: Millis, heard: &Heard) -> bool {
@@ -74,7 +67,27 @@ impl<'a> Turn<'a> {
             }
             Said::Edited(_) => before.map_or(Window { latest: Timestamp(0) }, |person| person.window),
         };
-        Turn { draft: Draft::new(state), now, heard, id, before, window }
+        let mut draft = Draft::new(state);
+        if !is_stale(state, now, heard) {
+            draft.decision.changes.push(Change::Seen(heard.hash, heard.at.hour()));
+        }
+        Turn { draft, now, heard, id, before, window }
+    }
+
+    /// Why the message comes too late for what has been agreed since, if it does: the later timestamp wins, a stop wins ties.
+    fn outlived(&self, wish: Wish) -> Option<Refusal> {
+        let (at, stops) = (self.heard.at, wish.stops(self.before.is_some()));
+        match (&self.heard.said, self.before.map(|person| &person.talk)) {
+            (_, Some(Talk::Stopped { at: stopped })) if at <= *stopped => Some(Refusal::BeforeStop),
+            (_, Some(Talk::Asked { .. })) if stops && self.before.is_some_and(|person| at < person.window.latest) => Some(Refusal::Stale),
+            (_, Some(Talk::Subscribed { subscription, .. } | Talk::Lapsed { subscription } | Talk::Orphaned { subscription }))
+                if stops && at < subscription.yes =>
+            {
+                Some(Refusal::Stale)
+            }
+            (Said::Edited(_), _) if !stops => Some(Refusal::NothingToDo),
+            (Said::Text(_) | Said::Tapped(_) | Said::Other | Said::Edited(_), _) => None,
+        }
     }
 
     /// Everything but a stop: the next talk and the answer, from the table.
@@ -175,9 +188,6 @@ impl<'a> Turn<'a> {
 
     fn remember(&mut self, talk: Talk) {
         let changes = &mut self.draft.decision.changes;
-        if !is_stale(self.draft.state, self.now, self.heard) {
-            changes.push(Change::Seen(self.heard.hash, self.heard.at.hour()));
-        }
         changes.push(Change::Person(self.id, Person { hash: self.heard.from, window: self.window, talk }));
         if self.draft.state.addresses.get(&self.id) != Some(&self.heard.bsuid) {
             changes.push(Change::Address(self.id, self.heard.bsuid.clone()));

@@ -36,7 +36,7 @@ fn remind(draft: &mut Draft, now: Millis, id: PersonId, person: &Person, mut sub
     } else if subscription.revision < feed.revision() {
         // What is settling, or still on its way, is sent instead: it carries the same question.
         subscription.revision = feed.revision();
-        draft.enqueue_publication(id, person.window);
+        draft.enqueue(id, Kind::Publication, person.window);
         Reminder::Spared
     } else if state.outbox.of(id).any(|(_, entry)| publication_asks(entry, person.window.latest)) {
         Reminder::Spared
