@@ -1,3 +1,32 @@
-//! The program. Nothing to run yet: the rooms that `run` connects come first.
+//! Arguments, runtime, exit code. Knows no rule and no format: what a command does stands in `command`.
 
-fn main() {}
+use clap::Parser;
+use drk_relay::command::{Arguments, CONFIGURATION, Failure};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // Every TLS connection of the process uses ring; a client that is built before this line would panic.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        return complain("TLS: a provider was installed before main");
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&format!("runtime: {error}")),
+    };
+    match runtime.block_on(arguments.execute()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Configuration(error)) => {
+            complain(&format!("{error}"));
+            ExitCode::from(CONFIGURATION)
+        }
+        Err(Failure::Fatal(error)) => complain(&format!("{error:#}")),
+    }
+}
+
+/// The last words, where systemd and people look for them.
+#[expect(clippy::print_stderr, reason = "the last words of a program go to stderr, whatever became of its log")]
+fn complain(why: &str) -> ExitCode {
+    eprintln!("drk-relay: {why}");
+    ExitCode::FAILURE
+}

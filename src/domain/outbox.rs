@@ -417,7 +417,9 @@ fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
         decision.changes.extend(conversation::leaves(state, entry));
         decision.effects.push(Effect::Send(Box::new(send)));
     }
-    decision.changes.push(Change::Paced(bucket));
+    if bucket != state.bucket {
+        decision.changes.push(Change::Paced(bucket));
+    }
     decision
 }
 

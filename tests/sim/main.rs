@@ -19,6 +19,8 @@ const ACTIONS: u32 = 300;
 const REPEATED: u64 = 12;
 /// Steps shown when a promise breaks.
 const LAST: usize = 16;
+/// People in a crowd: three times as many as there are slots.
+const CROWD: u64 = 200;
 const HOUR: u64 = 3_600_000;
 
 /// Every fault and every turn of the conversation must really have happened.
@@ -78,6 +80,33 @@ fn same_seed_same_trace() {
         }
         assert_eq!(first.trace.len(), second.trace.len(), "seed {seed}");
     }
+    let crowd = || {
+        let mut world = World::crowd(1, CROWD);
+        world.everybody_subscribes();
+        (0..5).for_each(|_| world.publish());
+        world.pass(HOUR);
+        world.trace
+    };
+    assert!(crowd() == crowd(), "a crowd's trace differs from run to run");
+}
+
+/// More people than slots and tokens, closing in the same seconds: the slots are all taken, and everyone gets one publication or one
+/// reminder a day, never both.
+#[test]
+fn a_crowd_is_served_within_the_limits() {
+    let mut world = World::crowd(7, CROWD);
+    world.everybody_subscribes();
+    world.pass(12 * HOUR);
+    let reminders = |world: &World| world.coverage.get("reminder").copied().unwrap_or(0);
+    let publications = |world: &World| world.coverage.get("publication").copied().unwrap_or(0);
+    world.pass(13 * HOUR);
+    assert_eq!((reminders(&world), publications(&world)), (CROWD, 0), "nothing was published");
+    world.everybody_subscribes();
+    (0..20).for_each(|_| world.publish());
+    world.pass(26 * HOUR);
+    assert_eq!(reminders(&world), CROWD, "a publication spares the reminder");
+    assert!(publications(&world) >= CROWD, "not everyone got the publication");
+    come_to_rest(&mut world);
 }
 
 /// One world from its beginning to its quiet end. Names the seed if a promise breaks.

@@ -83,6 +83,15 @@ impl World {
         self.pass(edge.since(self.now).saturating_sub(before));
     }
 
+    /// Everybody subscribes within a few seconds.
+    pub(crate) fn everybody_subscribes(&mut self) {
+        for index in 0..self.people.len() {
+            let delay = self.choices.below(5_000);
+            self.after(delay, Transit::Speak(index, Said::Tapped(Tap::Yes)));
+        }
+        self.pass(60_000);
+    }
+
     /// Somebody writes: Meta stamps it now, and the webhook comes when it comes.
     pub(crate) fn speak(&mut self, index: usize, said: Said) {
         let at = self.now.second();
@@ -128,7 +137,7 @@ impl World {
     }
 
     /// A publisher publishes: a new day mostly, whole or in parts; sometimes the same again, or something old.
-    fn publish(&mut self) {
+    pub(crate) fn publish(&mut self) {
         let today = self.now.second().0 / 86_400;
         let as_of = match self.choices.below(10) {
             0..=6 => {

@@ -70,12 +70,25 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// A few people.
     pub(crate) fn new(seed: u64) -> World {
         let mut choices = Choices::seed(seed);
+        let people = 1 + choices.below(4);
+        World::with(choices, seed, people)
+    }
+
+    /// A crowd, and nothing goes wrong.
+    pub(crate) fn crowd(seed: u64, people: u64) -> World {
+        let mut world = World::with(Choices::seed(seed), seed, people);
+        world.faults = false;
+        world
+    }
+
+    fn with(choices: Choices, seed: u64, people: u64) -> World {
         let disk = Disk::new();
         let store = Store::on(disk.clone(), InstanceId(seed)).expect("a new disk takes a new store");
         let relay = Relay::open(store, rules()).expect("a new store loads");
-        let people = (0..1 + choices.below(4)).map(Person::new).collect();
+        let people = (0..people).map(Person::new).collect();
         let mut world = World {
             choices,
             now: START,
