@@ -149,7 +149,6 @@ enum Lost {
 }
 
 impl From<ConnectionError> for Lost {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "rumqttc's errors; all others are the line's")]
     fn from(error: ConnectionError) -> Lost {
         match error {
             ConnectionError::ConnectionRefused(code) => Lost::Refused(code),
@@ -158,7 +157,12 @@ impl From<ConnectionError> for Lost {
             }
             // Its text would show the packet.
             ConnectionError::NotConnAck(_) => Lost::Line("the broker answered CONNECT with something else".to_owned()),
-            other => Lost::Line(other.to_string()),
+            ConnectionError::MqttState(_)
+            | ConnectionError::NetworkTimeout
+            | ConnectionError::FlushTimeout
+            | ConnectionError::Tls(_)
+            | ConnectionError::Io(_)
+            | ConnectionError::RequestsDone => Lost::Line(error.to_string()),
         }
     }
 }
@@ -374,10 +378,11 @@ async fn feed(mut handed: mpsc::Receiver<Handed>, inbox: Inbox, fed: mpsc::Sende
     pending().await
 }
 
-/// Acknowledges in the order of arrival (MQTT 3.1.1, 4.6), which is the order of commits. What is not durable is never acknowledged.
+/// Acknowledges in the order of arrival (MQTT 3.1.1, 4.6), which is the order of commits. What is not durable is never acknowledged; what
+/// came over a connection that is gone is not even waited for.
 async fn acknowledge(mut unacknowledged: mpsc::Receiver<Fed>, client: &AsyncClient, link: &Link) -> Infallible {
     while let Some((ticket, durable)) = unacknowledged.recv().await {
-        if let Some(durable) = durable
+        if let Some(durable) = durable.filter(|_| link.is(ticket.connection))
             && durable.await.is_err()
         {
             continue;

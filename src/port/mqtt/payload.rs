@@ -335,9 +335,11 @@ mod tests {
         for topic in ["figures/corona/cases", "figures/corona/cases_new/x", "figures/corona/Cases_New", "figures/corona//"] {
             assert_eq!(told(topic, b"17"), "unknown-metric", "{topic}");
         }
-        let nearest = |named| match unknown(&config(), named) {
-            Rejected::UnknownMetric { nearest, .. } => nearest.expect("three to choose from").to_string(),
-            other => unreachable!("{other:?}"),
+        let nearest = |named| {
+            let Rejected::UnknownMetric { nearest: Some(nearest), .. } = unknown(&config(), named) else {
+                unreachable!("three to choose from")
+            };
+            nearest.to_string()
         };
         assert_eq!(["cases", "Deaths", "inzidenz"].map(nearest), ["cases_new", "deaths_new", "incidence"]);
         let receipt = parse(&config(), "figures/corona/cases_new", b"17").expect("a figure").receipt;
