@@ -22,3 +22,5 @@ pub mod wheel;
 pub mod config;
 #[cfg(feature = "ports")]
 pub mod port;
+#[cfg(feature = "simulator")]
+pub mod simulator;

@@ -1,0 +1,377 @@
+//! Topic and bytes to a [`Figure`]. Knows no connection, no clock and no earlier figure: whether it is new, the domain says.
+//!
+//! The contract with publishers: a bare number or `{"value": 17, "as_of": "2026-11-22"}` on `<figures>/<feed>/<metric>`, several at once as
+//! `{"cases_new": 17, "deaths_new": 0, "as_of": "2026-11-22"}` on `<figures>/<feed>`.
+
+use super::number;
+use super::rejected::Rejected;
+use crate::config::MqttConfig;
+use crate::domain::event::{Figure, ReceiptTopic};
+use crate::domain::figures::Value;
+use crate::domain::ids::Name;
+use crate::domain::state::MetricKind;
+use crate::domain::time::Day;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Ten metrics with long names and every optional key of the contract stay below half of it.
+pub const JSON_MAX: usize = 4096;
+/// The contract nests twice (`note`); two more for what publishers add.
+const DEPTH_MAX: usize = 4;
+/// Longest name a metric can have: more of a wrong one need not be repeated in the receipt.
+const NAME_MAX: usize = 64;
+/// Keys of the contract that are no metrics. All but `as_of` are not looked at yet.
+const KNOWN: [&str; 8] = ["as_of", "published_at", "id", "unit", "source", "note", "value_state", "corrects"];
+
+/// What the message states.
+///
+/// # Errors
+/// Why it states nothing, with a code for programs and a sentence for people.
+pub fn parse(config: &MqttConfig, topic: &str, payload: &[u8]) -> Result<Figure, Rejected> {
+    let metric = metric(config, topic)?;
+    if payload.len() > JSON_MAX {
+        return Err(Rejected::TooLarge);
+    }
+    let text = trimmed(std::str::from_utf8(payload).map_err(|_| Rejected::NotText)?);
+    if text.is_empty() {
+        return Err(Rejected::Empty);
+    }
+    let object = if text.starts_with('{') { Some(Object::parse(text)?) } else { None };
+    let (values, as_of) = match (metric, &object) {
+        (Some((name, kind)), None) => (vec![(name.clone(), number::text(*kind, text)?)], None),
+        (Some((name, kind)), Some(object)) => (vec![(name.clone(), object.value(*kind)?)], object.as_of()?),
+        (None, Some(object)) => (object.values(config)?, object.as_of()?),
+        (None, None) => return Err(Rejected::MetricMissing),
+    };
+    let receipt = Some(ReceiptTopic { metric: metric.map(|(name, _)| name.clone()) });
+    Ok(Figure { values, as_of, receipt })
+}
+
+/// The part of the topic below `<root>/<feed>`: `Some("")` for the feed itself, `None` if it is another feed's or none.
+pub fn below_feed<'a>(config: &MqttConfig, topic: &'a str) -> Option<&'a str> {
+    let rest = topic.strip_prefix(config.figures.as_str())?.strip_prefix('/')?.strip_prefix(config.feed.as_str())?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
+}
+
+fn metric<'a>(config: &'a MqttConfig, topic: &str) -> Result<Option<&'a (Name, MetricKind)>, Rejected> {
+    match below_feed(config, topic) {
+        None => Err(Rejected::UnknownTopic),
+        Some("") => Ok(None),
+        Some(named) => known(config, named).map(Some).ok_or_else(|| unknown(config, named)),
+    }
+}
+
+fn known<'a>(config: &'a MqttConfig, named: &str) -> Option<&'a (Name, MetricKind)> {
+    config.metrics.iter().find(|(name, _)| name.as_str() == named)
+}
+
+fn unknown(config: &MqttConfig, named: &str) -> Rejected {
+    let named: String = named.chars().take(NAME_MAX).collect();
+    let nearest = config.metrics.iter().map(|(name, _)| name).min_by_key(|name| distance(name.as_str(), &named)).cloned();
+    Rejected::UnknownMetric { named, nearest }
+}
+
+/// Levenshtein's: insertions, deletions and replacements that turn one into the other.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, y) in row.iter_mut().skip(1).zip(b.chars()) {
+            let best = (diagonal + usize::from(x != y)).min(*cell + 1).min(left + 1);
+            diagonal = std::mem::replace(cell, best);
+            left = best;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// Without white space, line ends, byte order mark and one pair of quotes around it.
+fn trimmed(text: &str) -> &str {
+    let blank = |c: char| c.is_whitespace() || c == '\u{feff}';
+    let text = text.trim_matches(blank);
+    let unquoted = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    unquoted('"').or_else(|| unquoted('\'')).map_or(text, |inner| inner.trim_matches(blank))
+}
+
+/// A JSON object whose values are still the publisher's text, so that no number goes through a float.
+struct Object<'a> {
+    entries: BTreeMap<String, &'a RawValue>,
+    duplicate: bool,
+}
+
+impl<'a> Object<'a> {
+    fn parse(text: &'a str) -> Result<Object<'a>, Rejected> {
+        if depth(text) > DEPTH_MAX {
+            return Err(Rejected::TooDeep);
+        }
+        let object: Object = serde_json::from_str(text).map_err(|_| Rejected::Malformed)?;
+        if object.duplicate { Err(Rejected::DuplicateKey) } else { Ok(object) }
+    }
+
+    /// On a metric's topic: its value. Other keys are the publisher's own.
+    fn value(&self, kind: MetricKind) -> Result<Value, Rejected> {
+        value(kind, self.entries.get("value").ok_or(Rejected::ValueMissing)?)
+    }
+
+    /// On the feed's topic: every metric that is there. A number under a name that is not configured is a mistake somebody should hear of.
+    fn values(&self, config: &MqttConfig) -> Result<Vec<(Name, Value)>, Rejected> {
+        let mut values = Vec::new();
+        for (key, raw) in &self.entries {
+            if let Some((name, kind)) = known(config, key) {
+                values.push((name.clone(), value(*kind, raw)?));
+            } else if !KNOWN.contains(&key.as_str()) && is_number(raw.get()) {
+                return Err(unknown(config, key));
+            }
+        }
+        if values.is_empty() { Err(Rejected::NoMetric) } else { Ok(values) }
+    }
+
+    fn as_of(&self) -> Result<Option<Day>, Rejected> {
+        let Some(raw) = self.entries.get("as_of") else { return Ok(None) };
+        let text: Option<String> = serde_json::from_str(raw.get()).map_err(|_| Rejected::BadDate)?;
+        text.map(|text| day(&text).ok_or(Rejected::BadDate)).transpose()
+    }
+}
+
+fn value(kind: MetricKind, raw: &RawValue) -> Result<Value, Rejected> {
+    let raw = raw.get();
+    if is_number(raw) {
+        return number::json(kind, raw);
+    }
+    match raw {
+        "null" => Err(Rejected::NoValue),
+        // Templates quote what they insert: the same rules as for bare text.
+        _ => match serde_json::from_str::<String>(raw) {
+            Ok(text) if trimmed(&text).is_empty() => Err(Rejected::NoValue),
+            Ok(text) => number::text(kind, trimmed(&text)),
+            Err(_) => Err(Rejected::NotANumber),
+        },
+    }
+}
+
+fn is_number(raw: &str) -> bool {
+    raw.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+}
+
+/// `2026-11-22` and nothing else: a date with a time of day would leave open whose day it is.
+fn day(text: &str) -> Option<Day> {
+    let shape = text.len() == 10 && text.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
+    if shape { text.parse().ok().map(Day::of) } else { None }
+}
+
+/// How deeply brackets are nested; meaningful for valid JSON, harmless for anything else.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest, mut quoted, mut escaped) = (0_usize, 0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' if !quoted => depth += 1,
+            b'}' | b']' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<'a>, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Object<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+                let mut object = Object { entries: BTreeMap::new(), duplicate: false };
+                while let Some((key, raw)) = map.next_entry::<String, &'de RawValue>()? {
+                    object.duplicate |= object.entries.insert(key, raw).is_some();
+                }
+                Ok(object)
+            }
+        }
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn name(name: &str) -> Name {
+        Name::new(name).expect("a name")
+    }
+
+    fn config() -> MqttConfig {
+        let metrics = [("cases_new", MetricKind::Count), ("deaths_new", MetricKind::Count), ("incidence", MetricKind::Rate)];
+        MqttConfig {
+            host: "localhost".to_owned(),
+            port: 1883,
+            client_id: "drk-relay".to_owned(),
+            login: None,
+            figures: "figures".to_owned(),
+            relay: "relay".to_owned(),
+            feed: name("corona"),
+            metrics: metrics.into_iter().map(|(metric, kind)| (name(metric), kind)).collect(),
+        }
+    }
+
+    /// `metric=value` and the day, or the code of the rejection.
+    fn told(topic: &str, payload: &[u8]) -> String {
+        match parse(&config(), topic, payload) {
+            Err(rejected) => {
+                assert!(rejected.hint().ends_with(['.', '?']), "{rejected:?}");
+                rejected.code().to_owned()
+            }
+            Ok(figure) => {
+                let mut words: Vec<String> = Vec::new();
+                for (name, value) in &figure.values {
+                    let (digits, decimals) = value.parts();
+                    words.push(if decimals == 0 { format!("{name}={digits}") } else { format!("{name}={digits}/{decimals}") });
+                }
+                words.extend(figure.as_of.map(|day| format!("@{}", day.date())));
+                words.join(" ")
+            }
+        }
+    }
+
+    #[test]
+    fn one_metric() {
+        for (payload, expected) in [
+            (&b"17"[..], "cases_new=17"),
+            (b" 17\n", "cases_new=17"),
+            (b"17\r", "cases_new=17"),
+            (b"17\r\n", "cases_new=17"),
+            (b"\xef\xbb\xbf17", "cases_new=17"),
+            (b"\"17\"", "cases_new=17"),
+            (b"' 12.735 '\n", "cases_new=12735"),
+            (b"{\"value\":17}", "cases_new=17"),
+            (b"\xef\xbb\xbf {\"value\": 17, \"as_of\": \"2026-11-22\"}\r\n", "cases_new=17 @2026-11-22"),
+            (b"{\"value\":\"12.735\",\"as_of\":null}", "cases_new=12735"),
+            (b"{\"v\\u0061lue\":17}", "cases_new=17"),
+            (b"{\"value\":17,\"battery\":80,\"note\":{\"de\":{\"a\":[1]}}}", "cases_new=17"),
+            (b"{\"value\":12.735}", "ambiguous-number"),
+            (b"{\"value\":17.5}", "not-whole"),
+            (b"{\"value\":1e3}", "exponent"),
+            (b"{\"value\":NaN}", "malformed-json"),
+            (b"{\"value\":null,\"value_state\":\"no_report_today\"}", "no-value"),
+            (b"{\"value\":\"\"}", "no-value"),
+            (b"{\"value\":\"unavailable\"}", "no-value"),
+            (b"{\"value\":true}", "not-a-number"),
+            (b"{\"value\":[17]}", "not-a-number"),
+            (b"{\"value\":17,\"value\":12}", "duplicate-key"),
+            (b"{\"value\":17,\"x\":{\"a\":[[[1]]]}}", "too-deep"),
+            (b"{\"value\":17,\"x\":\"[[[[[\\\"[\"}", "cases_new=17"),
+            (b"{\"value\":17", "malformed-json"),
+            (b"{\"value\":17} 3", "malformed-json"),
+            (b"{\"value\":017}", "malformed-json"),
+            (b"{\"cases_new\":17}", "value-missing"),
+            (b"{\"value\":17,\"as_of\":\"22.11.2026\"}", "bad-date"),
+            (b"{\"value\":17,\"as_of\":\"2026-02-30\"}", "bad-date"),
+            (b"{\"value\":17,\"as_of\":\"2026-11-22T06:00:00Z\"}", "bad-date"),
+            (b"{\"value\":17,\"as_of\":1795305600}", "bad-date"),
+            (b"[17]", "not-a-number"),
+            (b"", "empty"),
+            (b" \r\n", "empty"),
+            (b"\"\"", "empty"),
+            (b"NaN", "no-value"),
+            (b"inf", "not-a-number"),
+            (b"unknown", "no-value"),
+            (b"unavailable", "no-value"),
+            (b"None\n", "no-value"),
+            (b"null", "no-value"),
+            (b"1e3", "exponent"),
+            (b"0x11", "not-a-number"),
+            (b"17\0", "not-a-number"),
+            (b"\xff\xfe1\x007\x00", "not-text"),
+        ] {
+            assert_eq!(told("figures/corona/cases_new", payload), expected, "{}", String::from_utf8_lossy(payload));
+        }
+        assert_eq!(told("figures/corona/cases_new", &[b'1'; 65]), "too-long");
+        assert_eq!(told("figures/corona/cases_new", &[b' '; JSON_MAX + 1]), "too-large");
+        assert_eq!(told("figures/corona/incidence", b"57,4"), "incidence=574/1");
+        assert_eq!(told("figures/corona/incidence", b"1.234"), "ambiguous-number");
+        assert_eq!(told("figures/corona/incidence", b"{\"value\":0.1}"), "incidence=1/1");
+    }
+
+    #[test]
+    fn several_at_once() {
+        for (payload, expected) in [
+            (&b"{\"cases_new\":17,\"deaths_new\":0,\"as_of\":\"2026-11-22\"}"[..], "cases_new=17 deaths_new=0 @2026-11-22"),
+            (b"{\"incidence\":57.4,\"cases_new\":\"1.234\"}", "cases_new=1234 incidence=574/1"),
+            (
+                b"{\"cases_new\":17,\"id\":5,\"unit\":\"\",\"source\":\"RKI\",\"published_at\":\"x\",\"station\":\"K\xc3\xb6ln\"}",
+                "cases_new=17",
+            ),
+            (b"{\"cases_new\":17,\"case_new\":18}", "unknown-metric"),
+            (b"{\"value\":17}", "unknown-metric"),
+            (b"{\"as_of\":\"2026-11-22\"}", "no-metric"),
+            (b"{}", "no-metric"),
+            (b"{\"cases_new\":null,\"deaths_new\":0}", "no-value"),
+            (b"{\"cases_new\":12.735,\"deaths_new\":0}", "ambiguous-number"),
+            (b"17", "metric-missing"),
+        ] {
+            assert_eq!(told("figures/corona", payload), expected, "{}", String::from_utf8_lossy(payload));
+        }
+    }
+
+    #[test]
+    fn topics_name_feed_and_metric() {
+        for topic in ["", "figures", "figures/", "figures/other", "figures/corona2", "figure/corona", "x/figures/corona", "/figures/corona"]
+        {
+            assert_eq!(told(topic, b"17"), "unknown-topic", "{topic}");
+        }
+        for topic in ["figures/corona/cases", "figures/corona/cases_new/x", "figures/corona/Cases_New", "figures/corona//"] {
+            assert_eq!(told(topic, b"17"), "unknown-metric", "{topic}");
+        }
+        let nearest = |named| {
+            let Rejected::UnknownMetric { nearest: Some(nearest), .. } = unknown(&config(), named) else {
+                unreachable!("three to choose from")
+            };
+            nearest.to_string()
+        };
+        assert_eq!(["cases", "Deaths", "inzidenz"].map(nearest), ["cases_new", "deaths_new", "incidence"]);
+        let receipt = parse(&config(), "figures/corona/cases_new", b"17").expect("a figure").receipt;
+        assert_eq!(receipt, Some(ReceiptTopic { metric: Some(name("cases_new")) }));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(payload in proptest::collection::vec(any::<u8>(), 0..200), topic in "figures/corona(/[a-zé_]{0,8})?") {
+            let _ = parse(&config(), &topic, &payload);
+        }
+
+        #[test]
+        fn nothing_that_looks_like_a_number_panics(payload in "[\"'{}:0-9., eE+−-]{0,70}", topic in "figures/corona(/incidence|/cases_new)?") {
+            let _ = parse(&config(), &topic, payload.as_bytes());
+        }
+
+        #[test]
+        fn a_count_survives_every_way_of_writing_it(count in -999_999_999_i64..999_999_999) {
+            let plain = count.to_string();
+            let digits = plain.trim_start_matches('-');
+            let grouped = |separator: &str| {
+                let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).expect("digits")).collect();
+                format!("{}{}", if count < 0 { "-" } else { "" }, groups.join(separator))
+            };
+            let expected = Ok(Value::new(count, 0).expect("in range"));
+            prop_assert_eq!(number::text(MetricKind::Count, &plain), expected.clone());
+            prop_assert_eq!(number::json(MetricKind::Count, &plain), expected.clone());
+            prop_assert_eq!(number::text(MetricKind::Count, &grouped(" ")), expected.clone());
+            let dotted = number::text(MetricKind::Count, &grouped("."));
+            let unclear = matches!(dotted, Err(Rejected::Ambiguous { .. })) && digits.ends_with("000");
+            prop_assert!(unclear || dotted == expected);
+        }
+    }
+}
