@@ -1,3 +1,3 @@
-//! Ports against peers: scripted ones, our own simulators, and (ignored unless asked for) the real ones.
+//! Ports against peers: scripted ones, our own simulators, and the real ones (mosquitto, which tests/run installs).
 
 mod mqtt;

@@ -61,19 +61,19 @@ const RETRY: Duration = Duration::from_millis(5);
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// Runs for ever: drop the future to stop, and the broker publishes our last will.
-pub async fn run(config: MqttConfig, inbox: Inbox, receipts: mpsc::Receiver<Receipt>) -> Infallible {
-    let (client, eventloop) = AsyncClient::new(options(&config), REQUESTS);
+pub async fn run(config: &MqttConfig, inbox: &Inbox, receipts: &mut mpsc::Receiver<Receipt>) -> Infallible {
+    let (client, eventloop) = AsyncClient::new(options(config), REQUESTS);
     let link = Link::default();
     let (hand, handed) = mpsc::channel(WINDOW);
     let (fed, unacknowledged) = mpsc::channel(WINDOW);
     let tallies = Tallies::default();
-    let (config, client, link) = (&config, &client, &link);
+    let (client, link) = (&client, &link);
     let mut poller =
         Poller { config, client, link, eventloop, inbox: inbox.clone(), hand, subscribed: false, tallies, back_off: BackOff::new() };
     poller.eventloop.set_network_options(network());
     let (never, ..) = tokio::join!(
         poller.run(),
-        feed(handed, inbox, fed),
+        feed(handed, inbox.clone(), fed),
         acknowledge(unacknowledged, client, link),
         answer(receipts, config, client, link)
     );
@@ -397,7 +397,7 @@ async fn acknowledge(mut unacknowledged: mpsc::Receiver<Fed>, client: &AsyncClie
 }
 
 /// Publishes the relay's receipts. QoS 0: a publisher that does not hear asks again, and hears "duplicate".
-async fn answer(mut receipts: mpsc::Receiver<Receipt>, config: &MqttConfig, client: &AsyncClient, link: &Link) -> Infallible {
+async fn answer(receipts: &mut mpsc::Receiver<Receipt>, config: &MqttConfig, client: &AsyncClient, link: &Link) -> Infallible {
     while let Some(receipt) = receipts.recv().await {
         let (topic, body) = receipt::decided(config, &receipt);
         // Without a connection some wait for the next one; nobody waits for all of them.

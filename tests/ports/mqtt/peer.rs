@@ -53,9 +53,9 @@ impl Port {
             metrics: vec![(name("cases_new"), MetricKind::Count), (name("incidence"), MetricKind::Rate)],
         };
         let (sender, inbox) = mpsc::channel(inbox);
-        let (receipts, queue) = mpsc::channel(16);
+        let (receipts, mut queue) = mpsc::channel(16);
         let task = tokio::spawn(async move {
-            mqtt::run(config, sender, queue).await;
+            mqtt::run(&config, &sender, &mut queue).await;
         });
         Port { inbox, receipts, task }
     }

@@ -1,5 +1,5 @@
-//! Our port against mosquitto, and mosquitto's clients against our broker. Need the Debian packages mosquitto and mosquitto-clients:
-//! `cargo test --test ports -- --ignored`.
+//! Our port against mosquitto, and mosquitto's clients against our broker. Need the Debian packages mosquitto and mosquitto-clients,
+//! which `tests/run` installs.
 
 use super::peer::{Peer, Port, cases, durable, within};
 use super::{Restartable, online};
@@ -27,7 +27,6 @@ async fn output(child: Child) -> String {
 }
 
 #[tokio::test]
-#[ignore = "needs mosquitto-clients"]
 async fn mosquittos_clients_get_on_with_our_broker() {
     let broker = Restartable::start().await;
     let (mut port, _people) = online(&broker).await;
@@ -49,7 +48,6 @@ async fn mosquittos_clients_get_on_with_our_broker() {
 }
 
 #[tokio::test]
-#[ignore = "needs mosquitto"]
 async fn our_port_gets_on_with_mosquitto() {
     let (listener, address) = super::listen().await;
     drop(listener);
@@ -57,6 +55,7 @@ async fn our_port_gets_on_with_mosquitto() {
     // Started as a plain program it listens on localhost only and lets everyone in.
     within(async {
         while TcpStream::connect(address).await.is_err() {
+            // waits: mosquitto does not say when it listens.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     })
