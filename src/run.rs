@@ -10,7 +10,7 @@ use crate::domain::ids::{InstanceId, Wamid};
 use crate::domain::time::Millis;
 use crate::port::clock::{self, Clock};
 use crate::port::pseudonym::Pseudonyms;
-use crate::port::{Arrival, INBOX, graph, mqtt, webhook};
+use crate::port::{Arrival, INBOX, Inbox, graph, mqtt, webhook};
 use crate::relay::{Pulse, Relay, SLOTS};
 use crate::store::Store;
 use anyhow::Context;
@@ -37,7 +37,7 @@ const RESTART: Duration = Duration::from_secs(1);
 /// The store's file in the state directory.
 const STORE: &str = "relay.redb";
 /// The key of all hashes, beside it.
-const KEY: &str = "hash.key";
+pub const KEY: &str = "hash.key";
 
 /// What surrounds one run and does not come from the configuration.
 #[derive(Debug)]
@@ -60,18 +60,15 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let pseudonyms = Pseudonyms::open(&config.state_dir.join(KEY)).context(KEY)?;
     let store = Store::open(&config.state_dir.join(STORE), fresh_instance()?).context(STORE)?;
     let instance = store.instance();
-    let relay = Relay::open(store, config.rules.clone()).context(STORE)?;
-    let (inbox, arrivals) = mpsc::channel(INBOX);
-    let (outputs, mut sends, mut reads, mut receipts) = Outputs::new();
-    let stopped = CancellationToken::new();
-    let turning = Turning { relay, clock: clock.clone(), arrivals, outputs, pulse, stopped: stopped.clone() };
-    let ended = turning.spawn()?;
     let graph = graph::Graph::new(config.graph, clock.clone(), pseudonyms.clone(), instance)?;
+    let relay = Relay::open(store, config.rules).context(STORE)?;
+    let stopped = CancellationToken::new();
+    let Turning { inbox, mut outlets, ended } = turn(relay, clock.clone(), pulse, stopped.clone())?;
     let ports = async {
         tokio::join!(
             clock::watch_trust(clock, inbox.clone()),
-            restarting("mqtt", async || mqtt::run(&config.mqtt, &inbox, &mut receipts).await),
-            restarting("graph", async || graph::run(&graph, &mut sends, &mut reads, &inbox).await),
+            restarting("mqtt", async || mqtt::run(&config.mqtt, &inbox, &mut outlets.receipts).await),
+            restarting("graph", async || graph::run(&graph, &mut outlets.sends, &mut outlets.reads, &inbox).await),
             restarting("webhook", async || webhook::serve(&listener, &config.webhook, &pseudonyms, instance, &inbox).await),
         )
     };
@@ -113,7 +110,50 @@ async fn caught<T>(future: impl Future<Output = T>) -> Result<T, ()> {
     .await
 }
 
-/// Where effects go.
+/// A relay that turns on its own thread: where arrivals go in, where effects come out, and how it ended.
+#[derive(Debug)]
+pub struct Turning {
+    /// For ports.
+    pub inbox: Inbox,
+    /// For ports.
+    pub outlets: Outlets,
+    /// Resolves when the relay has stopped or failed; dropped if it panicked.
+    pub ended: oneshot::Receiver<anyhow::Result<()>>,
+}
+
+/// Where effects come out.
+#[derive(Debug)]
+pub struct Outlets {
+    /// Messages for people.
+    pub sends: mpsc::Receiver<Box<Send>>,
+    /// Messages to be marked as read.
+    pub reads: mpsc::Receiver<Wamid>,
+    /// What publishers are told.
+    pub receipts: mpsc::Receiver<Receipt>,
+}
+
+/// Starts the relay's thread.
+///
+/// # Errors
+/// If there is no thread to be had.
+pub fn turn(relay: Relay, clock: Clock, pulse: watch::Sender<Pulse>, stopped: CancellationToken) -> anyhow::Result<Turning> {
+    let (inbox, arrivals) = mpsc::channel(INBOX);
+    let (sends, send) = mpsc::channel(SLOTS);
+    let (reads, read) = mpsc::channel(READS);
+    let (receipts, receipt) = mpsc::channel(RECEIPTS);
+    let (finished, ended) = oneshot::channel();
+    let house = Wheelhouse { relay, clock, arrivals, outputs: Outputs { sends, reads, receipts }, pulse, stopped };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().context("runtime of the relay")?;
+    let body = move || {
+        let result = runtime.block_on(house.turn());
+        // Nobody listens if the caller is gone already.
+        drop(finished.send(result));
+    };
+    std::thread::Builder::new().name("relay".to_owned()).spawn(body).context("thread of the relay")?;
+    Ok(Turning { inbox, outlets: Outlets { sends: send, reads: read, receipts: receipt }, ended })
+}
+
+/// The other ends of [`Outlets`].
 #[derive(Debug)]
 struct Outputs {
     sends: mpsc::Sender<Box<Send>>,
@@ -122,13 +162,6 @@ struct Outputs {
 }
 
 impl Outputs {
-    fn new() -> (Outputs, mpsc::Receiver<Box<Send>>, mpsc::Receiver<Wamid>, mpsc::Receiver<Receipt>) {
-        let (sends, send) = mpsc::channel(SLOTS);
-        let (reads, read) = mpsc::channel(READS);
-        let (receipts, receipt) = mpsc::channel(RECEIPTS);
-        (Outputs { sends, reads, receipts }, send, read, receipt)
-    }
-
     /// The one match that carries out what was decided.
     async fn perform(&self, effect: Effect) {
         match effect {
@@ -145,7 +178,7 @@ impl Outputs {
 }
 
 /// The relay and everything that its thread needs.
-struct Turning {
+struct Wheelhouse {
     relay: Relay,
     clock: Clock,
     arrivals: mpsc::Receiver<Arrival>,
@@ -154,22 +187,7 @@ struct Turning {
     stopped: CancellationToken,
 }
 
-impl Turning {
-    /// Starts the thread; the receiver tells how it ended, or is dropped if it panicked.
-    fn spawn(self) -> anyhow::Result<oneshot::Receiver<anyhow::Result<()>>> {
-        let (ended, receiver) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().context("runtime of the relay")?;
-        std::thread::Builder::new()
-            .name("relay".to_owned())
-            .spawn(move || {
-                let result = runtime.block_on(self.turn());
-                // Nobody listens if the caller is gone already.
-                drop(ended.send(result));
-            })
-            .context("thread of the relay")?;
-        Ok(receiver)
-    }
-
+impl Wheelhouse {
     async fn turn(mut self) -> anyhow::Result<()> {
         let (mut batch, mut events, mut acks) = (Vec::with_capacity(BATCH), vec![Event::Started], Vec::new());
         loop {
