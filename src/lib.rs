@@ -19,3 +19,5 @@ pub mod domain;
 pub mod config;
 #[cfg(feature = "ports")]
 pub mod port;
+#[cfg(feature = "simulator")]
+pub mod simulator;
