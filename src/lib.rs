@@ -19,8 +19,13 @@ pub mod store;
 pub mod wheel;
 
 #[cfg(feature = "ports")]
+pub mod command;
+#[cfg(feature = "ports")]
 pub mod config;
 #[cfg(feature = "ports")]
 pub mod port;
+#[cfg(feature = "ports")]
+pub mod run;
+
 #[cfg(feature = "simulator")]
 pub mod simulator;

@@ -17,6 +17,7 @@ use anyhow::Context;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -60,7 +61,7 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let pseudonyms = Pseudonyms::open(&config.state_dir.join(KEY)).context(KEY)?;
     let store = Store::open(&config.state_dir.join(STORE), fresh_instance()?).context(STORE)?;
     let instance = store.instance();
-    let graph = graph::Graph::new(config.graph, clock.clone(), pseudonyms.clone(), instance)?;
+    let graph = Arc::new(graph::Graph::new(config.graph, clock.clone(), pseudonyms.clone(), instance)?);
     let relay = Relay::open(store, config.rules).context(STORE)?;
     let stopped = CancellationToken::new();
     let Turning { inbox, mut outlets, ended } = turn(relay, clock.clone(), pulse, stopped.clone())?;
@@ -242,4 +243,3 @@ async fn due(clock: &Clock, at: Option<Millis>) {
         None => std::future::pending().await,
     }
 }
-

@@ -22,6 +22,7 @@ use jiff::tz::TimeZone;
 use script::Script;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use transcript::Transcript;
@@ -56,7 +57,7 @@ pub(super) async fn execute() -> anyhow::Result<()> {
     let (pulse, pulses) = watch::channel(Pulse::default());
     let (stop, stopped) = oneshot::channel::<()>();
     let around = Surroundings { clock: clock.clone(), listener: webhook, pulse };
-    let relay = tokio::spawn(run(config, around, async { drop(stopped.await) }));
+    let relay = run(config, around, async { drop(stopped.await) });
     let end = start.plus(DAYS);
     let transcript = Transcript::new(clock.clone(), zone, pseudonyms);
     let script = Script { cloud: cloud.clone(), publisher, transcript, start, end };
@@ -72,21 +73,21 @@ async fn play(
     warp: &Warp,
     ringing: mpsc::Receiver<Accepted>,
     pulses: watch::Receiver<Pulse>,
-    mut relay: tokio::task::JoinHandle<anyhow::Result<()>>,
+    relay: impl Future<Output = anyhow::Result<()>>,
     stop: oneshot::Sender<()>,
 ) -> anyhow::Result<Transcript> {
-    let pages = script.pages();
+    let (pages, mut relay) = (script.pages(), pin!(relay));
     tokio::select! {
         () = script.play(clock, ringing, pulses.clone()) => {}
         () = pace::keep(clock, warp, pulses, pages) => {}
         ended = &mut relay => {
-            ended.context("the relay panicked")??;
-            anyhow::bail!("the relay ended before the demo did");
+            ended?;
+            anyhow::bail!("das Relay endete vor der Vorführung");
         }
     }
     // The relay may be gone already; then the next line says why.
     let _ = stop.send(());
-    relay.await.context("the relay panicked")??;
+    relay.await?;
     Ok(script.transcript)
 }
 
@@ -103,10 +104,8 @@ async fn listen() -> anyhow::Result<TcpListener> {
 
 fn config(state_dir: &Path, zone: TimeZone, broker: SocketAddr, api: SocketAddr, webhook: SocketAddr) -> Config {
     let metric = |id: &str, label: &str, kind, required| MetricRules { name: name(id), label: label.to_owned(), kind, required };
-    let metrics = vec![
-        metric("cases_new", "Neue Fälle", MetricKind::Count, true),
-        metric("incidence", "7-Tage-Inzidenz", MetricKind::Rate, true),
-    ];
+    let metrics =
+        vec![metric("cases_new", "Neue Fälle", MetricKind::Count, true), metric("incidence", "7-Tage-Inzidenz", MetricKind::Rate, true)];
     let kinds = metrics.iter().map(|metric| (metric.name.clone(), metric.kind)).collect();
     let feed = FeedRules { name: name(script::FEED), title: "Corona im Kreis Musterstadt".to_owned(), metrics, settle: 30 };
     Config {

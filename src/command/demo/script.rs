@@ -1,7 +1,7 @@
 //! Who does what and when: three people and one publisher. They react to what reaches their telephones and know nothing of the relay.
 
-use super::transcript::Transcript;
 use super::at;
+use super::transcript::Transcript;
 use crate::domain::time::Millis;
 use crate::port::clock::Clock;
 use crate::relay::Pulse;

@@ -1,0 +1,249 @@
+//! Where Meta's webhooks arrive. Decides nothing, remembers nothing and answers nobody: it proves who speaks, hands over what was said as one
+//! arrival, and says 200 once that is durable. Anything but 200 makes Meta send the same webhook again, for up to seven days, so only what
+//! a repetition can heal gets another answer (WhatsApp docs: webhooks, create-webhook-endpoint).
+//!
+//! TLS is not here. The bytes are read by hyper, because `axum::serve` has no time-outs; axum only finds the handler.
+
+pub mod wire;
+
+use super::pseudonym::Pseudonyms;
+use super::{Arrival, Inbox};
+use crate::config::WebhookConfig;
+use crate::domain::event::Event;
+use crate::domain::ids::InstanceId;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{DefaultBodyLimit, FromRequest, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hmac::{Hmac, KeyInit, Mac};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use secrecy::ExposeSecret;
+use sha2::Sha256;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use subtle::ConstantTimeEq;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// Where the app's callback URL ends.
+const PATH: &str = "/webhook";
+/// WhatsApp docs: a webhook has at most 3 MB.
+const BODY: usize = 3 * 1024 * 1024;
+/// Connections at once. Meta sends up to 3 × outgoing + incoming webhooks, 320 a second at 80 messages a second; a commit takes less than
+/// 100 ms, so 32 are busy, and as many again may idle.
+const CONNECTIONS: usize = 64;
+/// For a request's head, and how long a connection may idle: Meta sends it at once, and a place must become free again.
+const HEAD: Duration = Duration::from_secs(10);
+/// For a request's body: 3 MB at 3 Mbit/s take 8 s.
+const UPLOAD: Duration = Duration::from_secs(15);
+/// For the commit. Meta is reported to wait 5 to 10 s, so a later answer reaches nobody.
+const COMMIT: Duration = Duration::from_secs(20);
+/// Between two attempts to accept a connection when the system has no descriptors left.
+const BREATH: Duration = Duration::from_secs(1);
+/// Failed attempts in a row after which it is not the connections that are broken, but the listener.
+const ATTEMPTS: u32 = 30;
+
+/// Serves until the listener is broken, and says why. Dropping the future closes all connections.
+pub async fn serve(
+    listener: &TcpListener,
+    config: &WebhookConfig,
+    pseudonyms: &Pseudonyms,
+    instance: InstanceId,
+    inbox: &Inbox,
+) -> io::Error {
+    let (config, pseudonyms, inbox) = (config.clone(), pseudonyms.clone(), inbox.clone());
+    let door = Door { config, pseudonyms, instance, inbox, mismatch: AtomicBool::new(false) };
+    let router = Router::new().route(PATH, get(verify).post(receive)).layer(DefaultBodyLimit::max(BODY)).with_state(Arc::new(door));
+    let mut connections = JoinSet::new();
+    let mut failures = 0;
+    loop {
+        while connections.try_join_next().is_some() {}
+        if connections.len() >= CONNECTIONS {
+            connections.join_next().await;
+        }
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                failures = 0;
+                connections.spawn(converse(stream, router.clone()));
+            }
+            Err(error) if concerns_one_connection(&error) => {}
+            Err(error) if failures >= ATTEMPTS => return error,
+            Err(error) => {
+                tracing::warn!(%error, "no new connections possible, trying again in a second");
+                failures += 1;
+                sleep(BREATH).await;
+            }
+        }
+    }
+}
+
+/// One connection until it ends. How it ends concerns only Meta, who comes again.
+async fn converse(stream: TcpStream, router: Router) {
+    let mut server = hyper::server::conn::http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    if let Err(error) = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).await {
+        tracing::debug!(%error, "connection ended early");
+    }
+}
+
+fn concerns_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    [ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted].contains(&error.kind())
+}
+
+/// What every request needs.
+struct Door {
+    config: WebhookConfig,
+    pseudonyms: Pseudonyms,
+    instance: InstanceId,
+    inbox: Inbox,
+    /// Whether the latest signature was wrong: the technician is told once, not with each of seven days' repetitions.
+    mismatch: AtomicBool,
+}
+
+/// Meta asks whether the address is ours (WhatsApp docs: create-webhook-endpoint, verification requests). A parameter that is there twice
+/// means nothing.
+async fn verify(State(door): State<Arc<Door>>, query: Result<Query<Vec<(String, String)>>, QueryRejection>) -> Response {
+    let pairs = query.map(|Query(pairs)| pairs).unwrap_or_default();
+    let only = |name: &str| {
+        let mut values = pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let value = values.next()?;
+        values.next().is_none().then_some(value)
+    };
+    match (only("hub.mode"), only("hub.challenge"), only("hub.verify_token")) {
+        (Some("subscribe"), Some(challenge), Some(token)) if same(token, door.config.verify_token.expose_secret()) => {
+            ([(header::CONTENT_TYPE, "text/plain")], challenge.to_owned()).into_response()
+        }
+        (_, _, _) => StatusCode::FORBIDDEN.into_response(),
+    }
+}
+
+fn same(one: &str, other: &str) -> bool {
+    one.as_bytes().ct_eq(other.as_bytes()).into()
+}
+
+/// A webhook. The cheap refusals first: nobody makes us hold a body without a well-formed signature.
+async fn receive(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let Some(signature) = signature(request.headers()) else { return StatusCode::UNAUTHORIZED.into_response() };
+    let body = match timeout(UPLOAD, Bytes::from_request(request, &())).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(rejection)) => return rejection.into_response(),
+        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
+    if !door.signed(&body, &signature) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let events = match wire::events(&door.config.phone_number_id, &door.pseudonyms, door.instance, &body) {
+        Ok(events) => events,
+        Err(unreadable) => {
+            tracing::warn!(%unreadable, bytes = body.len(), "a signed webhook was not understood: acknowledged and skipped");
+            Vec::new()
+        }
+    };
+    drop(body);
+    if events.is_empty() { StatusCode::OK.into_response() } else { door.commit(events).await.into_response() }
+}
+
+impl Door {
+    /// Whether these bytes, exactly as they came, are Meta's: decoded and encoded again they would be others.
+    fn signed(&self, body: &[u8], signature: &[u8]) -> bool {
+        let right = signs(self.config.app_secret.expose_secret(), body, signature);
+        if !self.mismatch.swap(!right, Ordering::Relaxed) && !right {
+            tracing::warn!("webhook with a wrong signature refused: if it came from Meta, check the app secret");
+        }
+        right
+    }
+
+    async fn commit(&self, events: Vec<Event>) -> StatusCode {
+        let (arrival, durable) = Arrival::awaited(events);
+        let committed = async { self.inbox.send(arrival).await.is_ok() && durable.await.is_ok() };
+        match timeout(COMMIT, committed).await {
+            Ok(true) => StatusCode::OK,
+            Ok(false) | Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+fn signs(secret: &str, body: &[u8], signature: &[u8]) -> bool {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+    mac.update(body);
+    mac.verify_slice(signature).is_ok()
+}
+
+/// The one signature of the head: `sha256=` and 64 hexadecimal digits. Meta writes small letters; what counts are the bytes they mean.
+fn signature(headers: &HeaderMap) -> Option<[u8; 32]> {
+    let mut values = headers.get_all("x-hub-signature-256").iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    let digits = value.to_str().ok()?.strip_prefix("sha256=")?.as_bytes();
+    if digits.len() != 64 {
+        return None;
+    }
+    let mut signature = [0; 32];
+    for (byte, pair) in signature.iter_mut().zip(digits.chunks(2)) {
+        *byte = pair.iter().try_fold(0, |value: u8, digit| Some(value << 4 | u8::try_from(char::from(*digit).to_digit(16)?).ok()?))?;
+    }
+    Some(signature)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    const ESCAPED: &str = concat!(
+        r#"{"object":"whatsapp_business_account","entry":[{"id":"100000000000001","changes":[{"field":"messages","value":"#,
+        r#"{"text":"Gr\u00fc\u00dfe \ud83d\ude00 a\u0040b.de https:\/\/example.org\/x"}}]}]}"#
+    );
+    const UNESCAPED: &str = concat!(
+        r#"{"object":"whatsapp_business_account","entry":[{"id":"100000000000001","changes":[{"field":"messages","value":"#,
+        r#"{"text":"Grüße 😀 a@b.de https://example.org/x"}}]}]}"#
+    );
+
+    fn parsed(value: &str) -> Option<[u8; 32]> {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-hub-signature-256", HeaderValue::from_str(value).expect("a header"));
+        signature(&headers)
+    }
+
+    #[test]
+    fn the_raw_bytes_are_signed() {
+        assert_eq!((ESCAPED.len(), UNESCAPED.len()), (191, 167));
+        let vectors = [
+            (r#"{"object":"whatsapp_business_account","entry":[]}"#, "dec6a680679a968e7e0319355b23599cbfc54502c0784668e9618baa0c633756"),
+            (r#"{"object": "whatsapp_business_account", "entry": []}"#, "56cbbaf4961c6cfdae48b7f116c047e5eb513d2c931baae63a2bc1afd26f803a"),
+            (ESCAPED, "40aa5601be149ead3eb6126de2fe7bd148e6a59caa04704fbca3363cda59ccd7"),
+            (UNESCAPED, "5a28f3bb934d18e8aad46fc4546b01eb84614177f5d8e0012cb522d8e46d7817"),
+        ];
+        for (index, (body, _)) in vectors.iter().enumerate() {
+            for (other, (_, digest)) in vectors.iter().enumerate() {
+                let signature = parsed(&format!("sha256={digest}")).expect("well-formed");
+                assert_eq!(signs("test_app_secret", body.as_bytes(), &signature), index == other, "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_signature_has_one_shape() {
+        let digest = "dec6a680679a968e7e0319355b23599cbfc54502c0784668e9618baa0c633756";
+        assert_eq!(parsed(&format!("sha256={digest}")), parsed(&format!("sha256={}", digest.to_uppercase())));
+        assert!(parsed(&format!("sha256={digest}")).is_some());
+        let (short, long, sign) = (&digest[1..], format!("{digest}0"), digest.replace("de", "+e"));
+        for wrong in
+            [digest, "", "sha256=", "sha1=dec6a680", &format!("sha256={short}"), &format!("sha256={long}"), &format!("sha256={sign}")]
+        {
+            assert_eq!(parsed(wrong), None, "{wrong}");
+        }
+        let mut twice = HeaderMap::new();
+        for _ in 0..2 {
+            twice.append("x-hub-signature-256", HeaderValue::from_str(&format!("sha256={digest}")).expect("a header"));
+        }
+        assert_eq!(signature(&twice), None);
+    }
+}

@@ -1,0 +1,277 @@
+//! The model of Meta over real sockets: the Cloud API on one side, webhooks on the other. Judges nothing itself, see [`super::meta`], and is
+//! nobody's contact: people are played by whoever holds the [`Cloud`].
+//!
+//! Webhooks are delivered as Meta does it: side by side, in batches, in no promised order, and again until the answer is 200.
+
+use super::meta::webhook::{Report, Update, body, sign};
+use super::meta::{Counters, Meta, Order, Person, Refusal, refusal};
+use crate::domain::time::Timestamp;
+use crate::port::clock::Clock;
+use anyhow::Context;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
+
+/// Updates that may wait for delivery: a broadcast of ten seconds at 80/s with its statuses, twice. Whoever causes more waits.
+const UPDATES: usize = 4_096;
+/// Updates in one webhook. Meta allows 1,000; smaller ones show more of them.
+const BATCH: usize = 100;
+/// Webhooks under way at once: as many as a relay has idle connections for.
+const DELIVERIES: usize = 16;
+/// Before the first repetition of a webhook. Meta's is immediate.
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+/// The pause doubles up to this: Meta's grows to hours, a test has none.
+const LAST_RETRY: Duration = Duration::from_secs(2);
+/// Longest wait for the answer to a webhook: Meta is reported to wait 5 to 10 s.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What both sides have agreed upon, and how this Meta behaves.
+#[derive(Clone, Debug)]
+pub struct CloudConfig {
+    /// `v26.0`.
+    pub version: String,
+    /// The business number's id.
+    pub phone_number_id: String,
+    /// Whoever sends must have it.
+    pub token: String,
+    /// Signs every webhook.
+    pub app_secret: String,
+    /// Where webhooks go.
+    pub webhook: String,
+    /// When a message outside the window is refused.
+    pub refusal: Refusal,
+    /// Every so many-th webhook is delivered twice; 0: none.
+    pub repeat_every: u64,
+}
+
+/// A message that Meta took: somebody's telephone rings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Accepted {
+    /// To whom: the BSUID.
+    pub to: String,
+    /// Meta's id of it.
+    pub wamid: String,
+    /// What it says.
+    pub body: String,
+    /// Id and title of each button.
+    pub buttons: Vec<(String, String)>,
+    /// When it was taken.
+    pub at: Timestamp,
+}
+
+/// A running Meta. Ends when the last clone is dropped.
+#[derive(Clone)]
+pub struct Cloud {
+    inner: Arc<Inner>,
+    _tasks: Arc<[AbortOnDropHandle<()>; 2]>,
+}
+
+struct Inner {
+    config: CloudConfig,
+    clock: Clock,
+    meta: Mutex<Meta>,
+    accepted: mpsc::Sender<Accepted>,
+    updates: mpsc::Sender<Update>,
+    reads: AtomicU64,
+    webhooks: AtomicU64,
+}
+
+impl Cloud {
+    /// Serves the Cloud API on `listener` and delivers webhooks. Accepted messages go to `accepted`; while that is full nobody notices them.
+    ///
+    /// # Errors
+    /// If there is no HTTP client to be had.
+    pub fn start(listener: TcpListener, config: CloudConfig, clock: Clock, accepted: mpsc::Sender<Accepted>) -> anyhow::Result<Cloud> {
+        let (updates, waiting) = mpsc::channel(UPDATES);
+        let meta = Mutex::new(Meta::new(&config.phone_number_id));
+        let (reads, webhooks) = (AtomicU64::new(0), AtomicU64::new(0));
+        let inner = Arc::new(Inner { config, clock, meta, accepted, updates, reads, webhooks });
+        let router = Router::new().route("/{version}/{number}/messages", post(messages)).with_state(Arc::clone(&inner));
+        let server = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::error!(%error, "the simulated Cloud API has failed");
+            }
+        });
+        let courier = tokio::spawn(deliver(Arc::clone(&inner), client()?, waiting));
+        Ok(Cloud { inner, _tasks: Arc::new([server, courier].map(AbortOnDropHandle::new)) })
+    }
+
+    /// Someone gets WhatsApp.
+    pub fn join(&self, person: Person) {
+        self.look(|meta| meta.join(person));
+    }
+
+    /// Somebody who has joined writes.
+    pub async fn say(&self, user_id: &str, text: &str) {
+        let update = self.look(|meta| meta.message_webhook(user_id, text, self.inner.now()));
+        self.inner.tell(update).await;
+    }
+
+    /// Somebody who has joined taps a button.
+    pub async fn tap(&self, user_id: &str, button: &(String, String)) {
+        let update = self.look(|meta| meta.tap_webhook(user_id, button, self.inner.now()));
+        self.inner.tell(update).await;
+    }
+
+    /// A message of ours fares, beyond `sent` and `delivered`, which come by themselves.
+    pub async fn report(&self, wamid: &str, report: Report) {
+        let update = self.look(|meta| meta.status_webhook(wamid, report, self.inner.now()));
+        if let Some(update) = update {
+            self.inner.tell(update).await;
+        }
+    }
+
+    /// What promises are checked by.
+    pub fn counters(&self) -> Counters {
+        self.look(|meta| meta.counters())
+    }
+
+    /// How many messages were marked as read.
+    pub fn reads(&self) -> u64 {
+        self.inner.reads.load(Ordering::Relaxed)
+    }
+
+    /// A look at the model itself, or a change to it.
+    pub fn look<T>(&self, at: impl FnOnce(&mut Meta) -> T) -> T {
+        self.inner.look(at)
+    }
+}
+
+impl Inner {
+    fn look<T>(&self, at: impl FnOnce(&mut Meta) -> T) -> T {
+        at(&mut self.meta.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now().second()
+    }
+
+    async fn tell(&self, update: Update) {
+        // The courier ends with the cloud.
+        let _ = self.updates.send(update).await;
+    }
+
+    /// A request: a message, or a read receipt.
+    async fn take(&self, request: &Value) -> Result<Value, u32> {
+        if request["status"] == "read" {
+            return self.read(request["message_id"].as_str().unwrap_or_default());
+        }
+        let order = Order::parse(request)?;
+        let to = order.to.clone();
+        let wamid = self.send(order).await?;
+        let contact = if to.starts_with('+') { "wa_id" } else { "user_id" };
+        let contact = json!({ "input": to, contact: to.trim_start_matches('+') });
+        Ok(json!({ "messaging_product": "whatsapp", "contacts": [contact], "messages": [{ "id": wamid }] }))
+    }
+
+    fn read(&self, wamid: &str) -> Result<Value, u32> {
+        if !self.look(|meta| meta.heard(wamid)) {
+            return Err(131_009);
+        }
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        Ok(json!({ "success": true }))
+    }
+
+    async fn send(&self, order: Order) -> Result<String, u32> {
+        let at = self.now();
+        let (body, buttons) = (order.body.clone(), order.buttons.clone());
+        let wamid = self.look(|meta| meta.send(order, at, self.config.refusal))?;
+        let Some((to, open)) = self.look(|meta| meta.record(&wamid).map(|record| (record.user_id.clone(), record.open))) else {
+            return Err(1);
+        };
+        let reports: &[Report] = if open { &[Report::Sent, Report::Delivered] } else { &[Report::Failed(131_047)] };
+        for report in reports {
+            if let Some(update) = self.look(|meta| meta.status_webhook(&wamid, *report, at)) {
+                self.tell(update).await;
+            }
+        }
+        let accepted = Accepted { to, wamid: wamid.clone(), body, buttons, at };
+        if open && self.accepted.try_send(accepted).is_err() {
+            tracing::debug!("nobody notices the message");
+        }
+        Ok(wamid)
+    }
+}
+
+/// `POST /{version}/{phone_number_id}/messages` (WhatsApp docs: messages API).
+async fn messages(
+    State(inner): State<Arc<Inner>>,
+    Path((version, number)): Path<(String, String)>,
+    head: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let bearer = head.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
+    if bearer != Some(&inner.config.token) {
+        return answer(StatusCode::UNAUTHORIZED, &refusal(190));
+    }
+    let request = serde_json::from_slice(&body).ok().filter(|_| version == inner.config.version && number == inner.config.phone_number_id);
+    let taken = match request {
+        Some(request) => inner.take(&request).await,
+        None => Err(100),
+    };
+    match taken {
+        Ok(taken) => answer(StatusCode::OK, &taken),
+        Err(code) => answer(StatusCode::BAD_REQUEST, &refusal(code)),
+    }
+}
+
+fn answer(status: StatusCode, json: &Value) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], json.to_string()).into_response()
+}
+
+/// Takes updates to the webhook until the cloud is gone.
+async fn deliver(inner: Arc<Inner>, client: reqwest::Client, mut waiting: mpsc::Receiver<Update>) {
+    let mut under_way = JoinSet::new();
+    let mut batch = Vec::new();
+    loop {
+        while under_way.try_join_next().is_some() {}
+        if under_way.len() >= DELIVERIES {
+            under_way.join_next().await;
+        }
+        if waiting.recv_many(&mut batch, BATCH).await == 0 {
+            return;
+        }
+        let bytes = body(&batch);
+        batch.clear();
+        let number = inner.webhooks.fetch_add(1, Ordering::Relaxed) + 1;
+        let times = if inner.config.repeat_every > 0 && number.is_multiple_of(inner.config.repeat_every) { 2 } else { 1 };
+        for _ in 0..times {
+            under_way.spawn(webhook(client.clone(), inner.config.webhook.clone(), sign(&inner.config.app_secret, &bytes), bytes.clone()));
+        }
+    }
+}
+
+/// One webhook, again and again until the answer is 200.
+async fn webhook(client: reqwest::Client, url: String, signature: String, bytes: Vec<u8>) {
+    let mut pause = FIRST_RETRY;
+    loop {
+        let request = client.post(&url).header(header::CONTENT_TYPE, "application/json").header("X-Hub-Signature-256", &signature);
+        match request.body(bytes.clone()).send().await {
+            Ok(answer) if answer.status() == StatusCode::OK => return,
+            Ok(answer) => tracing::debug!(status = answer.status().as_u16(), "webhook not taken"),
+            Err(error) => tracing::debug!(%error, "webhook not delivered"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LAST_RETRY);
+    }
+}
+
+/// A client without any trusted root: the simulator speaks plain HTTP on loopback.
+fn client() -> anyhow::Result<reqwest::Client> {
+    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().timeout(PATIENCE).build().context("kein HTTP-Client")
+}

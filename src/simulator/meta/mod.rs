@@ -1,0 +1,314 @@
+//! Meta's side of the Cloud API as a model. No socket, no clock, no chance: when something happens and which way it goes are arguments.
+//!
+//! It judges with its own words what the relay promises. A person's window is counted here from what the person did; an order outside it is
+//! refused as Meta refuses it, and stays on record either way. Records are kept for good: this is for days of traffic, not for months.
+
+pub mod webhook;
+
+use crate::domain::time::Timestamp;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// WhatsApp docs: send-messages, customer service windows.
+const WINDOW: u32 = 24 * 3600;
+
+/// Message kinds that open a window or keep it open (WhatsApp docs: send-messages). Whether a reaction does is not documented: it does not
+/// here, so that whoever relies on it is refused.
+const COUNTED: [&str; 11] =
+    ["text", "interactive", "button", "image", "audio", "video", "document", "sticker", "location", "contacts", "order"];
+
+/// Somebody with WhatsApp.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Person {
+    /// The business-scoped user id.
+    pub user_id: String,
+    /// Telephone number without `+`; people with a username hide it (WhatsApp docs: business-scoped-user-ids).
+    pub wa_id: Option<String>,
+    /// The profile's name.
+    pub name: String,
+}
+
+impl Person {
+    /// The `n`-th person who shows a number.
+    pub fn with_phone(n: u32) -> Person {
+        Person { user_id: format!("DE.{:020}", u64::from(n)), wa_id: Some(format!("4915155{n:06}")), name: format!("Erika Ö. {n}") }
+    }
+
+    /// The `n`-th person, who shows a username only.
+    pub fn with_username(n: u32) -> Person {
+        Person { wa_id: None, name: format!("Max M. {n}"), ..Person::with_phone(n) }
+    }
+}
+
+/// When Meta says that a message cannot go out. Both are seen (WhatsApp docs: error-codes, "synchronous and asynchronous").
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Refusal {
+    /// In the answer to the order.
+    #[default]
+    AtOnce,
+    /// The order is taken; a `failed` status follows. The caller sends it with [`Meta::status_webhook`].
+    Later,
+}
+
+/// A message that Meta is asked to send, well-formed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Order {
+    /// To whom: a BSUID, or a telephone number with a leading `+`.
+    pub to: String,
+    /// What it says.
+    pub body: String,
+    /// Id and title of each button; none for a text.
+    pub buttons: Vec<(String, String)>,
+    /// `biz_opaque_callback_data`.
+    pub callback: Option<String>,
+}
+
+/// An order and what became of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// What was asked for.
+    pub order: Order,
+    /// To whom: the BSUID.
+    pub user_id: String,
+    /// When.
+    pub at: Timestamp,
+    /// The person's latest counted message before it: which window it fell into.
+    pub latest: Option<Timestamp>,
+    /// Whether that window was open.
+    pub open: bool,
+    /// Meta's id, if it was taken.
+    pub wamid: Option<String>,
+}
+
+/// What promises are checked by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counters {
+    /// Messages that were taken.
+    pub sent: u64,
+    /// Orders outside a window, taken or not. Promise 2: none.
+    pub outside_window: u64,
+    /// Messages that were taken although one with the same callback data had been. Promise 8: only after an unknown outcome.
+    pub twice: u64,
+}
+
+/// One business number at Meta.
+#[derive(Clone, Debug)]
+pub struct Meta {
+    phone_number_id: String,
+    people: BTreeMap<String, Person>,
+    by_phone: BTreeMap<String, String>,
+    /// The latest counted message of each person.
+    windows: BTreeMap<String, Timestamp>,
+    records: Vec<Record>,
+    callbacks: BTreeSet<String>,
+    counters: Counters,
+    /// Messages of people so far: the number in the next one's wamid.
+    heard: u64,
+}
+
+impl Meta {
+    /// A number that nobody has written to.
+    pub fn new(phone_number_id: &str) -> Meta {
+        Meta {
+            phone_number_id: phone_number_id.to_owned(),
+            people: BTreeMap::new(),
+            by_phone: BTreeMap::new(),
+            windows: BTreeMap::new(),
+            records: Vec::new(),
+            callbacks: BTreeSet::new(),
+            counters: Counters::default(),
+            heard: 0,
+        }
+    }
+
+    /// Someone gets WhatsApp.
+    pub fn join(&mut self, person: Person) {
+        if let Some(wa_id) = &person.wa_id {
+            self.by_phone.insert(wa_id.clone(), person.user_id.clone());
+        }
+        self.people.insert(person.user_id.clone(), person);
+    }
+
+    /// The first second in which the person's window is closed; `None` for who never wrote.
+    pub fn closes(&self, user_id: &str) -> Option<Timestamp> {
+        self.windows.get(user_id).map(|latest| latest.plus(WINDOW))
+    }
+
+    /// Everything that was asked for, in order.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// What promises are checked by.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// The largest number of taken messages of one kind that one person got in one window: promise 4 allows one reminder.
+    pub fn most_per_window(&self, of_kind: impl Fn(&Order) -> bool) -> usize {
+        let mut counts: BTreeMap<(&str, Option<Timestamp>), usize> = BTreeMap::new();
+        for record in self.records.iter().filter(|record| record.wamid.is_some() && of_kind(&record.order)) {
+            *counts.entry((&record.user_id, record.latest)).or_default() += 1;
+        }
+        counts.into_values().max().unwrap_or(0)
+    }
+
+    /// An order arrives: the wamid, or Meta's code.
+    ///
+    /// # Errors
+    /// 131026 for somebody without WhatsApp, 131047 outside the window if refused at once.
+    pub fn send(&mut self, order: Order, at: Timestamp, refusal: Refusal) -> Result<String, u32> {
+        let user_id = match order.to.strip_prefix('+') {
+            Some(phone) => self.by_phone.get(phone).cloned(),
+            None => self.people.contains_key(&order.to).then(|| order.to.clone()),
+        };
+        let user_id = user_id.ok_or(131_026u32)?;
+        let latest = self.windows.get(&user_id).copied();
+        let open = latest.is_some_and(|latest| at < latest.plus(WINDOW));
+        let taken = open || refusal == Refusal::Later;
+        let wamid = taken.then(|| format!("wamid.OUT{:016}", self.records.len()));
+        self.counters.outside_window += u64::from(!open);
+        if taken {
+            self.counters.sent += 1;
+            let repeated = order.callback.as_ref().is_some_and(|callback| !self.callbacks.insert(callback.clone()));
+            self.counters.twice += u64::from(repeated);
+        }
+        self.records.push(Record { order, user_id, at, latest, open, wamid: wamid.clone() });
+        wamid.ok_or(131_047)
+    }
+
+    /// The order with this wamid.
+    pub fn record(&self, wamid: &str) -> Option<&Record> {
+        let number: usize = wamid.strip_prefix("wamid.OUT")?.parse().ok()?;
+        self.records.get(number).filter(|record| record.wamid.is_some())
+    }
+
+    /// Whether the wamid is a person's message: only such a one can be marked as read.
+    pub fn heard(&self, wamid: &str) -> bool {
+        wamid.strip_prefix("wamid.IN").and_then(|number| number.parse::<u64>().ok()).is_some_and(|number| number < self.heard)
+    }
+}
+
+impl Order {
+    /// Reads the body of a request as strictly as Meta does (WhatsApp docs: send-messages, text messages, interactive reply buttons).
+    ///
+    /// # Errors
+    /// Meta's code: 131008 for what is missing, 131009 for what has a wrong value, 100 for what is too long, 131051 for an unknown type.
+    pub fn parse(request: &Value) -> Result<Order, u32> {
+        let text = |pointer: &str| request.pointer(pointer).and_then(Value::as_str);
+        if text("/messaging_product") != Some("whatsapp") || text("/recipient_type").is_some_and(|kind| kind != "individual") {
+            return Err(100);
+        }
+        // If both are there, `to` wins.
+        let to = text("/to").or(text("/recipient")).filter(|to| !to.is_empty()).ok_or(131_008u32)?;
+        let callback = text("/biz_opaque_callback_data").map(str::to_owned);
+        if callback.as_ref().is_some_and(|callback| callback.chars().count() > 512) {
+            return Err(100);
+        }
+        let (body, longest, buttons) = match text("/type") {
+            Some("text") => (text("/text/body"), 4_096, Vec::new()),
+            Some("interactive") => (text("/interactive/body/text"), 1_024, buttons(request)?),
+            Some(_) => return Err(131_051),
+            None => return Err(131_008),
+        };
+        let body = body.filter(|body| !body.is_empty()).ok_or(131_008u32)?;
+        if body.chars().count() > longest {
+            return Err(100);
+        }
+        Ok(Order { to: to.to_owned(), body: body.to_owned(), buttons, callback })
+    }
+}
+
+fn buttons(request: &Value) -> Result<Vec<(String, String)>, u32> {
+    if request.pointer("/interactive/type").and_then(Value::as_str) != Some("button") {
+        return Err(131_009);
+    }
+    let buttons = request.pointer("/interactive/action/buttons").and_then(Value::as_array).ok_or(131_008u32)?;
+    let read = |button: &Value| {
+        let text = |pointer: &str| button.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+        (text("/type") == Some("reply")).then_some(())?;
+        let (id, title) = (text("/reply/id")?, text("/reply/title")?);
+        // How Meta counts a title's 20 characters is not documented: UTF-16 units are the strictest way that is likely.
+        (id.chars().count() <= 256 && title.encode_utf16().count() <= 20).then(|| (id.to_owned(), title.to_owned()))
+    };
+    let buttons: Vec<_> = buttons.iter().map(read).collect::<Option<_>>().ok_or(131_009u32)?;
+    let distinct = |of: fn(&(String, String)) -> &String| buttons.iter().map(of).collect::<BTreeSet<_>>().len() == buttons.len();
+    if !(1..=3).contains(&buttons.len()) || !distinct(|button| &button.0) || !distinct(|button| &button.1) {
+        return Err(131_009);
+    }
+    Ok(buttons)
+}
+
+/// The body of an answer that refuses (WhatsApp docs: error-codes).
+pub fn refusal(code: u32) -> Value {
+    json!({ "error": {
+        "message": format!("(#{code}) {}", title(code)), "type": "OAuthException", "code": code,
+        "error_data": { "messaging_product": "whatsapp", "details": title(code) }, "fbtrace_id": "AbCdEf" } })
+}
+
+fn title(code: u32) -> &'static str {
+    match code {
+        190 => "Access token has expired",
+        131_026 => "Message undeliverable",
+        131_047 => "Re-engagement message",
+        _ => "Invalid parameter",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Timestamp = Timestamp(1_795_305_600);
+
+    fn order(to: &str, callback: &str) -> Order {
+        Order { to: to.into(), body: "17".into(), buttons: vec![], callback: Some(callback.into()) }
+    }
+
+    #[test]
+    fn a_window_closes_after_24_hours_and_every_trespass_is_recorded() {
+        let mut meta = Meta::new("2");
+        let (erika, max) = (Person::with_phone(1), Person::with_username(2));
+        meta.join(erika.clone());
+        meta.join(max.clone());
+        assert_eq!(meta.send(order("DE.nobody", "a"), AT, Refusal::AtOnce), Err(131_026));
+        assert_eq!(meta.send(order(&max.user_id, "b"), AT, Refusal::AtOnce), Err(131_047));
+        meta.message_webhook(&erika.user_id, "Hallo", AT);
+        let last = AT.plus(WINDOW - 1);
+        assert!(meta.send(order(&erika.user_id, "c"), last, Refusal::AtOnce).is_ok());
+        assert!(meta.send(order("+4915155000001", "c"), last, Refusal::AtOnce).is_ok());
+        assert_eq!(meta.send(order(&erika.user_id, "d"), last.plus(1), Refusal::AtOnce), Err(131_047));
+        let wamid = meta.send(order(&erika.user_id, "d"), last.plus(1), Refusal::Later).expect("taken");
+        assert_eq!(meta.record(&wamid).map(|record| record.open), Some(false));
+        assert_eq!(meta.counters(), Counters { sent: 3, outside_window: 3, twice: 1 });
+        assert_eq!(meta.most_per_window(|order| order.body == "17"), 3);
+        meta.message_webhook(&erika.user_id, "Ja", last);
+        meta.message_webhook(&erika.user_id, "came late", AT);
+        assert_eq!(meta.closes(&erika.user_id), Some(last.plus(WINDOW)));
+    }
+
+    #[test]
+    fn orders_are_read_strictly() {
+        let button = |id: &str, title: &str| json!({ "type": "reply", "reply": { "id": id, "title": title } });
+        let question = |buttons: Value| {
+            json!({ "messaging_product": "whatsapp", "recipient": "DE.1", "type": "interactive",
+                "interactive": { "type": "button", "body": { "text": "?" }, "action": { "buttons": buttons } } })
+        };
+        let text = |body: String| json!({ "messaging_product": "whatsapp", "to": "+49", "recipient": "DE.1", "type": "text", "text": { "body": body } });
+        assert_eq!(Order::parse(&text("x".into())).map(|order| order.to), Ok("+49".into()));
+        let two = json!([button("a", "Ja, weiter"), button("b", "Nein, Stopp")]);
+        assert_eq!(Order::parse(&question(two)).map(|order| order.buttons.len()), Ok(2));
+        let refused = [
+            (text("x".repeat(4_097)), 100),
+            (text(String::new()), 131_008),
+            (question(json!([])), 131_009),
+            (question(json!([button("a", "x"), button("b", "x")])), 131_009),
+            (question(json!([button("a", &"x".repeat(21))])), 131_009),
+            (json!({}), 100),
+            (json!({ "messaging_product": "whatsapp", "to": "+49", "type": "poll" }), 131_051),
+        ];
+        for (request, code) in refused {
+            assert_eq!(Order::parse(&request), Err(code), "{request}");
+        }
+    }
+}
