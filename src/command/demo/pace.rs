@@ -35,8 +35,13 @@ pub(super) async fn keep(clock: &Clock, warp: &Warp, mut pulses: watch::Receiver
         };
         warp.set_speed(speed);
         tokio::select! {
-            () = clock.sleep_until(until) => {}
             _ = pulses.changed() => {}
+            () = clock.sleep_until(until) => {
+                if until > next {
+                    // What was due has just begun: what follows from it is not over before it shows.
+                    let _ = tokio::time::timeout(CALM, pulses.changed()).await;
+                }
+            }
         }
     }
 }
