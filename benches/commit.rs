@@ -24,7 +24,7 @@ fn main() {
     let meter = Meter::new(std::time::Duration::ZERO);
     let mut store = Store::on(meter.clone(), support::INSTANCE).expect("a store in memory");
     let start = Timestamp(1_795_300_000);
-    subscribers(&mut store, PEOPLE, start);
+    subscribers(&mut store, PEOPLE, start, support::person);
     let mut relay = Relay::open(store, rules()).expect("loads");
     let now = start.plus(3_600).millis();
     relay.step(now, &[Event::Started, Event::ClockTrusted]).expect("starts");

@@ -7,6 +7,7 @@
 mod support;
 
 use drk_relay::config::WebhookConfig;
+use drk_relay::domain::ids::Bsuid;
 use drk_relay::port::clock::{Clock, watch_trust};
 use drk_relay::port::pseudonym::Pseudonyms;
 use drk_relay::port::webhook;
@@ -26,6 +27,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 const CONNECTIONS: u32 = 32;
+/// People who write: each says thanks, which opens a new window and needs no answer.
+const SUBSCRIBERS: u32 = 10_000;
 const NUMBER: &str = "200000000000002";
 const SECRET: &str = "bench";
 /// Measured time of one row, after a warm-up of a quarter of it.
@@ -39,24 +42,32 @@ fn main() {
     let address = server(&meter);
     let client = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     println!("{CONNECTIONS} connections, one message a webhook");
+    // One Meta for all rows: it never gives two messages the same id, and duplicates would be acknowledged without a commit.
+    let meta = Arc::new(Mutex::new(Meta::new(NUMBER)));
     let mut failed = false;
     for millis in [3, 20] {
         meter.set_latency(Duration::from_millis(millis));
-        failed |= !client.block_on(row(&meter, address, millis));
+        failed |= !client.block_on(row(&meter, address, &meta, millis));
     }
     std::process::exit(i32::from(failed));
 }
 
 /// The relay and its webhook port on a thread of their own, as on a device.
 fn server(meter: &Meter) -> SocketAddr {
-    let store = Store::on(meter.clone(), INSTANCE).expect("a store in memory");
+    let mut store = Store::on(meter.clone(), INSTANCE).expect("a store in memory");
+    let pseudonyms = Pseudonyms::new([1; 32]);
+    let known = |nth| {
+        let id = Person::with_phone(nth).user_id;
+        (pseudonyms.person(&id), Bsuid::new(&id).expect("short"))
+    };
+    support::subscribers(&mut store, SUBSCRIBERS, Clock::System.now().second().minus(7_200), known);
     let relay = Relay::open(store, rules()).expect("loads");
     let (told, address) = std::sync::mpsc::channel();
     let serve = async move {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         told.send(listener.local_addr().expect("bound")).expect("main waits");
         let (pulse, _) = watch::channel(Pulse::default());
-        let Turning { inbox, mut outlets, ended: _ended } = turn(relay, Clock::System, pulse, CancellationToken::new()).expect("a thread");
+        let Turning { inbox, mut outlets, ended: _ended } = turn(relay, Clock::System, pulse, CancellationToken::new()).expect("runs");
         tokio::spawn(async move { while outlets.reads.recv().await.is_some() {} });
         tokio::spawn(watch_trust(Clock::Warped(drk_relay::port::clock::Warp::new(Clock::System.now(), 1.0)), inbox.clone()));
         let config = WebhookConfig {
@@ -65,19 +76,18 @@ fn server(meter: &Meter) -> SocketAddr {
             verify_token: "unused".into(),
             phone_number_id: NUMBER.to_owned(),
         };
-        webhook::serve(&listener, &config, &Pseudonyms::new([1; 32]), INSTANCE, &inbox).await;
+        webhook::serve(&listener, &config, &pseudonyms, INSTANCE, &inbox).await;
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     std::thread::Builder::new().name("ports".to_owned()).spawn(move || runtime.block_on(serve)).expect("a thread");
     address.recv().expect("the server starts")
 }
 
-async fn row(meter: &Meter, address: SocketAddr, millis: u64) -> bool {
+async fn row(meter: &Meter, address: SocketAddr, meta: &Arc<Mutex<Meta>>, millis: u64) -> bool {
     let accepted = Arc::new(AtomicU64::new(0));
     let stop = CancellationToken::new();
-    let meta = Arc::new(Mutex::new(Meta::new(NUMBER)));
-    let talk = |nth| connection(address, nth, Arc::clone(&meta), Arc::clone(&accepted), stop.clone());
-    let people: Vec<_> = (0..CONNECTIONS).map(|nth| tokio::spawn(talk(nth))).collect();
+    let talk = || connection(address, Arc::clone(meta), Arc::clone(&accepted), stop.clone());
+    let people: Vec<_> = (0..CONNECTIONS).map(|_| tokio::spawn(talk())).collect();
     tokio::time::sleep(MEASURED / 4).await;
     let before = (accepted.load(Relaxed), meter.syncs.load(Relaxed), cpu(), Instant::now());
     tokio::time::sleep(MEASURED).await;
@@ -88,6 +98,7 @@ async fn row(meter: &Meter, address: SocketAddr, millis: u64) -> bool {
     for person in people {
         person.await.expect("no connection failed");
     }
+    assert!(messages <= u64::from(CONNECTIONS) * (syncs + 1), "something was acknowledged without a sync");
     let rate = messages as f64 / seconds;
     let best = f64::from(CONNECTIONS) / (millis as f64 / 1e3 + cpu);
     let (share, group) = (rate / best, messages as f64 / syncs as f64);
@@ -100,17 +111,17 @@ async fn row(meter: &Meter, address: SocketAddr, millis: u64) -> bool {
 }
 
 /// One connection of Meta's: a message, its 200, the next message.
-async fn connection(address: SocketAddr, nth: u32, meta: Arc<Mutex<Meta>>, accepted: Arc<AtomicU64>, stop: CancellationToken) {
+async fn connection(address: SocketAddr, meta: Arc<Mutex<Meta>>, accepted: Arc<AtomicU64>, stop: CancellationToken) {
     let mut stream = TcpStream::connect(address).await.expect("connects");
     stream.set_nodelay(true).expect("a socket");
     let mut answer = vec![0; 1024];
     while !stop.is_cancelled() {
-        let person = Person::with_phone(support::counted() as u32 % 10_000 + nth);
+        let person = Person::with_phone(support::counted() as u32 % SUBSCRIBERS);
         let now = Clock::System.now().second();
         let bytes = {
             let mut meta = meta.lock().unwrap_or_else(PoisonError::into_inner);
             meta.join(person.clone());
-            body(&[meta.message_webhook(&person.user_id, "Hallo", now)])
+            body(&[meta.message_webhook(&person.user_id, "Danke", now)])
         };
         let head = format!(
             "POST /webhook HTTP/1.1\r\nHost: relay\r\nContent-Type: application/json\r\nX-Hub-Signature-256: {}\r\nContent-Length: {}\r\n\r\n",
@@ -130,7 +141,7 @@ fn cpu() -> Duration {
     let of = |path: std::path::PathBuf| {
         let name = std::fs::read_to_string(path.join("comm")).ok()?;
         let used = std::fs::read_to_string(path.join("schedstat")).ok()?;
-        matches!(name.trim(), "relay" | "ports").then(|| used.split_whitespace().next().and_then(|nanos| nanos.parse().ok()))?
+        matches!(name.trim(), "relay" | "ports").then(|| used.split_whitespace().next().and_then(|nanos| nanos.parse::<u64>().ok()))?
     };
     Duration::from_nanos(tasks.filter_map(|task| of(task.ok()?.path())).sum())
 }

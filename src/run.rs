@@ -27,7 +27,9 @@ use tokio_util::sync::CancellationToken;
 /// Arrivals that share a commit at most: with 64 messages a commit writes about 10 kB for each instead of 50 kB alone.
 const BATCH: usize = 64;
 /// After the first arrival the relay waits this long for more, so that two half-full groups do not take turns (DESIGN.md section 4).
-const GATHER: Duration = Duration::from_millis(1);
+const GATHER: Duration = Duration::from_micros(500);
+/// … and as often again as more came, at most: a message waits no longer than this for its group.
+const GATHERINGS: u32 = 4;
 /// Read receipts that may wait: they are lost on restart anyway, so they are dropped rather than waited for.
 const READS: usize = 256;
 /// Receipts for publishers that may wait; dropped beyond that: a publisher that hears nothing publishes again.
@@ -218,16 +220,27 @@ impl Wheelhouse {
             _ = self.arrivals.recv_many(batch, BATCH) => {}
             () = due(&self.clock, next) => return true,
         }
-        if batch.len() < BATCH {
-            // This thread has nothing else to do, and a timer would be coarser.
-            std::thread::sleep(GATHER);
+        self.gather(batch);
+        true
+    }
+
+    /// Waits for more as long as more comes, a few times at most.
+    fn gather(&mut self, batch: &mut Vec<Arrival>) {
+        for _ in 0..GATHERINGS {
+            let before = batch.len();
+            if before < BATCH {
+                // This thread has nothing else to do, and a timer would be coarser.
+                std::thread::sleep(GATHER);
+            }
             while batch.len() < BATCH
                 && let Ok(arrival) = self.arrivals.try_recv()
             {
                 batch.push(arrival);
             }
+            if batch.len() == before {
+                return;
+            }
         }
-        true
     }
 
     fn show(&self) {

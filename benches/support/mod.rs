@@ -119,7 +119,7 @@ pub fn counted() -> u64 {
 }
 
 /// Fills the store with people who subscribed at `start`, their windows spread over an hour.
-pub fn subscribers(store: &mut Store, count: u32, start: Timestamp) {
+pub fn subscribers(store: &mut Store, count: u32, start: Timestamp, person: impl Fn(u32) -> (PersonHash, Bsuid)) {
     let ids: Vec<u32> = (0..count).collect();
     for page in ids.chunks(5_000) {
         let rows = page.iter().flat_map(|id| {
