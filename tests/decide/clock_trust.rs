@@ -76,7 +76,9 @@ fn a_clock_that_ran_ahead_silences_nobody() {
 
 #[test]
 fn undated_figures_get_their_day_with_the_clock() {
-    after(SUBSCRIBED, "
+    after(
+        SUBSCRIBED,
+        "
         21.11. 12:00:00 restart
         01.01.1970 01:00:10 figure undated - 60
                         receipt Acted undated revision 1
@@ -86,8 +88,9 @@ fn undated_figures_get_their_day_with_the_clock() {
                         refused Duplicate
                         receipt Duplicate undated revision 1
         21.11. 12:01:00 clock trusted
-                        -> 21.11.: 20 (3 mehr als am 20.11.); 61 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
-    ");
+        -> 21.11.: 20 (3 mehr als am 20.11.); 61 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+    ",
+    );
 }
 
 #[test]

@@ -32,14 +32,17 @@ fn without_a_required_one_after_thirty_seconds() {
 
 #[test]
 fn what_was_missing_completes_it() {
-    after(SUBSCRIBED, "
+    after(
+        SUBSCRIBED,
+        "
         21.11. 16:00:00 figure 21.11. - 61
                         receipt Acted 21.11. revision 1
         21.11. 16:00:10 figure 21.11. 20
                         receipt Acted 21.11. revision 2
-                        -> 21.11.: 20 (3 mehr als am 20.11.); 61 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+        -> 21.11.: 20 (3 mehr als am 20.11.); 61 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
         21.11. 17:00:00 nothing
-    ");
+    ",
+    );
 }
 
 #[test]

@@ -116,9 +116,9 @@ fn an_answer_that_came_a_day_late_was_not_silence() {
                         = orphaned
                         again
                         refused Stale
-        28.11. 19:59:59 nothing
-        28.11. 20:00:00 = unknown
-        28.11. 21:00:00 nothing
+        29.11. 19:59:59 nothing
+        29.11. 20:00:00 = unknown
+        29.11. 21:00:00 nothing
     ",
     );
 }

@@ -6,11 +6,14 @@ const SUBSCRIBED: &str = "21.11. 09:59 says Hallo \n 21.11. 10:00 taps Ja";
 
 #[test]
 fn new_figures_come_at_once_with_date_change_and_end() {
-    after(SUBSCRIBED, "
+    after(
+        SUBSCRIBED,
+        "
         21.11. 16:00:00 figure 21.11. 9 61
                         receipt Acted 21.11. revision 2
-                        -> 21.11.: 9 (8 weniger als am 20.11.); 61 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
-    ");
+        -> 21.11.: 9 (8 weniger als am 20.11.); 61 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+    ",
+    );
 }
 
 #[test]
