@@ -22,7 +22,7 @@ mod draft;
 mod heard;
 mod silence;
 
-pub use delivery::{leaves, message_ended, message_failed, page};
+pub use delivery::{leaves, message_ended, message_expired, message_failed, page};
 pub use heard::heard;
 pub use silence::due;
 

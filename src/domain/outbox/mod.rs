@@ -159,8 +159,11 @@ impl Outbox {
     }
 }
 
-/// When the outbox has something to do, seen from `now`; `None`: not before something else happens.
+/// When the outbox has something to do, seen from `now`; `None`: not before something else happens. Everything waits for a trusted clock.
 pub fn deadline(state: &State, rules: &Rules, now: Millis) -> Option<Millis> {
+    if state.clock == Clock::Untrusted {
+        return None;
+    }
     let outbox = &state.outbox;
     let wake = outbox.wakes.first().map(|(at, _)| at.millis());
     let refill = (state.broadcasting() && outbox.queued < REFILL).then_some(now);
@@ -170,6 +173,9 @@ pub fn deadline(state: &State, rules: &Rules, now: Millis) -> Option<Millis> {
 
 /// The outbox is due: wake what has rested and end what has ended, else page the broadcast in, else let messages leave.
 pub fn turn(state: &State, rules: &Rules, now: Millis) -> Decision {
+    if state.clock == Clock::Untrusted {
+        return Decision::refused(Refusal::NothingToDo);
+    }
     if state.outbox.wakes.first().is_some_and(|(at, _)| *at <= now.second()) {
         return wake(state, now);
     }
@@ -191,6 +197,9 @@ fn wake(state: &State, now: Millis) -> Decision {
             Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } => None,
             Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => None,
         };
+        if next.is_none() && entry.stage() == Stage::Waiting {
+            decision.changes.extend(conversation::message_expired(state, entry));
+        }
         decision.changes.push(next.map_or(Change::ForgetOutbox(id), |next| Change::Outbox(id, next)));
         if next.is_none_or(|next| next.stage() != Stage::Waiting) {
             decision.changes.extend(conversation::message_ended(state, id, entry.person));
@@ -210,6 +219,7 @@ fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
         let Some(entry) = state.outbox.get(*id) else { continue };
         let Some(send) = render(state, rules, now, *id, entry) else {
             decision.changes.push(Change::ForgetOutbox(*id));
+            decision.changes.extend(conversation::message_expired(state, entry));
             decision.changes.extend(conversation::message_ended(state, *id, entry.person));
             continue;
         };
@@ -234,16 +244,35 @@ fn render(state: &State, rules: &Rules, now: Millis, id: OutboxId, entry: &Entry
 
 /// The answer to a send.
 pub fn sent(state: &State, rules: &Rules, now: Millis, id: OutboxId, outcome: Outcome) -> Decision {
-    let Some(entry) = state.outbox.get(id) else { return Decision::refused(Refusal::UnknownMessage) };
+    let Some(entry) = state.outbox.get(id) else { return taken_back(state, rules, now, outcome) };
     let Delivery::InFlight { attempt } = entry.delivery else { return Decision::refused(Refusal::NothingToDo) };
+    // The person may have written while it was on its way: then there is more time, and nothing to remind of.
+    let answered = state.people.get(entry.person).is_some_and(|person| person.window.not_after() > entry.not_after);
+    let rests = Delivery::Resting { until: now.second().plus(backoff(id, attempt)), attempt: attempt.saturating_add(1) };
     let delivery = match outcome {
         Outcome::Accepted(wamid) => Delivery::Accepted { at: now.second(), wamid },
-        Outcome::Later => Delivery::Resting { until: now.second().plus(backoff(id, attempt)), attempt: attempt.saturating_add(1) },
-        Outcome::Refused(code) => Delivery::Failed { code },
+        Outcome::Later | Outcome::TooLate if answered && entry.kind == Kind::Reminder => Delivery::Failed { code: 0 },
+        Outcome::Later => rests,
+        Outcome::TooLate if answered => rests,
         Outcome::TooLate => Delivery::Failed { code: 0 },
+        Outcome::Refused(code) => Delivery::Failed { code },
         Outcome::Unknown => Delivery::Unknown,
     };
-    moved(state, rules, now, id, entry, delivery)
+    let mut decision = moved(state, rules, now, id, entry, delivery);
+    if outcome == Outcome::TooLate && now.second() > entry.not_after && !answered {
+        decision.changes.extend(conversation::message_expired(state, entry));
+    }
+    decision
+}
+
+/// The answer to a message that was taken back while it was on its way: it counts, and changes nothing else.
+fn taken_back(state: &State, rules: &Rules, now: Millis, outcome: Outcome) -> Decision {
+    let mut decision = Decision::refused(Refusal::UnknownMessage);
+    match outcome {
+        Outcome::Accepted(_) => decision.changes.push(Change::Counters(state.counters.accept(now, &rules.zone))),
+        Outcome::Later | Outcome::Refused(_) | Outcome::TooLate | Outcome::Unknown => {}
+    }
+    decision
 }
 
 /// A status webhook.
@@ -253,10 +282,10 @@ pub fn status(state: &State, rules: &Rules, now: Millis, status: &Status) -> Dec
         return Decision::refused(Refusal::UnknownMessage);
     };
     let wamid = status.wamid;
-    let accepted = entry.accepted_at().unwrap_or(status.at);
+    let accepted = entry.accepted_at().unwrap_or(status.at.min(now.second()));
     let delivery = match (entry.delivery, status.news) {
         (Delivery::Delivered { .. }, _) | (Delivery::Accepted { .. }, News::Sent) => return Decision::refused(Refusal::Duplicate),
-        (Delivery::Failed { code }, News::Failed(_)) if code != 0 => return Decision::refused(Refusal::Duplicate),
+        (Delivery::Failed { code }, _) if code != 0 => return Decision::refused(Refusal::Duplicate),
         (_, News::Sent) => Delivery::Accepted { at: accepted, wamid },
         (_, News::Delivered | News::Read) => Delivery::Delivered { at: accepted, wamid },
         (_, News::Failed(code)) => Delivery::Failed { code },
@@ -276,8 +305,8 @@ fn moved(state: &State, rules: &Rules, now: Millis, id: OutboxId, entry: &Entry,
     if next.stage() == Stage::Gone {
         decision.changes.extend(conversation::message_ended(state, id, next.person));
     }
-    if let Delivery::Failed { .. } = delivery {
-        decision.changes.extend(conversation::message_failed(state, now, &next));
+    if next.stage() == Stage::Gone && next.accepted_at().is_none() {
+        decision.changes.extend(conversation::message_failed(state, &next));
     }
     decision
 }
@@ -288,6 +317,7 @@ pub fn started(state: &State) -> Decision {
     for (id, entry) in state.outbox.iter() {
         if entry.stage() == Stage::Leaving {
             decision.changes.push(Change::Outbox(id, Entry { delivery: Delivery::Unknown, ..*entry }));
+            decision.changes.extend(conversation::message_failed(state, entry));
             decision.changes.extend(conversation::message_ended(state, id, entry.person));
         }
     }
