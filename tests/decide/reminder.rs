@@ -213,9 +213,10 @@ fn a_reminder_that_could_not_leave_is_not_sent_after_the_answer() {
         &format!("{SUBSCRIBED} \n 22.11. 09:58:59 net later"),
         "
         22.11. 09:59:00 -> Erinnerung · auch später [Ja, weiter] [Nein, Stopp]
-                        says Danke
+        22.11. 09:59:01 -> Erinnerung · auch später [Ja, weiter] [Nein, Stopp]
+        22.11. 09:59:02 says Danke
                         read
-                        = subscribed until 23.11. 09:59:00
+                        = subscribed until 23.11. 09:59:02
                         net accepts
         22.11. 12:00:00 nothing
     ",

@@ -75,7 +75,7 @@ fn two_stops_at_once_are_confirmed_once() {
                         read
                         = stopped + address
                         -> abgemeldet
-                        says Stopp
+                        says Stopp @ 21.11. 12:00:11
                         net accepts
         21.11. 12:00:11 -> abgemeldet
                         = stopped
