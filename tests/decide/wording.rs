@@ -110,3 +110,14 @@ fn every_question_fits_however_much_there_is_to_say() {
     assert!(sent.contains("Stand: Sonntag, 22.11.2026\n0ää"), "{sent}");
     assert!(sent.contains("Ohne Antwort endet dein Abo heute um") && sent.ends_with("[Weiter informieren] [Stopp]"), "{sent}");
 }
+
+#[test]
+fn a_name_without_end_is_cut_before_the_question() {
+    let mut rules = rules();
+    rules.branch = "Ö".repeat(2_000);
+    let mut world = started(World::new(rules));
+    for hello in ["Hallo", "Datenschutz"] {
+        let answer = says(&mut world, text(hello));
+        assert!(answer.ends_with("…\n\nMöchtest du informiert werden, wenn neue Zahlen vorliegen?\n\n[Ja] [Nein]"), "{answer}");
+    }
+}
