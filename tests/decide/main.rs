@@ -12,6 +12,8 @@
 //!
 //! Everything else that can come out: `refused Duplicate`, `receipt Acted 20.11. revision 1`. No time: the same as in the line before.
 
+#![allow(clippy::expect_used, reason = "a case that cannot be read or run fails where it stands")]
+
 mod script;
 mod world;
 
@@ -26,6 +28,7 @@ mod reminder;
 mod stop;
 mod subscribed;
 mod unknown;
+mod walk;
 mod wording;
 
 use script::{after, check};

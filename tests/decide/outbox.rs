@@ -161,3 +161,29 @@ fn what_rests_when_a_new_window_opens_leaves_in_it() {
     ",
     );
 }
+
+#[test]
+fn every_message_that_meta_takes_is_counted_once_even_one_taken_back() {
+    after(
+        &format!("{SUBSCRIBED} \n net silent"),
+        "
+        21.11. 16:00:00 accepted 2
+                        says Zahlen
+                        read
+                        = subscribed until 22.11. 16:00:00
+                        -> 20.11.: 17; 57,4
+                        says Stopp @ 21.11. 16:00:01
+                        read
+                        = stopped + address
+                        -> abgemeldet
+                        answer accepted
+                        = stopped
+                        accepted 3
+                        answer accepted 1
+                        refused UnknownMessage
+                        accepted 4
+                        status delivered
+                        accepted 4
+        ",
+    );
+}

@@ -141,11 +141,12 @@ fn happen(world: &mut World, what: &str) {
         ("figure", rest) => figure(rest, true),
         ("retained", rest) => figure(rest, false),
         ("status", rest) => status(world, rest, stamp.second()),
-        ("answer", rest) => Event::Sent { id: last(world), outcome: outcome(world, rest) },
+        ("answer", rest) => answer(world, rest),
         ("clock", "trusted") => Event::ClockTrusted,
         ("restart", "") => return world.restart(),
         ("statuses", on) => return world.statuses = on == "on",
         ("net", answer) => return world.net = net(answer),
+        ("accepted", count) => return assert_eq!(world.state.counters.accepted.to_string(), count, "messages that Meta accepted"),
         ("nothing", "") => return,
         other => panic!("what is {other:?}?"),
     };
@@ -163,24 +164,28 @@ fn net(answer: &str) -> Net {
     }
 }
 
-fn last(world: &World) -> drk_relay::domain::ids::OutboxId {
-    world.sends.last().expect("nothing was sent yet").id
-}
-
-fn outcome(world: &World, answer: &str) -> Outcome {
-    match answer {
-        "accepted" => Outcome::Accepted(world::wamid(last(world))),
+/// `answer accepted`: of the last message; `answer accepted 1`: of the one before it.
+fn answer(world: &World, rest: &str) -> Event {
+    let (answer, back) = counted(rest);
+    let id = world.sends.iter().rev().nth(back).expect("so many were not sent yet").id;
+    let outcome = match answer {
+        "accepted" => Outcome::Accepted(world::wamid(id)),
         "refused" => Outcome::Refused(131_026),
         "unknown" => Outcome::Unknown,
         "later" => Outcome::Later,
-        "too late" => Outcome::TooLate,
+        "late" => Outcome::TooLate,
         other => panic!("what is {other}?"),
-    }
+    };
+    Event::Sent { id, outcome }
+}
+
+fn counted(rest: &str) -> (&str, usize) {
+    rest.split_once(' ').map_or((rest, 0), |(what, back)| (what, back.parse().expect("a number")))
 }
 
 /// `status failed`: of the last message; `status failed 2`: of the one two before it.
 fn status(world: &World, rest: &str, at: Timestamp) -> Event {
-    let (news, back) = rest.split_once(' ').map_or((rest, 0), |(news, back)| (news, back.parse().expect("a number")));
+    let (news, back) = counted(rest);
     let news = match news {
         "sent" => News::Sent,
         "delivered" => News::Delivered,
@@ -189,10 +194,7 @@ fn status(world: &World, rest: &str, at: Timestamp) -> Event {
         other => panic!("what is {other}?"),
     };
     let send = world.sends.iter().rev().nth(back).expect("so many were not sent yet");
-    match world.status(send.id, news) {
-        Event::Status(status) => Event::Status(drk_relay::domain::event::Status { at, ..status }),
-        other => other,
-    }
+    world.status(send.id, news, at)
 }
 
 /// `20.11. 17 57,4`; `undated` instead of the day; `-` for a metric that is not there.

@@ -183,15 +183,13 @@ fn the_address_goes_whatever_becomes_of_the_confirmation() {
     for answer in ["refuses", "unknown", "accepts"] {
         after(
             &format!("{SUBSCRIBED} \n net {answer}"),
-            &format!(
-                "
+            "
             21.11. 12:00:00 says Stopp
                             read
                             = stopped + address
                             -> abgemeldet
                             = stopped
-        "
-            ),
+        ",
         );
     }
     after(
@@ -214,7 +212,7 @@ fn the_address_goes_whatever_becomes_of_the_confirmation() {
                         read
                         = stopped + address
                         -> abgemeldet
-        21.11. 12:00:10 answer too late
+        21.11. 12:00:10 answer late
                         = stopped
         21.11. 13:00:00 nothing
     ",

@@ -42,6 +42,8 @@ pub(crate) struct World {
     pub(crate) outs: Vec<(Millis, Out)>,
     /// Everything that was sent, for statuses and answers that come later.
     pub(crate) sends: Vec<Send>,
+    /// The right time, for walks in which the clock is wrong.
+    pub(crate) real: Timestamp,
     pub(crate) last_heard: Option<Heard>,
     heard: u64,
     agreed: String,
@@ -95,6 +97,7 @@ impl World {
             statuses: true,
             outs: Vec::new(),
             sends: Vec::new(),
+            real: Timestamp(0),
             last_heard: None,
             heard: 0,
             agreed: "unknown".to_owned(),
@@ -201,13 +204,14 @@ impl World {
         };
         events.push(Event::Sent { id, outcome });
         if self.statuses && self.net == Net::Accepts {
-            events.push(self.status(id, News::Delivered));
+            events.push(self.status(id, News::Delivered, self.now.second()));
         }
         events
     }
 
-    pub(crate) fn status(&self, id: OutboxId, news: News) -> Event {
-        Event::Status(Status { id: Some(id), wamid: wamid(id), at: self.now.second(), news })
+    pub(crate) fn status(&self, id: OutboxId, news: News, at: Timestamp) -> Event {
+        assert!(self.sends.iter().any(|send| send.id == id), "a status of nothing");
+        Event::Status(Status { id: Some(id), wamid: wamid(id), at, news })
     }
 
     fn person(&self) -> Option<&Person> {
