@@ -55,7 +55,7 @@ impl Value {
 /// What is sent as one message: the values of one day.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Publication {
-    /// Counts publications of the feed, from 1.
+    /// Counts publications that are sent, from 1. Figures too old to be sent keep the number before theirs, so that nobody lacks them.
     pub revision: u32,
     /// The day the values are about.
     pub as_of: Day,
@@ -108,13 +108,18 @@ impl Feed {
     /// Publishes what is settling, if anything: it becomes current, and the broadcast starts.
     pub fn settle(&mut self) {
         if let Some(settling) = self.settling.take() {
-            self.publish(settling.as_of, settling.values);
+            self.publish(self.revision() + 1, settling.as_of, settling.values);
             self.broadcast = Broadcast::Running;
         }
     }
 
-    fn publish(&mut self, as_of: Day, values: BTreeMap<Name, Value>) {
-        let revision = self.revision() + 1;
+    /// Whether the newest values say all of this already.
+    fn says(&self, figure: &Figure) -> bool {
+        let newest = self.settling.as_ref().map(|settling| &settling.values).or(self.current.as_ref().map(|current| &current.values));
+        newest.is_some_and(|values| figure.values.iter().all(|(name, value)| values.get(name) == Some(value)))
+    }
+
+    fn publish(&mut self, revision: u32, as_of: Day, values: BTreeMap<Name, Value>) {
         self.previous = self.current.replace(Publication { revision, as_of, values });
         self.broadcast = Broadcast::Done;
     }
@@ -135,16 +140,19 @@ pub fn arrived(state: &State, rules: &Rules, now: Millis, figure: &Figure) -> De
     decision
 }
 
-/// The clock is trusted now: values that waited for a date get today's.
+/// The clock is trusted now: values that waited for a date get today's, and those with a date can be judged by it.
 pub fn date_the_undated(state: &State, rules: &Rules, now: Millis) -> Option<Change> {
-    if state.feed.undated.is_empty() {
+    if state.feed.undated.is_empty() && state.feed.settling.is_none() {
         return None;
     }
     let mut feed = state.feed.clone();
-    let values = std::mem::take(&mut feed.undated).into_iter().collect();
-    let figure = Figure { values, as_of: None, receipt: None };
-    // Whether it was new or not: it no longer waits.
-    let _ = take(&mut feed, Clock::Trusted, rules, now, &figure);
+    let dated = feed.settling.take().map(|settling| (Some(settling.as_of), settling.values));
+    let undated = Some((None, std::mem::take(&mut feed.undated))).filter(|(_, values)| !values.is_empty());
+    for (as_of, values) in dated.into_iter().chain(undated) {
+        let figure = Figure { values: values.into_iter().collect(), as_of, receipt: None };
+        // Whether it was new or not: it no longer waits.
+        let _ = take(&mut feed, Clock::Trusted, rules, now, &figure);
+    }
     Some(Change::Feed(Box::new(feed)))
 }
 
@@ -171,30 +179,39 @@ fn take(feed: &mut Feed, clock: Clock, rules: &Rules, now: Millis, figure: &Figu
     if today.is_some_and(|today| as_of.0 > today.0 + 1) {
         return Verdict::Refused(Refusal::Future);
     }
+    if figure.as_of.is_none() && figure.receipt.is_none() && feed.says(figure) {
+        // A retained replay that does not say of which day: the day of its receipt does not make it new.
+        return Verdict::Refused(Refusal::Duplicate);
+    }
     let newest = feed.settling.as_ref().map(|settling| settling.as_of).max(feed.current.as_ref().map(|current| current.as_of));
     if let Some(newest) = newest.filter(|newest| *newest >= as_of) {
-        return same_day_or_older(feed, rules, figure, newest, as_of);
-    }
-    if let Some(superseded) = feed.settling.take() {
-        feed.publish(superseded.as_of, superseded.values);
+        return same_day_or_older(feed, clock, rules, figure, newest, as_of);
     }
     let values = figure.values.iter().cloned().collect();
-    if today.is_some_and(|today| as_of.0 < today.0 - MAX_AGE) {
-        feed.publish(as_of, values);
+    let Some(today) = today else {
+        // Whether the day is right, and when it has settled, a trusted clock will tell.
+        feed.settling = Some(Settling { as_of, values, until: now.second().plus(rules.feed.settle) });
+        return Verdict::Acted;
+    };
+    if let Some(superseded) = feed.settling.take() {
+        feed.publish(feed.revision() + 1, superseded.as_of, superseded.values);
+    }
+    if as_of.0 < today.0 - MAX_AGE {
+        feed.publish(feed.revision(), as_of, values);
         return Verdict::Acted;
     }
     feed.settling = Some(Settling { as_of, values, until: now.second().plus(rules.feed.settle) });
-    settle_if_complete(feed, rules);
+    settle_if_complete(feed, clock, rules);
     Verdict::Acted
 }
 
-fn same_day_or_older(feed: &mut Feed, rules: &Rules, figure: &Figure, newest: Day, as_of: Day) -> Verdict {
+fn same_day_or_older(feed: &mut Feed, clock: Clock, rules: &Rules, figure: &Figure, newest: Day, as_of: Day) -> Verdict {
     if as_of < newest {
         return Verdict::Refused(Refusal::Stale);
     }
     if let Some(settling) = &mut feed.settling {
         let verdict = merge(&mut settling.values, figure);
-        settle_if_complete(feed, rules);
+        settle_if_complete(feed, clock, rules);
         return verdict;
     }
     match &mut feed.current {
@@ -213,10 +230,10 @@ fn merge(values: &mut BTreeMap<Name, Value>, figure: &Figure) -> Verdict {
     verdict
 }
 
-fn settle_if_complete(feed: &mut Feed, rules: &Rules) {
+fn settle_if_complete(feed: &mut Feed, clock: Clock, rules: &Rules) {
     let complete =
         |settling: &Settling| rules.feed.metrics.iter().all(|metric| !metric.required || settling.values.contains_key(&metric.name));
-    if feed.settling.as_ref().is_some_and(complete) {
+    if clock == Clock::Trusted && feed.settling.as_ref().is_some_and(complete) {
         feed.settle();
     }
 }

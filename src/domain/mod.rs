@@ -55,7 +55,7 @@ fn trusted(state: &State, rules: &Rules, now: Millis) -> Decision {
 fn with_ingress(state: &State, now: Millis, mut decision: Decision) -> Decision {
     let latest = now.second();
     let since = match state.ingress {
-        Some(ingress) if latest.since(ingress.latest) <= INGRESS_GAP => ingress.since,
+        Some(ingress) if latest.0.abs_diff(ingress.latest.0) <= INGRESS_GAP => ingress.since,
         Some(_) | None => latest,
     };
     let ingress = Ingress { since, latest };

@@ -1,7 +1,7 @@
 //! What a message's fate means for the person, and who gets a publication next. The outbox asks; nothing here moves a message.
 
 use super::draft::Draft;
-use super::{Person, Reminder, Talk};
+use super::{Person, Reminder, Subscription, Talk};
 use crate::domain::decision::{Change, Decision};
 use crate::domain::figures::{Broadcast, Feed};
 use crate::domain::ids::{OutboxId, PersonId};
@@ -17,7 +17,9 @@ pub fn page(state: &State, now: Millis) -> Decision {
     let open = (now.second().plus(GUARD), PersonId(0));
     for (_, id) in state.waiting.range(open..).take(PAGE) {
         let Some(person) = state.people.get(*id) else { continue };
-        draft.enqueue(*id, Kind::Publication, person.window);
+        if !state.outbox.of(*id).any(|(_, entry)| entry.kind.shows_figures() && entry.stage() == Stage::Waiting) {
+            draft.enqueue(*id, Kind::Publication, person.window);
+        }
         draft.decision.changes.extend(up_to_date(state, *id));
     }
     if draft.decision.changes.is_empty() {
@@ -27,9 +29,9 @@ pub fn page(state: &State, now: Millis) -> Decision {
     draft.finish()
 }
 
-/// A message leaves now: a publication shows the newest figures, so the person has these.
+/// A message leaves now: if it shows figures, it shows the newest, so the person has these.
 pub fn leaves(state: &State, entry: &Entry) -> Option<Change> {
-    (entry.kind == Kind::Publication).then(|| up_to_date(state, entry.person)).flatten()
+    entry.kind.shows_figures().then(|| up_to_date(state, entry.person)).flatten()
 }
 
 /// Nothing more will be written for this message. The address of someone who said stop is kept only for the confirmation.
@@ -42,13 +44,11 @@ pub fn message_ended(state: &State, id: OutboxId, person: PersonId) -> Option<Ch
     (stopped && !more && state.addresses.contains_key(&person)).then_some(Change::ForgetAddress(person))
 }
 
-/// A message will not arrive. If it was the publication that spared the reminder, the reminder is wanted after all.
-pub fn message_failed(state: &State, now: Millis, entry: &Entry) -> Option<Change> {
+/// It is not certain that the message arrives. If it was the publication that spared the reminder, the reminder is wanted after all.
+pub fn message_failed(state: &State, entry: &Entry) -> Option<Change> {
     let person = state.people.get(entry.person)?;
     match &person.talk {
-        Talk::Subscribed { subscription, reminder: Reminder::Spared }
-            if entry.kind == Kind::Publication && person.window.sendable(now) && now.second() >= person.window.remind_at() =>
-        {
+        Talk::Subscribed { subscription, reminder: Reminder::Spared } if entry.kind == Kind::Publication => {
             let talk = Talk::Subscribed { subscription: *subscription, reminder: Reminder::Pending };
             Some(Change::Person(entry.person, Person { talk, ..person.clone() }))
         }
@@ -56,12 +56,25 @@ pub fn message_failed(state: &State, now: Millis, entry: &Entry) -> Option<Chang
     }
 }
 
+/// The window closed before the message left: whoever was to see the figures in it lacks them still, and gets them when they write again.
+pub fn message_expired(state: &State, entry: &Entry) -> Option<Change> {
+    let person = state.people.get(entry.person)?;
+    let lacks = |old: &Subscription| Subscription { revision: old.revision.min(state.feed.revision().saturating_sub(1)), ..*old };
+    let talk = match &person.talk {
+        Talk::Subscribed { subscription, reminder } => Talk::Subscribed { subscription: lacks(subscription), reminder: *reminder },
+        Talk::Lapsed { subscription } => Talk::Lapsed { subscription: lacks(subscription) },
+        Talk::Orphaned { subscription } => Talk::Orphaned { subscription: lacks(subscription) },
+        Talk::Asked { .. } | Talk::Stopped { .. } => return None,
+    };
+    (entry.kind.shows_figures() && talk != person.talk).then(|| Change::Person(entry.person, Person { talk, ..person.clone() }))
+}
+
 fn up_to_date(state: &State, id: PersonId) -> Option<Change> {
     let person = state.people.get(id)?;
     let revision = state.feed.revision();
     match &person.talk {
         Talk::Subscribed { subscription, reminder } if subscription.revision < revision => {
-            let talk = Talk::Subscribed { subscription: super::Subscription { revision, ..*subscription }, reminder: *reminder };
+            let talk = Talk::Subscribed { subscription: Subscription { revision, ..*subscription }, reminder: *reminder };
             Some(Change::Person(id, Person { talk, ..person.clone() }))
         }
         Talk::Subscribed { .. } | Talk::Asked { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => None,

@@ -28,26 +28,36 @@ impl<'a> Draft<'a> {
     }
 
     /// Writes a message down. A publication that waits already shows the newest figures when it leaves, so a second one is not written.
-    /// Refused if too many messages wait: the state still changes, the answer is not given.
-    pub(super) fn enqueue(&mut self, person: PersonId, kind: Kind, window: Window) {
+    /// Refused if too many messages wait: the state still changes, the answer is not given. Whether it is written down now.
+    pub(super) fn enqueue(&mut self, person: PersonId, kind: Kind, window: Window) -> bool {
         let waits = |entry: &Entry| entry.kind == Kind::Publication && entry.stage() == Stage::Waiting;
         if kind == Kind::Publication && self.state.outbox.of(person).any(|(_, entry)| waits(entry)) {
-            return;
+            return true;
         }
         if self.state.outbox.queued() >= QUEUE_FOR_ANSWERS {
             self.decision.verdict = Verdict::Refused(Refusal::Full);
-            return;
+            return false;
         }
         let entry = Entry { person, kind, delivery: Delivery::Queued { attempt: 0 }, not_after: window.not_after() };
         self.decision.changes.push(Change::Outbox(OutboxId(self.next), entry));
         self.next += 1;
+        true
     }
 
-    /// After a counted message: what waits gets the new window's time, a reminder is pointless, a newer answer replaces an older one, and
+    /// After a counted message: what waits gets the new window's time, a reminder is pointless, a newer answer replaces an older one
+    /// (but never the confirmation of a stop) and a publication of the figures that it shows, and
     /// what the old window's verdict would have looked at is done with.
-    pub(super) fn tidy(&mut self, person: PersonId, window: Window, answered: bool) {
+    pub(super) fn tidy(&mut self, person: PersonId, window: Window, answer: Option<Kind>) {
+        let answer = answer.filter(|answer| answer.is_answer());
+        let shown = answer.is_some_and(Kind::shows_figures);
         for (id, entry) in self.state.outbox.of(person) {
-            let pointless = entry.kind == Kind::Reminder || answered && entry.kind.is_answer();
+            let pointless = match entry.kind {
+                Kind::Reminder => true,
+                Kind::Publication => shown,
+                Kind::Stopped => false,
+                Kind::Welcome | Kind::Ask | Kind::Figures | Kind::Subscribed { .. } => answer.is_some(),
+                Kind::Interrupted | Kind::Resumed | Kind::Privacy { .. } | Kind::Help { .. } => answer.is_some(),
+            };
             let change = match entry.stage() {
                 Stage::Waiting if pointless => Some(Change::ForgetOutbox(id)),
                 Stage::Waiting if entry.not_after != window.not_after() => {
@@ -64,6 +74,24 @@ impl<'a> Draft<'a> {
     pub(super) fn clear(&mut self, person: PersonId) {
         let gone = self.state.outbox.of(person).map(|(id, _)| Change::ForgetOutbox(id));
         self.decision.changes.extend(gone);
+    }
+
+    /// Takes back every message of the person but the confirmation of a stop that has not left for good; whether there is one.
+    pub(super) fn clear_but_confirmation(&mut self, person: PersonId, window: Window) -> bool {
+        let mut confirming = false;
+        for (id, entry) in self.state.outbox.of(person) {
+            let confirms = entry.kind == Kind::Stopped && entry.stage() != Stage::Gone;
+            confirming |= confirms;
+            let change = if !confirms {
+                Change::ForgetOutbox(id)
+            } else if entry.stage() == Stage::Waiting {
+                Change::Outbox(id, Entry { not_after: window.not_after(), ..*entry })
+            } else {
+                continue;
+            };
+            self.decision.changes.push(change);
+        }
+        confirming
     }
 
     /// Removes every trace of the person but their messages, see [`Draft::clear`].

@@ -20,11 +20,18 @@ pub fn heard(state: &State, now: Millis, heard: &Heard) -> Decision {
     let id = state.people.find(heard.from);
     let before = id.and_then(|id| state.people.get(id));
     if let Some(refusal) = refuse(state, now, heard, wish) {
-        return Decision::refused(refusal);
+        let mut decision = Decision::refused(refusal);
+        if let Some(change) =
+            id.zip(before).filter(|_| refusal == Refusal::Stale).and_then(|(id, person)| was_not_silent(heard, id, person))
+        {
+            decision = Decision { changes: vec![change], ..Decision::acted() };
+        }
+        return decision;
     }
     let mut turn = Turn::new(state, now, heard, id.unwrap_or_else(|| state.people.next_id()), before);
     if let Some(refusal) = turn.outlived(wish) {
         turn.draft.decision.verdict = Verdict::Refused(refusal);
+        turn.note_stop(wish);
     } else if wish.stops(before.is_some()) {
         turn.stop();
     } else {
@@ -39,14 +46,41 @@ fn refuse(state: &State, now: Millis, heard: &Heard, wish: Wish) -> Option<Refus
     if state.seen.contains(heard.hash, heard.at.hour()) {
         return Some(Refusal::Duplicate);
     }
-    if state.clock == Clock::Trusted && heard.at > now.second().plus(AHEAD) {
+    if wish.stops(known) {
+        return None;
+    }
+    if is_ahead(state, now, heard) {
         return Some(Refusal::Future);
     }
-    (is_stale(state, now, heard) && !wish.stops(known)).then_some(Refusal::Stale)
+    is_stale(state, now, heard).then_some(Refusal::Stale)
+}
+
+fn is_ahead(state: &State, now: Millis, heard: &Heard) -> bool {
+    state.clock == Clock::Trusted && heard.at > now.second().plus(AHEAD)
 }
 
 fn is_stale(state: &State, now: Millis, heard: &Heard) -> bool {
     state.clock == Clock::Trusted && heard.at.plus(WINDOW) <= now.second()
+}
+
+/// Whether it opens a new window at Meta.
+fn counts(said: &Said) -> bool {
+    match said {
+        Said::Text(_) | Said::Tapped(_) | Said::Other => true,
+        Said::Edited(_) => false,
+    }
+}
+
+/// An answer from before the closing that arrives more than a day late sends nothing and subscribes nobody. But it was an answer: the
+/// silence that we took for a lapse was none, and if the window that it opened is closed by now, that is our fault.
+fn was_not_silent(heard: &Heard, id: PersonId, person: &Person) -> Option<Change> {
+    let answers = counts(&heard.said) && heard.at > person.window.latest && heard.at < person.window.closes();
+    let talk = match &person.talk {
+        Talk::Subscribed { subscription, .. } => Talk::Subscribed { subscription: *subscription, reminder: Reminder::Spared },
+        Talk::Lapsed { subscription } | Talk::Orphaned { subscription } => Talk::Orphaned { subscription: *subscription },
+        Talk::Asked { .. } | Talk::Stopped { .. } => return None,
+    };
+    answers.then(|| Change::Person(id, Person { hash: person.hash, window: person.window.counted(heard.at), talk }))
 }
 
 /// One message being dealt with.
@@ -61,11 +95,11 @@ struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     fn new(state: &'a State, now: Millis, heard: &'a Heard, id: PersonId, before: Option<&'a Person>) -> Turn<'a> {
-        let window = match heard.said {
-            Said::Text(_) | Said::Tapped(_) | Said::Other => {
-                before.map_or(Window { latest: heard.at }, |person| person.window.counted(heard.at))
-            }
-            Said::Edited(_) => before.map_or(Window { latest: Timestamp(0) }, |person| person.window),
+        let counts = counts(&heard.said) && !is_ahead(state, now, heard);
+        let window = match before {
+            Some(person) if counts => person.window.counted(heard.at),
+            Some(person) => person.window,
+            None => Window { latest: if counts { heard.at } else { Timestamp(0) } },
         };
         let mut draft = Draft::new(state);
         if !is_stale(state, now, heard) {
@@ -79,6 +113,7 @@ impl<'a> Turn<'a> {
         let (at, stops) = (self.heard.at, wish.stops(self.before.is_some()));
         match (&self.heard.said, self.before.map(|person| &person.talk)) {
             (_, Some(Talk::Stopped { at: stopped })) if at <= *stopped => Some(Refusal::BeforeStop),
+            (_, Some(Talk::Asked { stopped: Some(stopped), .. })) if wish.is_yes() && at <= *stopped => Some(Refusal::BeforeStop),
             (_, Some(Talk::Asked { .. })) if stops && self.before.is_some_and(|person| at < person.window.latest) => Some(Refusal::Stale),
             (_, Some(Talk::Subscribed { subscription, .. } | Talk::Lapsed { subscription } | Talk::Orphaned { subscription }))
                 if stops && at < subscription.yes =>
@@ -90,11 +125,19 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// A stop that was overtaken by a later message: a "Ja" from before it does not count, even so.
+    fn note_stop(&mut self, wish: Wish) {
+        let Some(Person { talk: Talk::Asked { answered, revision, stopped }, .. }) = self.before else { return };
+        if wish.stops(true) && *stopped < Some(self.heard.at) {
+            self.remember(Talk::Asked { answered: *answered, revision: *revision, stopped: Some(self.heard.at) });
+        }
+    }
+
     /// Everything but a stop: the next talk and the answer, from the table.
     fn go_on(&mut self, wish: Wish) {
         let (talk, answer) = self.table(wish);
         self.remember(talk);
-        self.draft.tidy(self.id, self.window, answer.is_some_and(Kind::is_answer));
+        self.draft.tidy(self.id, self.window, answer);
         if let Some(kind) = answer {
             self.draft.enqueue(self.id, kind, self.window);
         }
@@ -110,9 +153,7 @@ impl<'a> Turn<'a> {
             Talk::Asked { revision, .. } if wish.is_yes() => {
                 (self.subscribe(newest), Some(Kind::Subscribed { figures: *revision < newest }))
             }
-            Talk::Asked { answered, .. } if self.now.second().since(*answered) < ASK_AGAIN && !wish.wants_reply() => {
-                (before.talk.clone(), None)
-            }
+            Talk::Asked { answered, .. } if self.a_moment_ago(*answered) && !wish.wants_reply() => (before.talk.clone(), None),
             Talk::Asked { .. } => self.stranger(wish, Kind::Ask),
             Talk::Subscribed { subscription, reminder } => self.subscriber(*subscription, *reminder, wish),
             Talk::Lapsed { subscription } | Talk::Orphaned { subscription } if in_time => {
@@ -130,16 +171,28 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// Whether this is less than a minute after `answered`, which an untrusted clock may have put into the future.
+    fn a_moment_ago(&self, answered: Timestamp) -> bool {
+        answered <= self.now.second() && self.now.second().since(answered) < ASK_AGAIN
+    }
+
     /// Someone with whom nothing is agreed: a tap subscribes, everything else is answered with a question.
     fn stranger(&self, wish: Wish, question: Kind) -> (Talk, Option<Kind>) {
         let newest = self.draft.state.feed.revision();
-        let asked = Talk::Asked { answered: self.now.second(), revision: newest };
-        match wish {
-            Wish::Tapped(Tap::Yes) => (self.subscribe(newest), Some(Kind::Subscribed { figures: true })),
-            Wish::Privacy => (asked, Some(Kind::Privacy { ask: true })),
-            Wish::Help => (asked, Some(Kind::Help { ask: true })),
-            Wish::Yes | Wish::No | Wish::Tapped(Tap::No) | Wish::Stop | Wish::Figures | Wish::Nothing => (asked, Some(question)),
-        }
+        let answer = match wish {
+            Wish::Tapped(Tap::Yes) => return (self.subscribe(newest), Some(Kind::Subscribed { figures: true })),
+            Wish::Privacy => Kind::Privacy { ask: true },
+            Wish::Help => Kind::Help { ask: true },
+            Wish::Yes | Wish::No | Wish::Tapped(Tap::No) | Wish::Stop | Wish::Figures | Wish::Nothing => question,
+        };
+        let (known, stopped) = match self.before.map(|person| &person.talk) {
+            Some(Talk::Asked { revision, stopped, .. }) => (*revision, *stopped),
+            Some(Talk::Stopped { at }) => (0, Some(*at)),
+            Some(Talk::Lapsed { subscription } | Talk::Orphaned { subscription }) => (subscription.revision, None),
+            Some(Talk::Subscribed { .. }) | None => (0, None),
+        };
+        let revision = if answer.shows_figures() { newest } else { known };
+        (Talk::Asked { answered: self.now.second(), revision, stopped }, Some(answer))
     }
 
     /// A subscriber: everything that counts opens a new window; what they missed comes with it.
@@ -168,22 +221,26 @@ impl<'a> Turn<'a> {
 
     /// One confirmation at most, then nothing is left but a tombstone.
     fn stop(&mut self) {
-        let stale = is_stale(self.draft.state, self.now, self.heard);
+        let state = self.draft.state;
+        let stale = is_stale(state, self.now, self.heard);
         let confirmed = self.before.is_some_and(|person| matches!(person.talk, Talk::Stopped { .. }));
-        self.draft.clear(self.id);
+        let confirming = self.draft.clear_but_confirmation(self.id, self.window);
         if stale && self.heard.at.plus(TOMBSTONE) <= self.now.second() {
+            self.draft.clear(self.id);
             if self.before.is_some() {
                 self.draft.forget(self.id);
             }
             return;
         }
-        self.remember(Talk::Stopped { at: self.heard.at });
-        if stale || confirmed || !self.window.sendable(self.now) && self.draft.state.clock == Clock::Trusted {
+        let at = if is_ahead(state, self.now, self.heard) { self.now.second() } else { self.heard.at };
+        self.remember(Talk::Stopped { at });
+        let open = self.window.sendable(self.now) || state.clock == Clock::Untrusted;
+        let confirm = !stale && !confirmed && !confirming && open;
+        if confirm && self.draft.enqueue(self.id, Kind::Stopped, self.window) {
+            self.draft.decision.effects.push(Effect::MarkRead(self.heard.wamid.clone()));
+        } else if !confirming {
             self.draft.decision.changes.push(Change::ForgetAddress(self.id));
-            return;
         }
-        self.draft.enqueue(self.id, Kind::Stopped, self.window);
-        self.draft.decision.effects.push(Effect::MarkRead(self.heard.wamid.clone()));
     }
 
     fn remember(&mut self, talk: Talk) {

@@ -22,7 +22,7 @@ mod draft;
 mod heard;
 mod silence;
 
-pub use delivery::{leaves, message_ended, message_failed, page};
+pub use delivery::{leaves, message_ended, message_expired, message_failed, page};
 pub use heard::heard;
 pub use silence::due;
 
@@ -55,8 +55,10 @@ pub enum Talk {
     Asked {
         /// When they were last answered, by our clock.
         answered: Timestamp,
-        /// The revision they were shown.
+        /// The revision they were shown; 0 if none was.
         revision: u32,
+        /// Meta's timestamp of a stop before it, if there was one lately: a "Ja" from before that does not count.
+        stopped: Option<Timestamp>,
     },
     /// Gets figures and reminders.
     Subscribed {

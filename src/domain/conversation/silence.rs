@@ -71,7 +71,11 @@ fn judge(draft: &mut Draft, now: Millis, id: PersonId, person: &Person, subscrip
     draft.decision.changes.push(Change::Person(id, Person { talk, ..person.clone() }));
 }
 
-/// Whether verified webhooks came, without a long gap, from `since` until now.
-fn ingress_proven(state: &State, now: Millis, since: Timestamp) -> bool {
-    state.ingress.is_some_and(|ingress| ingress.since <= since.plus(INGRESS_GAP) && now.second().since(ingress.latest) <= INGRESS_GAP)
+/// Whether verified webhooks came, without a long gap, from `question` until now, and at least one after it. A gap is a gap whichever way
+/// the clock has stepped.
+fn ingress_proven(state: &State, now: Millis, question: Timestamp) -> bool {
+    state.ingress.is_some_and(|ingress| {
+        let lately = now.second().0.abs_diff(ingress.latest.0) <= INGRESS_GAP;
+        ingress.since <= question.plus(INGRESS_GAP) && ingress.latest >= question && lately
+    })
 }

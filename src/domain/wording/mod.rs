@@ -21,12 +21,17 @@ use std::fmt::Write;
 /// Version of the question's wording: part of the proof of consent. Raise it whenever [`QUESTION`] changes.
 pub const CONSENT: u16 = 1;
 
+/// Characters of a question at most (WhatsApp docs: interactive reply buttons).
+const QUESTION_MAX: usize = 1_024;
+/// Characters of a text at most (WhatsApp docs: text messages).
+const TEXT_MAX: usize = 4_096;
+
 const QUESTION: &str = "Möchtest du informiert werden, wenn neue Zahlen vorliegen?";
 const NO_FIGURES: &str = "Es liegen noch keine Zahlen vor.";
 
 /// What the message says, from what is known as it leaves.
 pub fn body(state: &State, rules: &Rules, now: Millis, person: &Person, kind: Kind) -> Body {
-    let figures = || figures(state, rules);
+    let figures = || figures(state, rules, TEXT_MAX / 2);
     let closes = german::until(person.window.closes(), now, &rules.zone);
     let ends = format!("Ohne Antwort endet dein Abo {closes}.");
     match kind {
@@ -36,9 +41,9 @@ pub fn body(state: &State, rules: &Rules, now: Millis, person: &Person, kind: Ki
                  *Stopp*, um dich abzumelden.",
                 rules.branch
             );
-            question(rules, [&intro, &figures(), QUESTION], YES_NO)
+            with_figures(state, rules, &intro, QUESTION, YES_NO)
         }
-        Kind::Ask => question(rules, [&figures(), QUESTION], YES_NO),
+        Kind::Ask => with_figures(state, rules, "", QUESTION, YES_NO),
         Kind::Figures => Body::Text(figures()),
         Kind::Subscribed { figures: shown } => {
             let agreed = format!(
@@ -47,18 +52,18 @@ pub fn body(state: &State, rules: &Rules, now: Millis, person: &Person, kind: Ki
             );
             Body::Text(if shown { format!("{}\n\n{agreed}", figures()) } else { agreed })
         }
-        Kind::Publication => question(rules, [figures().as_str(), &ends], CONTINUE_STOP),
+        Kind::Publication => with_figures(state, rules, "", &ends, CONTINUE_STOP),
         Kind::Reminder => {
             let nothing = "Es liegen aktuell keine neuen Zahlen vor. Möchtest du weiter informiert werden?";
             let late = "Du kannst auch später noch antworten: dann geht es weiter.";
-            question(rules, [nothing, late], GO_ON_STOP)
+            question(rules, nothing, late, GO_ON_STOP)
         }
         Kind::Stopped => Body::Text(
             "Du bist abgemeldet und bekommst keine Zahlen mehr. Was wir über dich gespeichert hatten, wird gelöscht. \
              Wenn du wieder Zahlen möchtest, schreib uns einfach."
                 .to_owned(),
         ),
-        Kind::Interrupted => question(rules, [INTERRUPTION, &figures(), QUESTION], YES_NO),
+        Kind::Interrupted => with_figures(state, rules, INTERRUPTION, QUESTION, YES_NO),
         Kind::Resumed => Body::Text(format!("{INTERRUPTION} Jetzt geht es weiter.\n\n{}\n\nDein Abo läuft bis {closes}.", figures())),
         Kind::Privacy { ask } => with_question(rules, &privacy(rules), ask),
         Kind::Help { ask } => with_question(rules, HELP, ask),
@@ -79,7 +84,7 @@ fn privacy(rules: &Rules) -> String {
 }
 
 fn with_question(rules: &Rules, text: &str, ask: bool) -> Body {
-    if ask { question(rules, [text, QUESTION], YES_NO) } else { Body::Text(text.to_owned()) }
+    if ask { question(rules, text, QUESTION, YES_NO) } else { Body::Text(text.to_owned()) }
 }
 
 type Buttons = [(Tap, &'static str); 2];
@@ -87,20 +92,64 @@ const YES_NO: Buttons = [(Tap::Yes, "Ja"), (Tap::No, "Nein")];
 const CONTINUE_STOP: Buttons = [(Tap::Yes, "Weiter informieren"), (Tap::No, "Stopp")];
 const GO_ON_STOP: Buttons = [(Tap::Yes, "Ja, weiter"), (Tap::No, "Nein, Stopp")];
 
-fn question<const N: usize>(rules: &Rules, paragraphs: [&str; N], buttons: Buttons) -> Body {
-    let buttons = buttons.iter().map(|(tap, title)| (tap.encode(&rules.feed.name), (*title).to_owned())).collect();
-    Body::Buttons { text: paragraphs.join("\n\n"), buttons }
+/// An introduction, the latest figures, and a question: the figures take what room the others leave.
+fn with_figures(state: &State, rules: &Rules, intro: &str, asked: &str, buttons: Buttons) -> Body {
+    let room = QUESTION_MAX.saturating_sub(length(intro) + length(asked) + 4);
+    let figures = figures(state, rules, room);
+    let text = if intro.is_empty() { figures } else { format!("{intro}\n\n{figures}") };
+    question(rules, &text, asked, buttons)
 }
 
-/// Title, date, and one line for each metric with its change.
-fn figures(state: &State, rules: &Rules) -> String {
+/// What is asked comes last and whole; a text too long for Meta, because of a very long name, say, is cut before it.
+fn question(rules: &Rules, text: &str, asked: &str, buttons: Buttons) -> Body {
+    let buttons = buttons.iter().map(|(tap, title)| (tap.encode(&rules.feed.name), (*title).to_owned())).collect();
+    let room = QUESTION_MAX.saturating_sub(length(asked) + 2);
+    let fits = if length(text) <= room { text.to_owned() } else { cut(text, room) };
+    Body::Buttons { text: format!("{fits}\n\n{asked}"), buttons }
+}
+
+/// Characters as Meta may count them: UTF-16 is the most that they can be.
+fn length(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+fn cut(text: &str, room: usize) -> String {
+    let mut left = room.saturating_sub(1);
+    let fits = |c: &char| {
+        let enough = c.len_utf16() <= left;
+        left = left.saturating_sub(c.len_utf16());
+        enough
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
+}
+
+/// Title, date, and one line for each metric with its change. Where the room does not suffice, first the changes go, then the last lines.
+fn figures(state: &State, rules: &Rules, room: usize) -> String {
     let Some(current) = &state.feed.current else { return NO_FIGURES.to_owned() };
+    let previous = state.feed.previous.as_ref();
+    let lines = rules.feed.metrics.iter().filter(|metric| current.values.contains_key(&metric.name)).count();
+    let shorter = (0..lines).rev().map(|lines| (None, lines));
+    let forms = [(previous, lines), (None, lines)].into_iter().chain(shorter);
+    let mut text = String::new();
+    for (previous, lines) in forms {
+        text = lines_of(current, previous, rules, lines);
+        if length(&text) <= room {
+            break;
+        }
+    }
+    text
+}
+
+fn lines_of(current: &Publication, previous: Option<&Publication>, rules: &Rules, lines: usize) -> String {
     let mut text = format!("*{}*\nStand: {}", rules.feed.title, german::day(current.as_of));
-    for metric in &rules.feed.metrics {
-        let Some(value) = current.values.get(&metric.name) else { continue };
-        let change = state.feed.previous.as_ref().and_then(|previous| compared(previous, &metric.name, *value));
+    let mut all = rules.feed.metrics.iter().filter_map(|metric| Some((metric, *current.values.get(&metric.name)?)));
+    for (metric, value) in all.by_ref().take(lines) {
+        let change = previous.and_then(|previous| compared(previous, &metric.name, value));
         // Writing to a String cannot fail.
-        let _ = write!(text, "\n{}: {}{}", metric.label, german::number(*value), change.unwrap_or_default());
+        let _ = write!(text, "\n{}: {}{}", metric.label, german::number(value), change.unwrap_or_default());
+    }
+    if all.next().is_some() {
+        text.push_str("\n… mehr mit *Zahlen*");
     }
     text
 }

@@ -74,7 +74,7 @@ fn of_text(text: &str) -> Wish {
             Wish::Yes
         }
         "zahlen" | "aktuelle zahlen" | "neue zahlen" | "die zahlen" | "zahl" | "stand" | "aktuell" => Wish::Figures,
-        "datenschutz" | "privacy" | "dsgvo" => Wish::Privacy,
+        "datenschutz" | "auskunft" | "privacy" | "dsgvo" => Wish::Privacy,
         "hilfe" | "help" | "info" => Wish::Help,
         _ => Wish::Nothing,
     }

@@ -14,14 +14,17 @@
 //! An unknown outcome is never repeated: a status ends it, or `not_after` does. Messages of one person leave one at a time, in the order
 //! in which they were written down. A finished message stays until its window has been judged, because the verdict looks at it.
 
+mod entry;
+
+pub use entry::{Delivery, Entry, Kind, Stage};
+
 use super::decision::{Change, Decision, Effect, Refusal, Send};
 use super::event::{News, Outcome, Status};
 use super::ids::{OutboxId, PersonId, WamidHash};
 use super::state::{Clock, Rules, State};
 use super::time::{Millis, Timestamp};
-use super::window::{GUARD, VERDICT_AFTER};
 use super::{conversation, wording};
-use serde::{Deserialize, Serialize};
+use entry::Class;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Sends that may be in flight at once: 80/s times half a second of round trip, and as much again for a slow uplink.
@@ -41,208 +44,6 @@ const KEEP: u32 = 3_600;
 const BACKOFF: u32 = 1;
 /// The wait stops doubling here: five minutes.
 const BACKOFF_MAX: u32 = 300;
-
-/// What is said. Parameters only: the sentences are made when it leaves, from what is known then.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Kind {
-    /// Who we are, the latest figures, the question.
-    Welcome,
-    /// The latest figures and the question.
-    Ask,
-    /// The latest figures, on request.
-    Figures,
-    /// You are subscribed, until when; with the latest figures if they were not shown before.
-    Subscribed {
-        /// Whether the figures are shown too.
-        figures: bool,
-    },
-    /// New figures, the question.
-    Publication,
-    /// Nothing new; do you want to go on?
-    Reminder,
-    /// You are unsubscribed.
-    Stopped,
-    /// There was an interruption on our side; the latest figures, the question.
-    Interrupted,
-    /// There was an interruption on our side; it goes on, with the latest figures.
-    Resumed,
-    /// What is stored, and how to have it erased; with the question for someone who has not answered it.
-    Privacy {
-        /// Whether the question is put.
-        ask: bool,
-    },
-    /// What can be written, and whom to call; with the question for someone who has not answered it.
-    Help {
-        /// Whether the question is put.
-        ask: bool,
-    },
-}
-
-/// In which order kinds leave when several wait: answers, reminders, figures (promise: an answer is expected now).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Class {
-    Answer,
-    Reminder,
-    Figures,
-}
-
-impl Kind {
-    fn class(self) -> Class {
-        match self {
-            Kind::Reminder => Class::Reminder,
-            Kind::Publication => Class::Figures,
-            Kind::Welcome | Kind::Ask | Kind::Figures | Kind::Subscribed { .. } | Kind::Stopped => Class::Answer,
-            Kind::Interrupted | Kind::Resumed | Kind::Privacy { .. } | Kind::Help { .. } => Class::Answer,
-        }
-    }
-
-    /// Whether it answers something that the person wrote.
-    pub fn is_answer(self) -> bool {
-        self.class() == Class::Answer
-    }
-
-    /// Whether it carries the question: silence after it may be a lapse.
-    pub fn asks(self) -> bool {
-        match self {
-            Kind::Welcome | Kind::Ask | Kind::Publication | Kind::Reminder | Kind::Interrupted => true,
-            Kind::Privacy { ask } | Kind::Help { ask } => ask,
-            Kind::Figures | Kind::Subscribed { .. } | Kind::Stopped | Kind::Resumed => false,
-        }
-    }
-
-    /// Whether it shows the latest figures.
-    pub fn shows_figures(self) -> bool {
-        match self {
-            Kind::Welcome | Kind::Ask | Kind::Figures | Kind::Publication | Kind::Interrupted | Kind::Resumed => true,
-            Kind::Subscribed { figures } => figures,
-            Kind::Reminder | Kind::Stopped | Kind::Privacy { .. } | Kind::Help { .. } => false,
-        }
-    }
-}
-
-/// How far a message has come. See the drawing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Delivery {
-    /// Waits for its turn.
-    Queued {
-        /// Attempts that certainly did not go out.
-        attempt: u8,
-    },
-    /// Backs off after an attempt that certainly did not go out; then it is queued again.
-    Resting {
-        /// The second in which it is queued again.
-        until: Timestamp,
-        /// Attempts that certainly did not go out.
-        attempt: u8,
-    },
-    /// Handed to the port.
-    InFlight {
-        /// Attempts before this one.
-        attempt: u8,
-    },
-    /// Written, or perhaps written, and no answer came.
-    Unknown,
-    /// Meta took it.
-    Accepted {
-        /// When, by our clock, or by Meta's if a status told first.
-        at: Timestamp,
-        /// How statuses find it without callback data.
-        wamid: WamidHash,
-    },
-    /// It reached the phone.
-    Delivered {
-        /// When it was accepted.
-        at: Timestamp,
-        /// How statuses find it without callback data.
-        wamid: WamidHash,
-    },
-    /// It will not arrive. The code is Meta's, or 0 if the outcome was never learned.
-    Failed {
-        /// WhatsApp docs: error-codes.
-        code: u32,
-    },
-}
-
-/// One message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Entry {
-    /// To whom.
-    pub person: PersonId,
-    /// What it says.
-    pub kind: Kind,
-    /// How far it has come.
-    pub delivery: Delivery,
-    /// The last second in which it may be written.
-    pub not_after: Timestamp,
-}
-
-impl Entry {
-    /// When this entry needs a turn by itself; `None` while an answer must come.
-    fn wakes(&self) -> Option<Timestamp> {
-        let too_late = self.not_after.plus(1);
-        match self.delivery {
-            Delivery::Queued { .. } | Delivery::Unknown => Some(too_late),
-            Delivery::Resting { until, .. } => Some(until.min(too_late)),
-            Delivery::InFlight { .. } => None,
-            Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => {
-                Some(too_late.plus(GUARD + VERDICT_AFTER + KEEP))
-            }
-        }
-    }
-
-    /// When Meta accepted it, if it did and no failure came back.
-    pub fn accepted_at(&self) -> Option<Timestamp> {
-        match self.delivery {
-            Delivery::Accepted { at, .. } | Delivery::Delivered { at, .. } => Some(at),
-            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } => None,
-            Delivery::Unknown | Delivery::Failed { .. } => None,
-        }
-    }
-
-    /// Where it stands, in the only respect that the queue cares about.
-    pub fn stage(&self) -> Stage {
-        match self.delivery {
-            Delivery::Queued { .. } | Delivery::Resting { .. } => Stage::Waiting,
-            Delivery::InFlight { .. } => Stage::Leaving,
-            Delivery::Unknown | Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => Stage::Gone,
-        }
-    }
-
-    /// Whether the verdict on a window that began at `latest` has no more use for it.
-    pub fn is_spent(&self, latest: Timestamp) -> bool {
-        match self.delivery {
-            Delivery::Accepted { at, .. } | Delivery::Delivered { at, .. } => at < latest,
-            Delivery::Failed { .. } => true,
-            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } | Delivery::Unknown => false,
-        }
-    }
-
-    fn wamid(&self) -> Option<WamidHash> {
-        match self.delivery {
-            Delivery::Accepted { wamid, .. } | Delivery::Delivered { wamid, .. } => Some(wamid),
-            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } => None,
-            Delivery::Unknown | Delivery::Failed { .. } => None,
-        }
-    }
-
-    fn attempt(&self) -> u8 {
-        match self.delivery {
-            Delivery::Queued { attempt } | Delivery::Resting { attempt, .. } | Delivery::InFlight { attempt } => attempt,
-            Delivery::Unknown | Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => 0,
-        }
-    }
-}
-
-/// Before, on, or past the wire.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stage {
-    /// It may still be taken back.
-    Waiting,
-    /// The port has it.
-    Leaving,
-    /// Nothing more will be written, unless the outcome turns out to be "certainly not sent".
-    Gone,
-}
 
 /// All messages, and the orders in which they are asked for. The indexes are derived: [`Outbox::check`] says how.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -358,8 +159,11 @@ impl Outbox {
     }
 }
 
-/// When the outbox has something to do, seen from `now`; `None`: not before something else happens.
+/// When the outbox has something to do, seen from `now`; `None`: not before something else happens. Everything waits for a trusted clock.
 pub fn deadline(state: &State, rules: &Rules, now: Millis) -> Option<Millis> {
+    if state.clock == Clock::Untrusted {
+        return None;
+    }
     let outbox = &state.outbox;
     let wake = outbox.wakes.first().map(|(at, _)| at.millis());
     let refill = (state.broadcasting() && outbox.queued < REFILL).then_some(now);
@@ -369,6 +173,9 @@ pub fn deadline(state: &State, rules: &Rules, now: Millis) -> Option<Millis> {
 
 /// The outbox is due: wake what has rested and end what has ended, else page the broadcast in, else let messages leave.
 pub fn turn(state: &State, rules: &Rules, now: Millis) -> Decision {
+    if state.clock == Clock::Untrusted {
+        return Decision::refused(Refusal::NothingToDo);
+    }
     if state.outbox.wakes.first().is_some_and(|(at, _)| *at <= now.second()) {
         return wake(state, now);
     }
@@ -390,6 +197,9 @@ fn wake(state: &State, now: Millis) -> Decision {
             Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } => None,
             Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => None,
         };
+        if next.is_none() && entry.stage() == Stage::Waiting {
+            decision.changes.extend(conversation::message_expired(state, entry));
+        }
         decision.changes.push(next.map_or(Change::ForgetOutbox(id), |next| Change::Outbox(id, next)));
         if next.is_none_or(|next| next.stage() != Stage::Waiting) {
             decision.changes.extend(conversation::message_ended(state, id, entry.person));
@@ -409,6 +219,7 @@ fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
         let Some(entry) = state.outbox.get(*id) else { continue };
         let Some(send) = render(state, rules, now, *id, entry) else {
             decision.changes.push(Change::ForgetOutbox(*id));
+            decision.changes.extend(conversation::message_expired(state, entry));
             decision.changes.extend(conversation::message_ended(state, *id, entry.person));
             continue;
         };
@@ -433,16 +244,35 @@ fn render(state: &State, rules: &Rules, now: Millis, id: OutboxId, entry: &Entry
 
 /// The answer to a send.
 pub fn sent(state: &State, rules: &Rules, now: Millis, id: OutboxId, outcome: Outcome) -> Decision {
-    let Some(entry) = state.outbox.get(id) else { return Decision::refused(Refusal::UnknownMessage) };
+    let Some(entry) = state.outbox.get(id) else { return taken_back(state, rules, now, outcome) };
     let Delivery::InFlight { attempt } = entry.delivery else { return Decision::refused(Refusal::NothingToDo) };
+    // The person may have written while it was on its way: then there is more time, and nothing to remind of.
+    let answered = state.people.get(entry.person).is_some_and(|person| person.window.not_after() > entry.not_after);
+    let rests = Delivery::Resting { until: now.second().plus(backoff(id, attempt)), attempt: attempt.saturating_add(1) };
     let delivery = match outcome {
         Outcome::Accepted(wamid) => Delivery::Accepted { at: now.second(), wamid },
-        Outcome::Later => Delivery::Resting { until: now.second().plus(backoff(id, attempt)), attempt: attempt.saturating_add(1) },
-        Outcome::Refused(code) => Delivery::Failed { code },
+        Outcome::Later | Outcome::TooLate if answered && entry.kind == Kind::Reminder => Delivery::Failed { code: 0 },
+        Outcome::Later => rests,
+        Outcome::TooLate if answered => rests,
         Outcome::TooLate => Delivery::Failed { code: 0 },
+        Outcome::Refused(code) => Delivery::Failed { code },
         Outcome::Unknown => Delivery::Unknown,
     };
-    moved(state, rules, now, id, entry, delivery)
+    let mut decision = moved(state, rules, now, id, entry, delivery);
+    if outcome == Outcome::TooLate && now.second() > entry.not_after && !answered {
+        decision.changes.extend(conversation::message_expired(state, entry));
+    }
+    decision
+}
+
+/// The answer to a message that was taken back while it was on its way: it counts, and changes nothing else.
+fn taken_back(state: &State, rules: &Rules, now: Millis, outcome: Outcome) -> Decision {
+    let mut decision = Decision::refused(Refusal::UnknownMessage);
+    match outcome {
+        Outcome::Accepted(_) => decision.changes.push(Change::Counters(state.counters.accept(now, &rules.zone))),
+        Outcome::Later | Outcome::Refused(_) | Outcome::TooLate | Outcome::Unknown => {}
+    }
+    decision
 }
 
 /// A status webhook.
@@ -452,10 +282,10 @@ pub fn status(state: &State, rules: &Rules, now: Millis, status: &Status) -> Dec
         return Decision::refused(Refusal::UnknownMessage);
     };
     let wamid = status.wamid;
-    let accepted = entry.accepted_at().unwrap_or(status.at);
+    let accepted = entry.accepted_at().unwrap_or(status.at.min(now.second()));
     let delivery = match (entry.delivery, status.news) {
         (Delivery::Delivered { .. }, _) | (Delivery::Accepted { .. }, News::Sent) => return Decision::refused(Refusal::Duplicate),
-        (Delivery::Failed { code }, News::Failed(_)) if code != 0 => return Decision::refused(Refusal::Duplicate),
+        (Delivery::Failed { code }, _) if code != 0 => return Decision::refused(Refusal::Duplicate),
         (_, News::Sent) => Delivery::Accepted { at: accepted, wamid },
         (_, News::Delivered | News::Read) => Delivery::Delivered { at: accepted, wamid },
         (_, News::Failed(code)) => Delivery::Failed { code },
@@ -475,8 +305,8 @@ fn moved(state: &State, rules: &Rules, now: Millis, id: OutboxId, entry: &Entry,
     if next.stage() == Stage::Gone {
         decision.changes.extend(conversation::message_ended(state, id, next.person));
     }
-    if let Delivery::Failed { .. } = delivery {
-        decision.changes.extend(conversation::message_failed(state, now, &next));
+    if next.stage() == Stage::Gone && next.accepted_at().is_none() {
+        decision.changes.extend(conversation::message_failed(state, &next));
     }
     decision
 }
@@ -487,6 +317,7 @@ pub fn started(state: &State) -> Decision {
     for (id, entry) in state.outbox.iter() {
         if entry.stage() == Stage::Leaving {
             decision.changes.push(Change::Outbox(id, Entry { delivery: Delivery::Unknown, ..*entry }));
+            decision.changes.extend(conversation::message_failed(state, entry));
             decision.changes.extend(conversation::message_ended(state, id, entry.person));
         }
     }

@@ -1,0 +1,209 @@
+//! What one message is: what it says, how far it has come, and what follows from that alone. Knows no other message.
+
+use super::KEEP;
+use crate::domain::ids::{PersonId, WamidHash};
+use crate::domain::time::Timestamp;
+use crate::domain::window::{GUARD, VERDICT_AFTER};
+use serde::{Deserialize, Serialize};
+
+/// What is said. Parameters only: the sentences are made when it leaves, from what is known then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Kind {
+    /// Who we are, the latest figures, the question.
+    Welcome,
+    /// The latest figures and the question.
+    Ask,
+    /// The latest figures, on request.
+    Figures,
+    /// You are subscribed, until when; with the latest figures if they were not shown before.
+    Subscribed {
+        /// Whether the figures are shown too.
+        figures: bool,
+    },
+    /// New figures, the question.
+    Publication,
+    /// Nothing new; do you want to go on?
+    Reminder,
+    /// You are unsubscribed.
+    Stopped,
+    /// There was an interruption on our side; the latest figures, the question.
+    Interrupted,
+    /// There was an interruption on our side; it goes on, with the latest figures.
+    Resumed,
+    /// What is stored, and how to have it erased; with the question for someone who has not answered it.
+    Privacy {
+        /// Whether the question is put.
+        ask: bool,
+    },
+    /// What can be written, and whom to call; with the question for someone who has not answered it.
+    Help {
+        /// Whether the question is put.
+        ask: bool,
+    },
+}
+
+/// In which order kinds leave when several wait: answers, reminders, figures (promise: an answer is expected now).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Class {
+    Answer,
+    Reminder,
+    Figures,
+}
+
+impl Kind {
+    pub(super) fn class(self) -> Class {
+        match self {
+            Kind::Reminder => Class::Reminder,
+            Kind::Publication => Class::Figures,
+            Kind::Welcome | Kind::Ask | Kind::Figures | Kind::Subscribed { .. } | Kind::Stopped => Class::Answer,
+            Kind::Interrupted | Kind::Resumed | Kind::Privacy { .. } | Kind::Help { .. } => Class::Answer,
+        }
+    }
+
+    /// Whether it answers something that the person wrote.
+    pub fn is_answer(self) -> bool {
+        self.class() == Class::Answer
+    }
+
+    /// Whether it carries the question: silence after it may be a lapse.
+    pub fn asks(self) -> bool {
+        match self {
+            Kind::Welcome | Kind::Ask | Kind::Publication | Kind::Reminder | Kind::Interrupted => true,
+            Kind::Privacy { ask } | Kind::Help { ask } => ask,
+            Kind::Figures | Kind::Subscribed { .. } | Kind::Stopped | Kind::Resumed => false,
+        }
+    }
+
+    /// Whether it shows the latest figures.
+    pub fn shows_figures(self) -> bool {
+        match self {
+            Kind::Welcome | Kind::Ask | Kind::Figures | Kind::Publication | Kind::Interrupted | Kind::Resumed => true,
+            Kind::Subscribed { figures } => figures,
+            Kind::Reminder | Kind::Stopped | Kind::Privacy { .. } | Kind::Help { .. } => false,
+        }
+    }
+}
+
+/// How far a message has come. See the drawing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Delivery {
+    /// Waits for its turn.
+    Queued {
+        /// Attempts that certainly did not go out.
+        attempt: u8,
+    },
+    /// Backs off after an attempt that certainly did not go out; then it is queued again.
+    Resting {
+        /// The second in which it is queued again.
+        until: Timestamp,
+        /// Attempts that certainly did not go out.
+        attempt: u8,
+    },
+    /// Handed to the port.
+    InFlight {
+        /// Attempts before this one.
+        attempt: u8,
+    },
+    /// Written, or perhaps written, and no answer came.
+    Unknown,
+    /// Meta took it.
+    Accepted {
+        /// When, by our clock, or by Meta's if a status told first.
+        at: Timestamp,
+        /// How statuses find it without callback data.
+        wamid: WamidHash,
+    },
+    /// It reached the phone.
+    Delivered {
+        /// When it was accepted.
+        at: Timestamp,
+        /// How statuses find it without callback data.
+        wamid: WamidHash,
+    },
+    /// It will not arrive. The code is Meta's, or 0 if the outcome was never learned.
+    Failed {
+        /// WhatsApp docs: error-codes.
+        code: u32,
+    },
+}
+
+/// One message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// To whom.
+    pub person: PersonId,
+    /// What it says.
+    pub kind: Kind,
+    /// How far it has come.
+    pub delivery: Delivery,
+    /// The last second in which it may be written.
+    pub not_after: Timestamp,
+}
+
+impl Entry {
+    /// When this entry needs a turn by itself; `None` while an answer must come.
+    pub(super) fn wakes(&self) -> Option<Timestamp> {
+        let too_late = self.not_after.plus(1);
+        match self.delivery {
+            Delivery::Queued { .. } | Delivery::Unknown => Some(too_late),
+            Delivery::Resting { until, .. } => Some(until.min(too_late)),
+            Delivery::InFlight { .. } => None,
+            Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => {
+                Some(too_late.plus(GUARD + VERDICT_AFTER + KEEP))
+            }
+        }
+    }
+
+    /// When Meta accepted it, if it did and no failure came back.
+    pub fn accepted_at(&self) -> Option<Timestamp> {
+        match self.delivery {
+            Delivery::Accepted { at, .. } | Delivery::Delivered { at, .. } => Some(at),
+            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } => None,
+            Delivery::Unknown | Delivery::Failed { .. } => None,
+        }
+    }
+
+    /// Where it stands, in the only respect that the queue cares about.
+    pub fn stage(&self) -> Stage {
+        match self.delivery {
+            Delivery::Queued { .. } | Delivery::Resting { .. } => Stage::Waiting,
+            Delivery::InFlight { .. } => Stage::Leaving,
+            Delivery::Unknown | Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => Stage::Gone,
+        }
+    }
+
+    /// Whether the verdict on a window that began at `latest` has no more use for it.
+    pub fn is_spent(&self, latest: Timestamp) -> bool {
+        match self.delivery {
+            Delivery::Accepted { at, .. } | Delivery::Delivered { at, .. } => at < latest,
+            Delivery::Failed { .. } => true,
+            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } | Delivery::Unknown => false,
+        }
+    }
+
+    pub(super) fn wamid(&self) -> Option<WamidHash> {
+        match self.delivery {
+            Delivery::Accepted { wamid, .. } | Delivery::Delivered { wamid, .. } => Some(wamid),
+            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } => None,
+            Delivery::Unknown | Delivery::Failed { .. } => None,
+        }
+    }
+
+    pub(super) fn attempt(&self) -> u8 {
+        match self.delivery {
+            Delivery::Queued { attempt } | Delivery::Resting { attempt, .. } | Delivery::InFlight { attempt } => attempt,
+            Delivery::Unknown | Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => 0,
+        }
+    }
+}
+
+/// Before, on, or past the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// It may still be taken back.
+    Waiting,
+    /// The port has it.
+    Leaving,
+    /// Nothing more will be written, unless the outcome turns out to be "certainly not sent".
+    Gone,
+}

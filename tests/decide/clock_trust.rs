@@ -1,0 +1,154 @@
+//! Until the clock is known to be right everything is accepted, and nothing leaves.
+
+use crate::after;
+use crate::script::compare;
+use crate::world::{World, rules};
+
+const SUBSCRIBED: &str = "21.11. 09:59 says Hallo \n 21.11. 10:00 taps Ja";
+
+#[test]
+fn what_may_still_leave_leaves_when_the_clock_is_trusted() {
+    after(
+        SUBSCRIBED,
+        "
+        21.11. 12:00:00 restart
+        01.01.1970 01:00:10 says Zahlen @ 21.11. 12:00:05
+                        read
+                        = subscribed until 22.11. 12:00:05
+        01.01.1970 01:00:20 figure 21.11. 20
+                        receipt Acted 21.11. revision 1
+        21.11. 12:01:00 clock trusted
+                        -> 21.11.: 20 (3 mehr als am 20.11.)
+        21.11. 13:00:00 nothing
+    ",
+    );
+}
+
+#[test]
+fn what_comes_too_late_by_the_right_clock_does_not() {
+    after(
+        SUBSCRIBED,
+        "
+        21.11. 12:00:00 restart
+        01.01.1970 01:00:10 says Zahlen @ 21.11. 12:00:05
+                        read
+                        = subscribed until 22.11. 12:00:05
+        22.11. 12:00:01 clock trusted
+        22.11. 12:10:05 = orphaned
+        22.11. 13:00:00 nothing
+    ",
+    );
+}
+
+#[test]
+fn a_stop_is_confirmed_when_the_clock_is_trusted() {
+    after(
+        SUBSCRIBED,
+        "
+        21.11. 12:00:00 restart
+        01.01.1970 01:00:10 says Stopp @ 21.11. 12:00:05
+                        read
+                        = stopped + address
+        21.11. 12:01:00 clock trusted
+                        -> abgemeldet
+                        = stopped
+    ",
+    );
+}
+
+#[test]
+fn a_clock_that_ran_ahead_silences_nobody() {
+    after(
+        "21.11. 09:00 restart",
+        "
+        01.06.2030 12:00:00 says Hallo @ 21.11. 09:01:00
+                        read
+                        = asked until 22.11. 09:01:00
+        21.11. 09:02:00 clock trusted
+                        -> Hallo · 20.11.: 17; 57,4 · Frage [Ja] [Nein]
+        21.11. 09:10:00 says Wie bitte?
+                        read
+                        = asked until 22.11. 09:10:00
+                        -> 20.11.: 17; 57,4 · Frage [Ja] [Nein]
+    ",
+    );
+}
+
+#[test]
+fn undated_figures_get_their_day_with_the_clock() {
+    after(
+        SUBSCRIBED,
+        "
+        21.11. 12:00:00 restart
+        01.01.1970 01:00:10 figure undated - 60
+                        receipt Acted undated revision 1
+                        figure undated 20 61
+                        receipt Acted undated revision 1
+                        figure undated 20 61
+                        refused Duplicate
+                        receipt Duplicate undated revision 1
+        21.11. 12:01:00 clock trusted
+        -> 21.11.: 20 (3 mehr als am 20.11.); 61 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+    ",
+    );
+}
+
+#[test]
+fn figures_that_only_settle_by_a_wrong_clock_settle_by_the_right_one() {
+    after(
+        SUBSCRIBED,
+        "
+        21.11. 12:00:00 restart
+        01.06.2030 12:00:00 figure 21.11. - 61
+                        receipt Acted 21.11. revision 1
+        21.11. 12:01:00 clock trusted
+        21.11. 12:01:30 -> 21.11.: 61 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+        21.11. 12:10:00 nothing
+    ",
+    );
+}
+
+#[test]
+fn a_day_that_the_right_clock_finds_in_the_future_is_dropped() {
+    after(
+        SUBSCRIBED,
+        "
+        21.11. 12:00:00 restart
+                        figure 21.11.2036 20
+                        receipt Acted 21.11. revision 1
+        21.11. 12:01:00 clock trusted
+        21.11. 16:00:00 figure 21.11. 20
+                        receipt Acted 21.11. revision 2
+                        -> 21.11.: 20 (3 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+    ",
+    );
+}
+
+#[test]
+fn a_day_that_the_right_clock_finds_too_long_ago_is_shown_but_not_sent() {
+    after(
+        "24.11. 09:59 says Hallo \n 24.11. 10:00 taps Ja \n 25.11. 08:00 restart",
+        "
+        25.11. 08:00:00 figure 21.11. 20
+                        receipt Acted 21.11. revision 1
+        25.11. 08:01:00 clock trusted
+        25.11. 09:00:00 says Zahlen
+                        read
+                        = subscribed until 26.11. 09:00:00
+                        -> 21.11.: 20 (3 mehr als am 20.11.)
+    ",
+    );
+}
+
+#[test]
+fn the_clock_earns_trust_once() {
+    compare(
+        World::new(rules()),
+        "",
+        "
+        21.11. 12:00:00 clock trusted
+                        clock trusted
+                        refused NothingToDo
+    ",
+    );
+}

@@ -1,0 +1,260 @@
+//! The notation: lines that say what happens, run one after the other; what comes out is written between them and compared.
+
+use crate::world::{self, Net, Out, World};
+use drk_relay::domain::decision::{Receipt, Verdict};
+use drk_relay::domain::event::{Event, News, Outcome, Said};
+use drk_relay::domain::time::{Day, Millis, Timestamp};
+use jiff::civil::{Date, DateTime, date};
+use jiff::tz::TimeZone;
+
+/// Runs the script in a fresh world with a trusted clock and the figures of 20 November 2026, and compares everything that comes out.
+#[track_caller]
+pub(crate) fn check(script: &str) {
+    after("", script);
+}
+
+/// Like [`check`], after things whose own outcome other cases assert.
+#[track_caller]
+pub(crate) fn after(given: &str, script: &str) {
+    let mut world = World::new(world::rules());
+    run(&mut world, "20.11. 16:00 clock trusted\n figure 20.11. 17 57,4");
+    compare(world, given, script);
+}
+
+/// Like [`after`], in this world.
+#[track_caller]
+pub(crate) fn compare(mut world: World, given: &str, script: &str) {
+    run(&mut world, given);
+    let got = run(&mut world, script);
+    let wanted: Vec<_> = script.lines().map(str::trim).filter(|line| !line.is_empty()).map(normal).collect();
+    let plain: Vec<_> = got.lines().map(|line| normal(line.trim())).collect();
+    assert!(plain == wanted, "\n--- what came out ---\n{got}\n--- what was wanted ---\n{}\n", script.trim_matches('\n'));
+}
+
+/// The line without the time, if that only repeats, and with seconds, which may be left out if they are zero.
+fn normal(line: &str) -> String {
+    match split(line) {
+        (Some(at), rest) => format!("{} {rest}", at.strftime("%d.%m.%Y %H:%M:%S")),
+        (None, rest) => rest.to_owned(),
+    }
+}
+
+/// Runs what happens in the script; returns it with everything that came out.
+fn run(world: &mut World, script: &str) -> String {
+    let mut told = Teller { zone: world.rules.zone.clone(), text: String::new(), last: None };
+    world.outs.clear();
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (at, what) = split(line);
+        if ["->", "=", "read", "refused", "receipt"].iter().any(|out| what.starts_with(out)) {
+            continue;
+        }
+        if let Some(at) = at {
+            world.pass(instant(at, &world.rules.zone));
+        }
+        told.tell(world);
+        told.line(world.now, what);
+        happen(world, what);
+        told.tell(world);
+    }
+    told.text
+}
+
+/// The time at the beginning of a line, and the rest: `21.11. 10:00:30`, in 2026 unless `21.11.2027` says otherwise.
+fn split(line: &str) -> (Option<DateTime>, &str) {
+    let mut words = line.splitn(3, ' ');
+    let day = words.next().and_then(day);
+    let (Some(day), Some(time)) = (day, words.next()) else { return (None, line) };
+    let Some(at) = clock(day, time) else { return (None, line) };
+    (Some(at), words.next().unwrap_or_default().trim_start())
+}
+
+fn day(word: &str) -> Option<Date> {
+    let mut parts = word.splitn(3, '.').map(str::parse::<i16>);
+    let (day, month) = (parts.next()?.ok()?, parts.next()?.ok()?);
+    let year = parts.next()?.unwrap_or(2026);
+    Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
+}
+
+fn clock(day: Date, word: &str) -> Option<DateTime> {
+    let mut parts = word.split(':').map(str::parse::<i8>);
+    let (hour, minute) = (parts.next()?.ok()?, parts.next()?.ok()?);
+    Some(day.at(hour, minute, parts.next().unwrap_or(Ok(0)).ok()?, 0))
+}
+
+fn instant(at: DateTime, zone: &TimeZone) -> Millis {
+    let instant = zone.to_ambiguous_timestamp(at).compatible().expect("a time in the calendar");
+    Millis(u64::try_from(instant.as_millisecond()).expect("after 1970"))
+}
+
+/// `21.11. 10:00:00`, local time.
+pub(crate) fn local(at: Millis, zone: &TimeZone) -> String {
+    let at = drk_relay::domain::budget::local(at, zone);
+    let year = if at.year() == 2026 { String::new() } else { at.year().to_string() };
+    format!("{}{year} {}", at.strftime("%d.%m."), at.strftime("%H:%M:%S"))
+}
+
+struct Teller {
+    zone: TimeZone,
+    text: String,
+    last: Option<Millis>,
+}
+
+impl Teller {
+    fn line(&mut self, at: Millis, line: &str) {
+        let time = if self.last == Some(at) { " ".repeat(15) } else { local(at, &self.zone) };
+        self.last = Some(at);
+        self.text.push_str(&format!("{time} {line}\n"));
+    }
+
+    fn tell(&mut self, world: &mut World) {
+        for (at, out) in std::mem::take(&mut world.outs) {
+            let line = match out {
+                Out::Sent(text) => format!("-> {}", short(&text)),
+                Out::Read => "read".to_owned(),
+                Out::Receipt(receipt) => receipted(&receipt),
+                Out::Refused(refusal) => format!("refused {refusal}"),
+                Out::Agreed(agreed) => format!("= {agreed}"),
+            };
+            self.line(at, &line);
+        }
+    }
+}
+
+fn receipted(receipt: &Receipt) -> String {
+    let day = receipt.as_of.map_or("undated".to_owned(), |day| day.date().strftime("%d.%m.").to_string());
+    match receipt.verdict {
+        Verdict::Acted => format!("receipt Acted {day} revision {}", receipt.revision),
+        Verdict::Refused(refusal) => format!("receipt {refusal:?} {day} revision {}", receipt.revision),
+    }
+}
+
+fn happen(world: &mut World, what: &str) {
+    let (what, stamp) = what.split_once(" @ ").map_or((what, None), |(what, stamp)| (what, Some(stamp)));
+    let stamp = stamp.map_or(world.now, |stamp| instant(split(stamp).0.expect("day and time after the @"), &world.rules.zone));
+    let (verb, rest) = what.split_once(' ').unwrap_or((what, ""));
+    let event = match (verb, rest) {
+        ("says", text) => world.heard(world::text(text), stamp.second()),
+        ("edits", text) => world.heard(world::edited(text), stamp.second()),
+        ("taps", title) => world.heard(world::tapped(title), stamp.second()),
+        ("photo", "") => world.heard(Said::Other, stamp.second()),
+        ("again", "") => Event::Heard(world.last_heard.clone().expect("nothing was heard yet")),
+        ("figure", rest) => figure(rest, true),
+        ("retained", rest) => figure(rest, false),
+        ("status", rest) => status(world, rest, stamp.second()),
+        ("answer", rest) => answer(world, rest),
+        ("clock", "trusted") => Event::ClockTrusted,
+        ("restart", "") => return world.restart(),
+        ("statuses", on) => return world.statuses = on == "on",
+        ("net", answer) => return world.net = net(answer),
+        ("accepted", count) => return assert_eq!(world.state.counters.accepted.to_string(), count, "messages that Meta accepted"),
+        ("nothing", "") => return,
+        other => panic!("what is {other:?}?"),
+    };
+    world.happens(&event);
+}
+
+fn net(answer: &str) -> Net {
+    match answer {
+        "accepts" => Net::Accepts,
+        "refuses" => Net::Refuses,
+        "unknown" => Net::Unknown,
+        "later" => Net::Later,
+        "silent" => Net::Silent,
+        other => panic!("what is {other}?"),
+    }
+}
+
+/// `answer accepted`: of the last message; `answer accepted 1`: of the one before it.
+fn answer(world: &World, rest: &str) -> Event {
+    let (answer, back) = counted(rest);
+    let id = world.sends.iter().rev().nth(back).expect("so many were not sent yet").id;
+    let outcome = match answer {
+        "accepted" => Outcome::Accepted(world::wamid(id)),
+        "refused" => Outcome::Refused(131_026),
+        "unknown" => Outcome::Unknown,
+        "later" => Outcome::Later,
+        "late" => Outcome::TooLate,
+        other => panic!("what is {other}?"),
+    };
+    Event::Sent { id, outcome }
+}
+
+fn counted(rest: &str) -> (&str, usize) {
+    rest.split_once(' ').map_or((rest, 0), |(what, back)| (what, back.parse().expect("a number")))
+}
+
+/// `status failed`: of the last message; `status failed 2`: of the one two before it.
+fn status(world: &World, rest: &str, at: Timestamp) -> Event {
+    let (news, back) = counted(rest);
+    let news = match news {
+        "sent" => News::Sent,
+        "delivered" => News::Delivered,
+        "read" => News::Read,
+        "failed" => News::Failed(131_049),
+        other => panic!("what is {other}?"),
+    };
+    let send = world.sends.iter().rev().nth(back).expect("so many were not sent yet");
+    world.status(send.id, news, at)
+}
+
+/// `20.11. 17 57,4`; `undated` instead of the day; `-` for a metric that is not there.
+fn figure(rest: &str, waited_for: bool) -> Event {
+    let mut words = rest.split(' ');
+    let first = words.next().expect("a day");
+    let as_of = (first != "undated").then(|| Day::of(day(first).expect("a day")));
+    let mut values = Vec::new();
+    for (metric, word) in ["cases_new", "incidence", "deaths"].into_iter().zip(words).filter(|(_, word)| *word != "-") {
+        let decimals = word.split_once(',').map_or(0, |(_, fraction)| fraction.len());
+        let digits = word.replace(',', "").parse().expect("a number");
+        values.push((metric, digits, u8::try_from(decimals).expect("few")));
+    }
+    world::figure(&values, as_of, waited_for)
+}
+
+/// Sentences by the names that the cases use; what is not in the list shows itself in full.
+fn short(text: &str) -> String {
+    let shortened: Vec<String> = text.split("\n\n").map(paragraph).collect();
+    shortened.join(" · ").replace(" · [", " [")
+}
+
+fn paragraph(text: &str) -> String {
+    let after = |start: &str| text.strip_prefix(start).map(|rest| rest.trim_end_matches('.').to_owned());
+    if let Some(rest) = text.strip_prefix("*Corona im Kreis Musterstadt*\nStand: ") {
+        let mut lines = rest.lines();
+        let day = lines.next().and_then(|day| day.split_once(", ")).map_or("", |(_, day)| day.trim_end_matches("2026"));
+        let values: Vec<_> = lines.map(|line| line.split_once(": ").map_or(line, |(_, value)| value)).collect();
+        return format!("{day}: {}", values.join("; "));
+    }
+    if let Some(when) = after("Ohne Antwort endet dein Abo ") {
+        return format!("endet {when}");
+    }
+    if let Some((when, _)) =
+        after("Danke! Du bekommst neue Zahlen, sobald sie vorliegen. Dein Abo läuft bis ").as_deref().and_then(|t| t.split_once(". "))
+    {
+        return format!("bestätigt bis {when}");
+    }
+    if let Some(when) = after("Dein Abo läuft bis ") {
+        return format!("läuft bis {when}");
+    }
+    let known = [
+        ("Hallo! Hier ist der Zahlen-Dienst von DRK-Ortsverein Musterstadt.", "Hallo"),
+        ("Es liegen noch keine Zahlen vor.", "keine Zahlen"),
+        ("Möchtest du informiert werden, wenn neue Zahlen vorliegen?", "Frage"),
+        ("Es liegen aktuell keine neuen Zahlen vor. Möchtest du weiter informiert werden?", "Erinnerung"),
+        ("Du kannst auch später noch antworten: dann geht es weiter.", "auch später"),
+        ("Du bist abgemeldet und bekommst keine Zahlen mehr.", "abgemeldet"),
+        ("Entschuldige: Bei uns gab es eine Unterbrechung, deshalb hast du nichts von uns gehört. Jetzt", "Unterbrechung, weiter"),
+        ("Entschuldige: Bei uns gab es eine Unterbrechung, deshalb hast du nichts von uns gehört.", "Unterbrechung"),
+        ("Datenschutz: ", "Datenschutz"),
+        ("Schreibe *Zahlen* für die neuesten Zahlen", "Hilfe"),
+    ];
+    known.iter().find(|(start, _)| text.starts_with(start)).map_or_else(|| text.to_owned(), |(_, name)| (*name).to_owned())
+}
+
+#[test]
+fn the_notation_reads_its_own_times() {
+    let at = |line| split(line).0;
+    assert_eq!(at("21.11. 10:00 says Hallo"), Some(date(2026, 11, 21).at(10, 0, 0, 0)));
+    assert_eq!(at("28.03.2027 10:00:07 nothing"), Some(date(2027, 3, 28).at(10, 0, 7, 0)));
+    assert_eq!(split("says 20.11. ist gut"), (None, "says 20.11. ist gut"));
+}
