@@ -8,7 +8,7 @@ use std::fmt;
 /// One thing that arrived. Time is one of them: [`Event::Due`].
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
-    /// The process has started and loaded its state: whatever was in flight has an unknown outcome now.
+    /// The process, or the port that sends, has started: whatever was in flight has an unknown outcome now.
     Started,
     /// The system clock is known to be right. Until then sends that depend on a window wait (promise 11).
     ClockTrusted,

@@ -73,6 +73,16 @@ pub enum MetricKind {
     Rate,
 }
 
+impl MetricKind {
+    /// Digits behind the comma that are always shown: „61,0“ beside „57,4“.
+    pub fn decimals(self) -> u8 {
+        match self {
+            MetricKind::Count => 0,
+            MetricKind::Rate => 1,
+        }
+    }
+}
+
 impl Rules {
     /// The local day of `now`.
     pub fn today(&self, now: Millis) -> Day {

@@ -88,7 +88,7 @@ fn undated_figures_get_their_day_with_the_clock() {
                         refused Duplicate
                         receipt Duplicate undated revision 1
         21.11. 12:01:00 clock trusted
-        -> 21.11.: 20 (3 mehr als am 20.11.); 61 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+        -> 21.11.: 20 (3 mehr als am 20.11.); 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
     ",
     );
 }
@@ -102,7 +102,7 @@ fn figures_that_only_settle_by_a_wrong_clock_settle_by_the_right_one() {
         01.06.2030 12:00:00 figure 21.11. - 61
                         receipt Acted 21.11. revision 1
         21.11. 12:01:00 clock trusted
-        21.11. 12:01:30 -> 21.11.: 61 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+        21.11. 12:01:30 -> 21.11.: 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
         21.11. 12:10:00 nothing
     ",
     );

@@ -24,7 +24,7 @@ fn without_a_required_one_after_thirty_seconds() {
         21.11. 16:00:00 figure 21.11. - 61
                         receipt Acted 21.11. revision 1
         21.11. 16:00:29 nothing
-        21.11. 16:00:30 -> 21.11.: 61 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+        21.11. 16:00:30 -> 21.11.: 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
         21.11. 17:00:00 nothing
     ",
     );
@@ -39,7 +39,7 @@ fn what_was_missing_completes_it() {
                         receipt Acted 21.11. revision 1
         21.11. 16:00:10 figure 21.11. 20
                         receipt Acted 21.11. revision 2
-        -> 21.11.: 20 (3 mehr als am 20.11.); 61 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+        -> 21.11.: 20 (3 mehr als am 20.11.); 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
         21.11. 17:00:00 nothing
     ",
     );
@@ -177,7 +177,7 @@ fn a_newer_day_overtakes_one_that_settles() {
                         receipt Acted 21.11. revision 1
         22.11. 08:00:10 figure 22.11. 20 62
                         receipt Acted 22.11. revision 3
-                        -> 22.11.: 20; 62 (1 mehr als am 21.11.) · endet heute um 10:00 Uhr [Weiter informieren] [Stopp]
+                        -> 22.11.: 20; 62,0 (1,0 mehr als am 21.11.) · endet heute um 10:00 Uhr [Weiter informieren] [Stopp]
         22.11. 09:00:00 nothing
     ",
     );

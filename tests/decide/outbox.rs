@@ -57,8 +57,6 @@ fn a_crash_in_flight_is_an_unknown_outcome() {
                         net accepts
         21.11. 16:00:20 clock trusted
         21.11. 16:00:30 answer accepted
-                        refused NothingToDo
-        22.11. 09:59:00 -> Erinnerung · auch später [Ja, weiter] [Nein, Stopp]
         22.11. 10:00:00 nothing
     "
         ),

@@ -11,7 +11,7 @@ fn new_figures_come_at_once_with_date_change_and_end() {
         "
         21.11. 16:00:00 figure 21.11. 9 61
                         receipt Acted 21.11. revision 2
-        -> 21.11.: 9 (8 weniger als am 20.11.); 61 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+        -> 21.11.: 9 (8 weniger als am 20.11.); 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
     ",
     );
 }

@@ -245,7 +245,12 @@ fn render(state: &State, rules: &Rules, now: Millis, id: OutboxId, entry: &Entry
 /// The answer to a send.
 pub fn sent(state: &State, rules: &Rules, now: Millis, id: OutboxId, outcome: Outcome) -> Decision {
     let Some(entry) = state.outbox.get(id) else { return taken_back(state, rules, now, outcome) };
-    let Delivery::InFlight { attempt } = entry.delivery else { return Decision::refused(Refusal::NothingToDo) };
+    let attempt = match (entry.delivery, outcome) {
+        (Delivery::InFlight { attempt }, _) => attempt,
+        // The port was restarted while this attempt went on: what it learned is welcome, but nothing is tried again.
+        (Delivery::Unknown, Outcome::Accepted(_) | Outcome::Refused(_)) => 0,
+        (_, _) => return Decision::refused(Refusal::NothingToDo),
+    };
     // The person may have written while it was on its way: then there is more time, and nothing to remind of.
     let answered = state.people.get(entry.person).is_some_and(|person| person.window.not_after() > entry.not_after);
     let rests = Delivery::Resting { until: now.second().plus(backoff(id, attempt)), attempt: attempt.saturating_add(1) };

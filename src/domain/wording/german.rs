@@ -8,10 +8,12 @@ use jiff::tz::TimeZone;
 /// Digits are grouped from this many on: „1234“, but „12.735“.
 const GROUP_FROM: usize = 5;
 
-/// `57,4`, `1234`, `12.735`, `−3,6` (with a real minus sign).
-pub(super) fn number(value: Value) -> String {
-    let (digits, decimals) = value.parts();
-    let text = format!("{:0width$}", digits.unsigned_abs(), width = usize::from(decimals) + 1);
+/// `57,4`, `1234`, `12.735`, `−3,6` (with a real minus sign), with at least `least` digits behind the comma.
+pub(super) fn number(value: Value, least: u8) -> String {
+    let (digits, exact) = value.parts();
+    let decimals = exact.max(least.min(Value::DECIMALS));
+    let scaled = u128::from(digits.unsigned_abs()) * 10_u128.pow(u32::from(decimals - exact));
+    let text = format!("{scaled:0width$}", width = usize::from(decimals) + 1);
     let (whole, fraction) = text.split_at(text.len() - usize::from(decimals));
     let sign = if digits < 0 { "−" } else { "" };
     let comma = if fraction.is_empty() { "" } else { "," };
@@ -90,8 +92,9 @@ mod tests {
             (5, 2, "0,05"),
             (123_456_789, 3, "123.456,789"),
         ] {
-            assert_eq!(Value::new(digits, decimals).map(number).as_deref(), Some(text));
+            assert_eq!(Value::new(digits, decimals).map(|value| number(value, 0)).as_deref(), Some(text));
         }
+        assert_eq!(Value::new(61, 0).map(|value| number(value, 1)).as_deref(), Some("61,0"));
     }
 
     #[test]

@@ -11,9 +11,8 @@ use super::conversation::Person;
 use super::decision::Body;
 use super::event::Tap;
 use super::figures::{Publication, Value};
-use super::ids::Name;
 use super::outbox::Kind;
-use super::state::{Rules, State};
+use super::state::{MetricRules, Rules, State};
 use super::time::Millis;
 use std::cmp::Ordering;
 use std::fmt::Write;
@@ -144,9 +143,9 @@ fn lines_of(current: &Publication, previous: Option<&Publication>, rules: &Rules
     let mut text = format!("*{}*\nStand: {}", rules.feed.title, german::day(current.as_of));
     let mut all = rules.feed.metrics.iter().filter_map(|metric| Some((metric, *current.values.get(&metric.name)?)));
     for (metric, value) in all.by_ref().take(lines) {
-        let change = previous.and_then(|previous| compared(previous, &metric.name, value));
+        let change = previous.and_then(|previous| compared(previous, metric, value));
         // Writing to a String cannot fail.
-        let _ = write!(text, "\n{}: {}{}", metric.label, german::number(value), change.unwrap_or_default());
+        let _ = write!(text, "\n{}: {}{}", metric.label, german::number(value, metric.kind.decimals()), change.unwrap_or_default());
     }
     if all.next().is_some() {
         text.push_str("\n… mehr mit *Zahlen*");
@@ -155,10 +154,10 @@ fn lines_of(current: &Publication, previous: Option<&Publication>, rules: &Rules
 }
 
 /// „ (8 weniger als am 21.11.)“; nothing if the day before had no such metric.
-fn compared(previous: &Publication, metric: &Name, value: Value) -> Option<String> {
-    let change = value.minus(*previous.values.get(metric)?)?;
+fn compared(previous: &Publication, metric: &MetricRules, value: Value) -> Option<String> {
+    let change = value.minus(*previous.values.get(&metric.name)?)?;
     let (digits, decimals) = change.parts();
-    let amount = german::number(Value::new(digits.checked_abs()?, decimals)?);
+    let amount = german::number(Value::new(digits.checked_abs()?, decimals)?, metric.kind.decimals());
     let day = german::day_and_month(previous.as_of);
     Some(match digits.cmp(&0) {
         Ordering::Greater => format!(" ({amount} mehr als am {day})"),
