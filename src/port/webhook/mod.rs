@@ -1,6 +1,6 @@
-//! Where Meta's webhooks arrive. Decides nothing, remembers nothing and answers nobody: it proves who speaks, hands over what was said as one
-//! arrival, and says 200 once that is durable. Anything but 200 makes Meta send the same webhook again, for up to seven days, so only what
-//! a repetition can heal gets another answer (WhatsApp docs: webhooks, create-webhook-endpoint).
+//! Where Meta's webhooks arrive. Decides nothing, remembers nothing and answers nobody: it proves who speaks, hands over what was said as
+//! one arrival, and says 200 once that is durable. Anything but 200 makes Meta send the same webhook again, for up to seven days, so only
+//! what a repetition can heal gets another answer (WhatsApp docs: webhooks, create-webhook-endpoint).
 //!
 //! TLS is not here. The bytes are read by hyper, because `axum::serve` has no time-outs; axum only finds the handler.
 
