@@ -146,6 +146,31 @@ async fn three_megabytes_and_not_one_byte_more() {
     assert_eq!(door.post(&sign(SECRET, &body), &body).await, 413);
 }
 
+/// Until it is read nobody knows whether a body is Meta's, so few large ones are in memory at once.
+#[tokio::test]
+async fn strangers_with_large_bodies_do_not_fill_the_memory() {
+    let door = Door::open().await;
+    let signature = "0".repeat(64);
+    let head = format!("POST /webhook HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256={signature}\r\nContent-Length: 3000000\r\n\r\n");
+    let mut strangers = Vec::new();
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(door.address).await.expect("connected");
+        stream.write_all(head.as_bytes()).await.expect("written");
+        strangers.push(stream);
+    }
+    let mut large = EMPTY.to_vec();
+    large.resize(100_000, b' ');
+    let asked = tokio::spawn({
+        let (address, signature) = (door.address, sign(SECRET, &large));
+        async move { post(address, &signature, &large).await }
+    });
+    assert_eq!(door.post(&sign(SECRET, EMPTY), EMPTY).await, 200, "everyday webhooks need no room");
+    let mut asked = Box::pin(asked);
+    assert!(tokio::time::timeout(Duration::from_millis(100), &mut asked).await.is_err(), "there is no room for a fifth one");
+    strangers.pop();
+    assert_eq!(asked.await.expect("answered"), 200);
+}
+
 #[tokio::test]
 async fn accepted_only_when_it_is_durable() {
     let mut door = Door::open().await;
