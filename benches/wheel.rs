@@ -3,14 +3,15 @@
 //! All three arm the same random keys for the same random seconds in the same run, taking turns, so that a busy or a slow
 //! machine slows all of them; each warms its caches before it is timed, and the median of the rounds counts. Memory is what the
 //! allocator really handed out. Ends with exit code 1 if the wheel has lost what it was written for.
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::collections::BTreeSet;
-use std::hint::black_box;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+#![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops where it cannot go on")]
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 
 use drk_relay::wheel::Wheel;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use std::alloc::System;
+use std::collections::BTreeSet;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio_util::time::{DelayQueue, delay_queue};
 
@@ -34,40 +35,19 @@ const FASTER_MIN: f64 = 20.0;
 /// The most bytes per timer, everything counted.
 const BYTES_MAX: f64 = 16.0;
 
-/// Counts what is allocated and not yet freed, and how often memory was asked for.
-struct Counting;
-
-static BYTES: AtomicUsize = AtomicUsize::new(0);
-static CALLS: AtomicUsize = AtomicUsize::new(0);
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-// SAFETY: everything is passed on to the system's allocator unchanged; counting touches only two atomics.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        BYTES.fetch_add(layout.size(), Relaxed);
-        CALLS.fetch_add(1, Relaxed);
-        unsafe { System.alloc(layout) }
-    }
+/// Bytes that are allocated and not yet freed.
+fn bytes() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated - stats.bytes_deallocated
+}
 
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        BYTES.fetch_add(layout.size(), Relaxed);
-        CALLS.fetch_add(1, Relaxed);
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        BYTES.fetch_sub(layout.size(), Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        BYTES.fetch_add(size, Relaxed);
-        BYTES.fetch_sub(layout.size(), Relaxed);
-        CALLS.fetch_add(1, Relaxed);
-        unsafe { System.realloc(pointer, layout, size) }
-    }
+/// How often memory was asked for.
+fn calls() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.allocations + stats.reallocations
 }
 
 /// xorshift64: the same keys and seconds in every run and for every structure.
@@ -248,9 +228,9 @@ struct Contest<T> {
 
 impl<T: Timers> Contest<T> {
     fn new() -> Self {
-        let before = BYTES.load(Relaxed);
+        let before = bytes();
         let timers = T::filled();
-        let bytes = BYTES.load(Relaxed) - before;
+        let bytes = bytes() - before;
         Self { timers, random: Random(0xD1B5_4A32_D192_ED03), bytes, rounds: Vec::with_capacity(ROUNDS), allocations: 0 }
     }
 
@@ -259,13 +239,13 @@ impl<T: Timers> Contest<T> {
         drawn.clear();
         drawn.extend((0..WARM + TIMED).map(|_| (self.random.below(TIMERS), 1 + self.random.below(DAY))));
         let (warm, timed) = drawn.split_at(WARM as usize);
-        let calls = CALLS.load(Relaxed);
+        let before = calls();
         self.rearm(warm);
         let start = Instant::now();
         self.rearm(timed);
         let elapsed = start.elapsed();
         self.rounds.push(elapsed.as_secs_f64() * 1e9 / f64::from(TIMED));
-        self.allocations += CALLS.load(Relaxed) - calls;
+        self.allocations += calls() - before;
     }
 
     fn rearm(&mut self, drawn: &[(u32, u32)]) {
@@ -321,13 +301,13 @@ fn pop_table(runtime: &Runtime) {
 /// What the wheel says of its memory, against what it was given: `(in the ring, in the overflow)`, as said / given.
 fn honesty(wheel: &Contest<Wheel>) -> (f64, f64) {
     let ring = wheel.timers.bytes() as f64 / (wheel.bytes + size_of::<Wheel>()) as f64;
-    let before = BYTES.load(Relaxed);
+    let before = bytes();
     let mut far = Wheel::new();
     let mut random = Random(1);
     for key in 0..100_000 {
         far.set(key, Some(NOW + random.below(DAY)));
     }
-    let given = BYTES.load(Relaxed) - before + size_of::<Wheel>();
+    let given = bytes() - before + size_of::<Wheel>();
     (ring, far.bytes() as f64 / given as f64)
 }
 

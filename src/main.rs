@@ -6,10 +6,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // Every TLS connection of the process uses ring; a client that is built before this line would panic.
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
-        return complain("TLS: a provider was installed before main");
-    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&format!("runtime: {error}")),

@@ -1,5 +1,5 @@
-//! The model of Meta over real sockets: the Cloud API on one side, webhooks on the other. Judges nothing itself, see [`super::meta`], and is
-//! nobody's contact: people are played by whoever holds the [`Cloud`].
+//! The model of Meta over real sockets: the Cloud API on one side, webhooks on the other. Judges nothing itself, see [`super::meta`], and
+//! is nobody's contact: people are played by whoever holds the [`Cloud`].
 //!
 //! Webhooks are delivered as Meta does it: side by side, in batches, in no promised order, and again until the answer is 200.
 
@@ -88,7 +88,8 @@ struct Inner {
 }
 
 impl Cloud {
-    /// Serves the Cloud API on `listener` and delivers webhooks. Accepted messages go to `accepted`; while that is full nobody notices them.
+    /// Serves the Cloud API on `listener` and delivers webhooks. Accepted messages go to `accepted`; while that is full nobody notices
+    /// them.
     ///
     /// # Errors
     /// If there is no HTTP client to be had.

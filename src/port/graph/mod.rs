@@ -157,8 +157,8 @@ fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
     Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Carries out orders until nobody gives any. Every order is answered by exactly one [`Event::Sent`], even if an attempt panics; dropping the
-/// future gives up what is in flight.
+/// Carries out orders until nobody gives any. Every order is answered by exactly one [`Event::Sent`], even if an attempt panics; dropping
+/// the future gives up what is in flight.
 pub async fn run(graph: &Arc<Graph>, sends: &mut mpsc::Receiver<Box<Send>>, reads: &mut mpsc::Receiver<Wamid>, inbox: &Inbox) {
     let send = |send: Box<Send>| attempt(Arc::clone(graph), send, inbox.clone());
     let read = |wamid: Wamid| {

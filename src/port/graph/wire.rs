@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// One message (WhatsApp docs: send-messages, text messages, interactive reply buttons). Addressed by BSUID, never by telephone number.
-pub fn message(send: &Send, instance: InstanceId) -> Value {
+pub(super) fn message(send: &Send, instance: InstanceId) -> Value {
     let (kind, content) = match &send.body {
         Body::Text(text) => ("text", json!({ "preview_url": false, "body": text })),
         Body::Buttons { text, buttons } => ("interactive", interactive(text, buttons)),
@@ -29,12 +29,12 @@ fn interactive(text: &str, buttons: &[(String, String)]) -> Value {
 }
 
 /// The blue ticks (WhatsApp docs: mark-messages-as-read).
-pub fn read(wamid: &Wamid) -> Value {
+pub(super) fn read(wamid: &Wamid) -> Value {
     json!({ "messaging_product": "whatsapp", "status": "read", "message_id": wamid.expose() })
 }
 
 /// What an answer means, and Meta's code if there is one.
-pub fn outcome(status: u16, body: &[u8], pseudonyms: &Pseudonyms) -> (Outcome, Option<u32>) {
+pub(super) fn outcome(status: u16, body: &[u8], pseudonyms: &Pseudonyms) -> (Outcome, Option<u32>) {
     let answer: Answer = serde_json::from_slice(body).unwrap_or_default();
     match (status, answer) {
         (200, Answer { messages: Some(messages), .. }) if messages.first().is_some_and(|message| !message.id.is_empty()) => {
@@ -66,7 +66,7 @@ fn refusal(code: u32, transient: bool) -> Outcome {
 
 /// Codes that say nothing about the message, only that our token, number or account may not send at present. Source: WhatsApp docs,
 /// error-codes: authentication and authorization, integrity, payment, registration.
-pub fn concerns_account(code: u32) -> bool {
+pub(super) fn concerns_account(code: u32) -> bool {
     matches!(
         code,
         0 | 3 | 10 | 33 | 190 | 200..=299 | 368 | 131_005 | 131_031 | 131_037 | 131_042 | 131_045 | 131_048
@@ -128,8 +128,8 @@ mod tests {
 
     #[test]
     fn a_question_on_the_wire() {
-        let expected = json!({ "messaging_product": "whatsapp", "recipient_type": "individual", "recipient": "DE.101", "type": "interactive",
-            "interactive": { "type": "button", "body": { "text": "Weiter?" }, "action": { "buttons": [
+        let expected = json!({ "messaging_product": "whatsapp", "recipient_type": "individual", "recipient": "DE.101",
+            "type": "interactive", "interactive": { "type": "button", "body": { "text": "Weiter?" }, "action": { "buttons": [
                 { "type": "reply", "reply": { "id": "v1:yes:corona", "title": "Ja" } },
                 { "type": "reply", "reply": { "id": "v1:no:corona", "title": "Nein" } } ] } },
             "biz_opaque_callback_data": "v1:0000000000000007:000000000000002a" });

@@ -6,12 +6,12 @@ use crate::domain::figures::Value;
 use crate::domain::state::MetricKind;
 
 /// A figure with sign, groups and decimals needs 25 characters; what is longer is something else.
-pub const TEXT_MAX: usize = 64;
+pub(super) const TEXT_MAX: usize = 64;
 /// What local systems publish when they have nothing (Home Assistant, Python, JavaScript, tables made by hand).
 const NOTHING: [&str; 9] = ["unknown", "unavailable", "none", "null", "nan", "undefined", "n/a", "-", "–"];
 
 /// Text as people and shell scripts write it: `17`, `1.234`, `1 234`, `57,4`. Expects it trimmed.
-pub fn text(kind: MetricKind, text: &str) -> Result<Value, Rejected> {
+pub(super) fn text(kind: MetricKind, text: &str) -> Result<Value, Rejected> {
     if text.len() > TEXT_MAX {
         return Err(Rejected::TooLong);
     }
@@ -29,7 +29,7 @@ pub fn text(kind: MetricKind, text: &str) -> Result<Value, Rejected> {
 }
 
 /// A number in JSON, which has one decimal point and no groups. Expects the grammar checked.
-pub fn json(kind: MetricKind, text: &str) -> Result<Value, Rejected> {
+pub(super) fn json(kind: MetricKind, text: &str) -> Result<Value, Rejected> {
     if text.len() > TEXT_MAX {
         return Err(Rejected::TooLong);
     }
@@ -110,7 +110,7 @@ mod tests {
     use MetricKind::{Count, Rate};
 
     fn value(digits: i64, decimals: u8) -> Result<Value, Rejected> {
-        Ok(Value::new(digits, decimals).expect("a value"))
+        Value::new(digits, decimals).ok_or(Rejected::OutOfRange)
     }
 
     fn unclear(text: &str, digits: &str) -> Result<Value, Rejected> {

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// Ten metrics with long names and every optional key of the contract stay below half of it.
-pub const JSON_MAX: usize = 4096;
+pub(super) const JSON_MAX: usize = 4096;
 /// The contract nests twice (`note`); two more for what publishers add.
 const DEPTH_MAX: usize = 4;
 /// Longest name a metric can have: more of a wrong one need not be repeated in the receipt.
@@ -50,7 +50,7 @@ pub fn parse(config: &MqttConfig, topic: &str, payload: &[u8]) -> Result<Figure,
 }
 
 /// The part of the topic below `<root>/<feed>`: `Some("")` for the feed itself, `None` if it is another feed's or none.
-pub fn below_feed<'a>(config: &MqttConfig, topic: &'a str) -> Option<&'a str> {
+pub(super) fn below_feed<'a>(config: &MqttConfig, topic: &'a str) -> Option<&'a str> {
     let rest = topic.strip_prefix(config.figures.as_str())?.strip_prefix('/')?.strip_prefix(config.feed.as_str())?;
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
 }
@@ -353,7 +353,10 @@ mod tests {
         }
 
         #[test]
-        fn nothing_that_looks_like_a_number_panics(payload in "[\"'{}:0-9., eE+−-]{0,70}", topic in "figures/corona(/incidence|/cases_new)?") {
+        fn nothing_that_looks_like_a_number_panics(
+            payload in "[\"'{}:0-9., eE+−-]{0,70}",
+            topic in "figures/corona(/incidence|/cases_new)?",
+        ) {
             let _ = parse(&config(), &topic, payload.as_bytes());
         }
 
@@ -362,7 +365,8 @@ mod tests {
             let plain = count.to_string();
             let digits = plain.trim_start_matches('-');
             let grouped = |separator: &str| {
-                let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).expect("digits")).collect();
+                let group = |bytes| std::str::from_utf8(bytes).expect("digits");
+                let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(group).collect();
                 format!("{}{}", if count < 0 { "-" } else { "" }, groups.join(separator))
             };
             let expected = Ok(Value::new(count, 0).expect("in range"));

@@ -4,10 +4,11 @@ use super::payload;
 use super::rejected::Rejected;
 use crate::config::MqttConfig;
 use crate::domain::decision::{Receipt, Refusal, Verdict};
+use crate::domain::ids::Name;
 use serde::Serialize;
 
 /// One message for a publisher: topic and payload.
-pub type Message = (String, Vec<u8>);
+pub(super) type Message = (String, Vec<u8>);
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -21,8 +22,8 @@ struct Body<'a> {
 }
 
 /// The relay's receipt.
-pub fn decided(config: &MqttConfig, receipt: &Receipt) -> Message {
-    let metric = receipt.topic.metric.as_ref().map(|name| name.as_str());
+pub(super) fn decided(config: &MqttConfig, receipt: &Receipt) -> Message {
+    let metric = receipt.topic.metric.as_ref().map(Name::as_str);
     let (result, code, hint) = match receipt.verdict {
         Verdict::Acted => ("accepted", "accepted", "Angenommen."),
         Verdict::Refused(Refusal::Duplicate) => ("duplicate", "duplicate", Refusal::Duplicate.sentence()),
@@ -33,7 +34,7 @@ pub fn decided(config: &MqttConfig, receipt: &Receipt) -> Message {
 }
 
 /// The port's own, for a message that states nothing; `None` if the topic is another feed's, where nobody listens to us.
-pub fn rejected(config: &MqttConfig, topic: &str, rejected: &Rejected) -> Option<Message> {
+pub(super) fn rejected(config: &MqttConfig, topic: &str, rejected: &Rejected) -> Option<Message> {
     let metric = Some(payload::below_feed(config, topic)?).filter(|metric| !metric.is_empty());
     let (code, hint) = (rejected.code(), rejected.hint());
     let body = Body { result: "rejected", code, feed: config.feed.as_str(), metric, as_of: None, revision: None, hint: &hint };

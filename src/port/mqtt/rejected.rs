@@ -93,8 +93,8 @@ impl Rejected {
             ),
             Rejected::UnknownMetric { named, nearest: None } => format!("Die Kennzahl „{named}“ ist nicht eingerichtet."),
             Rejected::Ambiguous { text, digits } => format!(
-                "„{text}“ kann {digits} heißen oder eine Zahl mit Nachkommastellen sein. Bitte ohne Tausendertrennzeichen senden ({digits}), \
-                 Nachkommastellen einer Rate als JSON, zum Beispiel {{\"value\": 57.4}}."
+                "„{text}“ kann {digits} heißen oder eine Zahl mit Nachkommastellen sein. Bitte ohne Tausendertrennzeichen senden \
+                 ({digits}), Nachkommastellen einer Rate als JSON, zum Beispiel {{\"value\": 57.4}}."
             ),
             Rejected::UnknownTopic
             | Rejected::Empty

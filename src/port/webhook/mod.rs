@@ -1,6 +1,6 @@
-//! Where Meta's webhooks arrive. Decides nothing, remembers nothing and answers nobody: it proves who speaks, hands over what was said as one
-//! arrival, and says 200 once that is durable. Anything but 200 makes Meta send the same webhook again, for up to seven days, so only what
-//! a repetition can heal gets another answer (WhatsApp docs: webhooks, create-webhook-endpoint).
+//! Where Meta's webhooks arrive. Decides nothing, remembers nothing and answers nobody: it proves who speaks, hands over what was said as
+//! one arrival, and says 200 once that is durable. Anything but 200 makes Meta send the same webhook again, for up to seven days, so only
+//! what a repetition can heal gets another answer (WhatsApp docs: webhooks, create-webhook-endpoint).
 //!
 //! TLS is not here. The bytes are read by hyper, because `axum::serve` has no time-outs; axum only finds the handler.
 
@@ -29,6 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -36,6 +37,10 @@ use tokio::time::{sleep, timeout};
 const PATH: &str = "/webhook";
 /// WhatsApp docs: a webhook has at most 3 MB.
 const BODY: usize = 3 * 1024 * 1024;
+/// Bodies up to this size are read at once: 64 of them are nothing. Meta's everyday webhooks have a few hundred bytes.
+const SMALL: u64 = 64 * 1024;
+/// Larger ones at once. Whose a body is shows only when it has been read: 64 strangers with 3 MB each would use up a device's memory.
+const LARGE: usize = 4;
 /// Connections at once. Meta sends up to 3 × outgoing + incoming webhooks, 320 a second at 80 messages a second; a commit takes less than
 /// 100 ms, so 32 are busy, and as many again may idle.
 const CONNECTIONS: usize = 64;
@@ -59,7 +64,7 @@ pub async fn serve(
     inbox: &Inbox,
 ) -> io::Error {
     let (config, pseudonyms, inbox) = (config.clone(), pseudonyms.clone(), inbox.clone());
-    let door = Door { config, pseudonyms, instance, inbox, mismatch: AtomicBool::new(false) };
+    let door = Door { config, pseudonyms, instance, inbox, mismatch: AtomicBool::new(false), large: Semaphore::new(LARGE) };
     let router = Router::new().route(PATH, get(verify).post(receive)).layer(DefaultBodyLimit::max(BODY)).with_state(Arc::new(door));
     let mut connections = JoinSet::new();
     let mut failures = 0;
@@ -106,6 +111,8 @@ struct Door {
     inbox: Inbox,
     /// Whether the latest signature was wrong: the technician is told once, not with each of seven days' repetitions.
     mismatch: AtomicBool,
+    /// Room for [`LARGE`] bodies.
+    large: Semaphore,
 }
 
 /// Meta asks whether the address is ours (WhatsApp docs: create-webhook-endpoint, verification requests). A parameter that is there twice
@@ -132,9 +139,14 @@ fn same(one: &str, other: &str) -> bool {
 /// A webhook. The cheap refusals first: nobody makes us hold a body without a well-formed signature.
 async fn receive(State(door): State<Arc<Door>>, request: Request) -> Response {
     let Some(signature) = signature(request.headers()) else { return StatusCode::UNAUTHORIZED.into_response() };
-    let body = match timeout(UPLOAD, Bytes::from_request(request, &())).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(rejection)) => return rejection.into_response(),
+    let read = async {
+        // It is never closed, so there is a permit sooner or later.
+        let room = if is_small(request.headers()) { None } else { door.large.acquire().await.ok() };
+        (Bytes::from_request(request, &()).await, room)
+    };
+    let (body, _room) = match timeout(UPLOAD, read).await {
+        Ok((Ok(body), room)) => (body, room),
+        Ok((Err(rejection), _)) => return rejection.into_response(),
         Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
     };
     if !door.signed(&body, &signature) {
@@ -175,6 +187,12 @@ fn signs(secret: &str, body: &[u8], signature: &[u8]) -> bool {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
     mac.update(body);
     mac.verify_slice(signature).is_ok()
+}
+
+/// Whether the head promises a small body. hyper reads no more than was promised.
+fn is_small(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|value| value.parse::<u64>().ok());
+    length.is_some_and(|length| length <= SMALL)
 }
 
 /// The one signature of the head: `sha256=` and 64 hexadecimal digits. Meta writes small letters; what counts are the bytes they mean.

@@ -1,7 +1,7 @@
 //! A webhook's body into events. Verifies nothing, waits for nothing, and repeats nothing of what it reads: no error here carries a value.
 //!
-//! Every message and every status is read on its own, from its own slice of the body. One that is broken (even a half emoji in a name, which
-//! makes a strict reader refuse the whole document) costs itself only: Meta would repeat a refused batch for seven days.
+//! Every message and every status is read on its own, from its own slice of the body. One that is broken (even a half emoji in a name,
+//! which makes a strict reader refuse the whole document) costs itself only: Meta would repeat a refused batch for seven days.
 
 use crate::domain::event::{Event, Heard, News, Said, Status, Tap, Text};
 use crate::domain::ids::{Bsuid, Callback, InstanceId, Wamid};

@@ -24,7 +24,7 @@ const RETAINED: usize = 1000;
 
 /// All of it.
 #[derive(Default)]
-pub struct Hub {
+pub(super) struct Hub {
     sessions: BTreeMap<String, Session>,
     retained: BTreeMap<String, Message>,
     connections: u64,
@@ -56,12 +56,12 @@ struct Online {
 }
 
 /// CONNACK that lets nobody in.
-pub fn refusal(code: ConnectReturnCode) -> Packet {
+pub(super) fn refusal(code: ConnectReturnCode) -> Packet {
     Packet::ConnAck(ConnAck { session_present: false, code })
 }
 
 /// One connection's hold on its session. Dropped, however that comes, it lets go: the will is published unless the client said goodbye.
-pub struct Attached {
+pub(super) struct Attached {
     hub: Arc<Mutex<Hub>>,
     client: String,
     connection: u64,
@@ -69,7 +69,7 @@ pub struct Attached {
 
 impl Attached {
     /// Takes the session over from whoever has it. Returns what to send first: CONNACK, then what was never acknowledged.
-    pub fn new(hub: Arc<Mutex<Hub>>, connect: Connect, wake: Arc<Notify>) -> Result<(Attached, Vec<Packet>), ConnectReturnCode> {
+    pub(super) fn new(hub: Arc<Mutex<Hub>>, connect: Connect, wake: Arc<Notify>) -> Result<(Attached, Vec<Packet>), ConnectReturnCode> {
         if connect.protocol != Protocol::V4 {
             return Err(ConnectReturnCode::RefusedProtocolVersion);
         }
@@ -99,23 +99,23 @@ impl Attached {
     }
 
     /// What may go out now; `None` if another connection has taken the session over.
-    pub fn outgoing(&self) -> Option<Vec<Packet>> {
+    pub(super) fn outgoing(&self) -> Option<Vec<Packet>> {
         self.with(Session::outgoing)
     }
 
     /// The client has it.
-    pub fn acknowledged(&self, id: u16) {
+    pub(super) fn acknowledged(&self, id: u16) {
         self.with(|session| session.in_flight.retain(|(sent, _)| *sent != id));
     }
 
     /// Passes a message on to everyone who subscribed to it, and keeps it if it is retained.
-    pub fn publish(&self, publish: &Publish) {
+    pub(super) fn publish(&self, publish: &Publish) {
         let Publish { topic, payload, qos, retain, .. } = publish.clone();
         lock(&self.hub).publish(Message { topic, payload, qos, retain });
     }
 
     /// Adds filters and queues the retained messages that match.
-    pub fn subscribe(&self, subscribe: &Subscribe) -> Packet {
+    pub(super) fn subscribe(&self, subscribe: &Subscribe) -> Packet {
         let mut hub = lock(&self.hub);
         let hub = &mut *hub;
         let mut codes = Vec::new();
@@ -130,13 +130,13 @@ impl Attached {
     }
 
     /// Removes filters.
-    pub fn unsubscribe(&self, unsubscribe: &Unsubscribe) -> Packet {
+    pub(super) fn unsubscribe(&self, unsubscribe: &Unsubscribe) -> Packet {
         self.with(|session| session.filters.retain(|(filter, _)| !unsubscribe.topics.contains(filter)));
         Packet::UnsubAck(UnsubAck::new(unsubscribe.pkid))
     }
 
     /// The client leaves in order: no will.
-    pub fn goodbye(&self) {
+    pub(super) fn goodbye(&self) {
         self.with(|session| {
             if let Some(online) = &mut session.online {
                 online.will = None;

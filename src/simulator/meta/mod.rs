@@ -294,7 +294,10 @@ mod tests {
             json!({ "messaging_product": "whatsapp", "recipient": "DE.1", "type": "interactive",
                 "interactive": { "type": "button", "body": { "text": "?" }, "action": { "buttons": buttons } } })
         };
-        let text = |body: String| json!({ "messaging_product": "whatsapp", "to": "+49", "recipient": "DE.1", "type": "text", "text": { "body": body } });
+        let text = |body: String| {
+            json!({ "messaging_product": "whatsapp", "to": "+49", "recipient": "DE.1", "type": "text",
+                "text": { "body": body } })
+        };
         assert_eq!(Order::parse(&text("x".into())).map(|order| order.to), Ok("+49".into()));
         let two = json!([button("a", "Ja, weiter"), button("b", "Nein, Stopp")]);
         assert_eq!(Order::parse(&question(two)).map(|order| order.buttons.len()), Ok(2));

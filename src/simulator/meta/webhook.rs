@@ -44,7 +44,8 @@ impl Meta {
         self.heard_webhook(user_id, "interactive", content, at)
     }
 
-    /// Somebody does anything else: `kind` is the message's type, `content` the object of the same name (WhatsApp docs: webhooks reference).
+    /// Somebody does anything else: `kind` is the message's type, `content` the object of the same name (WhatsApp docs: webhooks
+    /// reference).
     ///
     /// # Panics
     /// If nobody with this id has joined.
@@ -130,7 +131,8 @@ pub fn sign(secret: &str, body: &[u8]) -> String {
     })
 }
 
-/// Compact JSON as Meta's servers write it: `ü` is `\u00fc`, `/` is `\/`, `@` and `<` are escaped as well. All of these occur in strings only.
+/// Compact JSON as Meta's servers write it: `ü` is `\u00fc`, `/` is `\/`, `@` and `<` are escaped as well. All of these occur in strings
+/// only.
 fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {

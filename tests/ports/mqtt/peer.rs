@@ -22,25 +22,25 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PACKET: usize = 8 * 1024 * 1024;
 
 /// What `future` yields; a test that hangs fails.
-pub async fn within<F: Future>(future: F) -> F::Output {
+pub(crate) async fn within<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(PATIENCE, future).await.expect("nothing happened for a long time")
 }
 
-pub async fn listen() -> (TcpListener, SocketAddr) {
+pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
     (listener, address)
 }
 
 /// The port under test; ends with the test.
-pub struct Port {
-    pub inbox: mpsc::Receiver<Arrival>,
-    pub receipts: mpsc::Sender<Receipt>,
+pub(crate) struct Port {
+    pub(crate) inbox: mpsc::Receiver<Arrival>,
+    pub(crate) receipts: mpsc::Sender<Receipt>,
     task: JoinHandle<()>,
 }
 
 impl Port {
-    pub fn start(broker: SocketAddr, inbox: usize) -> Port {
+    pub(crate) fn start(broker: SocketAddr, inbox: usize) -> Port {
         let name = |name| Name::new(name).expect("a name");
         let config = MqttConfig {
             host: broker.ip().to_string(),
@@ -61,7 +61,7 @@ impl Port {
     }
 
     /// The next arrival and the digits of its first value.
-    pub async fn figure(&mut self) -> (i64, Arrival) {
+    pub(crate) async fn figure(&mut self) -> (i64, Arrival) {
         let arrival = within(self.inbox.recv()).await.expect("the port runs");
         match arrival.events.as_slice() {
             [Event::Figure(figure)] => (figure.values.first().expect("a value").1.parts().0, arrival),
@@ -70,7 +70,7 @@ impl Port {
     }
 
     /// The same, acknowledged if anybody waits.
-    pub async fn take(&mut self) -> i64 {
+    pub(crate) async fn take(&mut self) -> i64 {
         let (value, arrival) = self.figure().await;
         durable(arrival);
         value
@@ -83,38 +83,38 @@ impl Drop for Port {
     }
 }
 
-pub fn durable(arrival: Arrival) {
+pub(crate) fn durable(arrival: Arrival) {
     if let Some(ack) = arrival.ack {
         let _ = ack.send(());
     }
 }
 
-pub fn publish(topic: &str, payload: impl Into<Vec<u8>>, packet: u16) -> Packet {
+pub(crate) fn publish(topic: &str, payload: impl Into<Vec<u8>>, packet: u16) -> Packet {
     let mut publish = Publish::new(topic, if packet == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce }, payload);
     publish.pkid = packet;
     Packet::Publish(publish)
 }
 
 /// A count on its topic: QoS 1 under this packet id, or QoS 0 if it is 0.
-pub fn cases(count: u32, packet: u16) -> Packet {
+pub(crate) fn cases(count: u32, packet: u16) -> Packet {
     publish("figures/corona/cases_new", count.to_string(), packet)
 }
 
-pub fn retained(mut packet: Packet) -> Packet {
+pub(crate) fn retained(mut packet: Packet) -> Packet {
     if let Packet::Publish(publish) = &mut packet {
         publish.retain = true;
     }
     packet
 }
 
-pub struct Peer {
+pub(crate) struct Peer {
     stream: TcpStream,
     read: BytesMut,
 }
 
 impl Peer {
     /// As a broker: waits for the client's CONNECT and lets it in.
-    pub async fn accept(listener: &TcpListener, session_present: bool) -> Peer {
+    pub(crate) async fn accept(listener: &TcpListener, session_present: bool) -> Peer {
         let (stream, _) = within(listener.accept()).await.expect("a connection");
         let mut peer = Peer { stream, read: BytesMut::new() };
         match peer.packet().await {
@@ -126,7 +126,7 @@ impl Peer {
     }
 
     /// As a client with a session that ends with the connection.
-    pub async fn connect(broker: SocketAddr, client_id: &str) -> Peer {
+    pub(crate) async fn connect(broker: SocketAddr, client_id: &str) -> Peer {
         let stream = within(TcpStream::connect(broker)).await.expect("a broker");
         let mut peer = Peer { stream, read: BytesMut::new() };
         peer.send(&[Packet::Connect(Connect::new(client_id))]).await;
@@ -134,7 +134,7 @@ impl Peer {
         peer
     }
 
-    pub async fn subscribe(&mut self, filter: &str) {
+    pub(crate) async fn subscribe(&mut self, filter: &str) {
         let mut subscribe = Subscribe::new(filter, QoS::AtLeastOnce);
         subscribe.pkid = 1;
         self.send(&[Packet::Subscribe(subscribe)]).await;
@@ -142,7 +142,7 @@ impl Peer {
     }
 
     /// All in one write, so that the other side reads them at once.
-    pub async fn send(&mut self, packets: &[Packet]) {
+    pub(crate) async fn send(&mut self, packets: &[Packet]) {
         let mut bytes = BytesMut::new();
         for packet in packets {
             packet.write(&mut bytes, PACKET).expect("a small packet");
@@ -151,7 +151,7 @@ impl Peer {
     }
 
     /// The next packet; `None` at the end of the connection.
-    pub async fn packet(&mut self) -> Option<Packet> {
+    pub(crate) async fn packet(&mut self) -> Option<Packet> {
         loop {
             match Packet::read(&mut self.read, PACKET) {
                 Ok(packet) => return Some(packet),
@@ -166,7 +166,7 @@ impl Peer {
     }
 
     /// The next message: topic and payload.
-    pub async fn message(&mut self) -> (String, String) {
+    pub(crate) async fn message(&mut self) -> (String, String) {
         loop {
             match self.packet().await {
                 Some(Packet::Publish(publish)) => {
@@ -182,7 +182,7 @@ impl Peer {
     }
 
     /// What the port says after CONNACK: perhaps SUBSCRIBE, which is answered with `code`, and then that it is online.
-    pub async fn greeted(&mut self, code: Option<SubscribeReasonCode>) -> Option<Subscribe> {
+    pub(crate) async fn greeted(&mut self, code: Option<SubscribeReasonCode>) -> Option<Subscribe> {
         let mut subscribed = None;
         loop {
             match self.packet().await {
@@ -204,7 +204,7 @@ impl Peer {
     }
 
     /// A connection on which the port has subscribed.
-    pub async fn subscribed(listener: &TcpListener) -> Peer {
+    pub(crate) async fn subscribed(listener: &TcpListener) -> Peer {
         let mut peer = Peer::accept(listener, false).await;
         let subscribe = peer.greeted(Some(SubscribeReasonCode::Success(QoS::AtLeastOnce))).await.expect("SUBSCRIBE");
         let filters: Vec<_> = subscribe.filters.iter().map(|filter| (filter.path.as_str(), filter.qos)).collect();
@@ -213,7 +213,7 @@ impl Peer {
     }
 
     /// The packet ids that the port acknowledges until now: it answers nonsense of QoS 0 at once, whatever else it waits for.
-    pub async fn acknowledged(&mut self) -> Vec<u16> {
+    pub(crate) async fn acknowledged(&mut self) -> Vec<u16> {
         self.send(&[publish("figures/corona/cases_new", "siebzehn", 0)]).await;
         let mut acknowledged = Vec::new();
         loop {
@@ -227,7 +227,7 @@ impl Peer {
 
     /// As a publisher that hears receipts: returns when the port has sent all that it had to send before. Twice, because the first receipt
     /// may overtake what the port queued in the same moment.
-    pub async fn settled(&mut self) {
+    pub(crate) async fn settled(&mut self) {
         for _ in 0..2 {
             self.send(&[publish("figures/corona/cases_new", "siebzehn", 0)]).await;
             while !self.message().await.1.contains("not-a-number") {}
@@ -235,7 +235,7 @@ impl Peer {
     }
 
     /// The packet id that is acknowledged next.
-    pub async fn acknowledgement(&mut self) -> u16 {
+    pub(crate) async fn acknowledgement(&mut self) -> u16 {
         match self.packet().await {
             Some(Packet::PubAck(ack)) => ack.pkid,
             other => panic!("{other:?}"),
