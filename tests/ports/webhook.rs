@@ -40,7 +40,7 @@ impl Door {
         let config =
             WebhookConfig { listen: address, app_secret: SECRET.into(), verify_token: "tök en+1".into(), phone_number_id: NUMBER.into() };
         let (inbox, arrivals) = mpsc::channel(16);
-        let server = tokio::spawn(async move { drop(serve(listener, config, pseudonyms(), INSTANCE, inbox).await) });
+        let server = tokio::spawn(async move { drop(serve(&listener, &config, &pseudonyms(), INSTANCE, &inbox).await) });
         Door { address, arrivals, _server: AbortOnDropHandle::new(server) }
     }
 
