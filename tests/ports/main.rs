@@ -1,6 +1,9 @@
 //! Ports against real sockets on loopback: scripted peers, our own simulators, and the real ones (mosquitto, which tests/run installs).
+//! The real binary, too: killed, and with nobody there to talk to.
 #![cfg(all(feature = "ports", feature = "simulator"))]
 
 mod graph;
+mod killed;
 mod mqtt;
+mod program;
 mod webhook;
