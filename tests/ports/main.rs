@@ -5,5 +5,6 @@
 mod graph;
 mod killed;
 mod mqtt;
+mod outages;
 mod program;
 mod webhook;
