@@ -1,10 +1,10 @@
-//! SIGKILL on the real binary, again and again, under load: what was acknowledged is stored, and nothing is stored twice. Whether messages go
-//! out is not looked at here; the Cloud API is not there at all.
+//! SIGKILL on the real binary, again and again, under load: what was acknowledged is stored, and nothing is stored twice. Does not look at
+//! what goes out; the Cloud API is not there at all.
 
 use crate::program::{Machine, Mosquitto, Place, within};
 use crate::webhook::{NUMBER, SECRET};
 use drk_relay::domain::conversation::Talk;
-use drk_relay::domain::ids::Name;
+use drk_relay::domain::ids::{Bsuid, Name};
 use drk_relay::domain::time::{Day, Timestamp};
 use drk_relay::port::clock::Clock;
 use drk_relay::port::pseudonym::Pseudonyms;
@@ -285,7 +285,7 @@ async fn every_webhook_that_got_its_200_is_stored_once() {
         let row = state.people.get(id).expect("a row");
         assert_eq!(row.window.latest, *at);
         assert!(matches!(row.talk, Talk::Asked { .. }), "{:?}", row.talk);
-        assert_eq!(state.addresses.get(&id).map(|bsuid| bsuid.expose()), Some(person.user_id.as_str()));
+        assert_eq!(state.addresses.get(&id).map(Bsuid::expose), Some(person.user_id.as_str()));
         assert_eq!(waiting.get(&id), Some(&1), "one answer each");
     }
     let people = 2 * webhooks.len();

@@ -1,5 +1,5 @@
-//! The relay with nobody there to talk to, and the real binary with something that it cannot work with: what it goes on doing, what it exits
-//! with, and what it says. Kills nothing; that is `killed`.
+//! The relay with nobody there to talk to, and the real binary with something that it cannot work with: what it goes on doing, what it
+//! exits with, and what it says. Kills nothing; that is `killed`.
 
 use crate::mqtt::peer::{Peer, cases, publish};
 use crate::program::{Machine, Mosquitto, Place, TOKEN, VERIFY_TOKEN, until, within};
