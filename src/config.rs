@@ -4,7 +4,7 @@
 use crate::domain::ids::Name;
 use crate::domain::state::{FeedRules, MetricKind, MetricRules, Rules};
 use jiff::tz::TimeZone;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -231,6 +231,15 @@ impl Raw {
         if !(1..=1000).contains(&rate) {
             return Err(value("whatsapp.messages_per_second", "erlaubt sind 1 bis 1000; Meta gestattet 80"));
         }
+        let base_url = self.whatsapp.base_url;
+        let host = base_url.strip_prefix("https://").or_else(|| base_url.strip_prefix("http://"));
+        if host.is_none_or(|host| host.is_empty() || !host.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(value("whatsapp.base_url", "keine gültige Adresse, zum Beispiel \"https://graph.facebook.com\""));
+        }
+        let token = secret(base, &self.whatsapp.token_file)?;
+        if !token.expose_secret().bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(value("whatsapp.token_file", "der Token enthält unerlaubte Zeichen; er ist eine Zeile ohne Leerzeichen"));
+        }
         let feed = self.feed.typed()?;
         let (name, metrics) = (feed.name.clone(), feed.metrics.iter().map(|metric| (metric.name.clone(), metric.kind)).collect());
         let phone_number_id = self.whatsapp.phone_number_id;
@@ -238,12 +247,7 @@ impl Raw {
             rules: Rules { branch: self.branch.name, privacy: self.branch.privacy, feed, zone, rate },
             state_dir: base.join(self.state_dir),
             mqtt: self.mqtt.typed(base, name, metrics)?,
-            graph: GraphConfig {
-                base_url: self.whatsapp.base_url,
-                version: self.whatsapp.version,
-                phone_number_id: phone_number_id.clone(),
-                token: secret(base, &self.whatsapp.token_file)?,
-            },
+            graph: GraphConfig { base_url, version: self.whatsapp.version, phone_number_id: phone_number_id.clone(), token },
             webhook: WebhookConfig {
                 listen: self.webhook.listen,
                 app_secret: secret(base, &self.whatsapp.app_secret_file)?,

@@ -1,7 +1,11 @@
 //! Ports against real sockets on loopback: scripted peers, our own simulators, and the real ones (mosquitto, which tests/run installs).
+//! The real binary, too: killed, and with nobody there to talk to.
 #![cfg(all(feature = "ports", feature = "simulator"))]
 #![expect(clippy::expect_used, reason = "a test stops where it cannot go on")]
 
 mod graph;
+mod killed;
 mod mqtt;
+mod outages;
+mod program;
 mod webhook;

@@ -1,6 +1,6 @@
 //! The MQTT port against a scripted broker, and against our own.
 
-mod peer;
+pub(crate) mod peer;
 mod real;
 
 use drk_relay::domain::decision::{Receipt, Refusal, Verdict};

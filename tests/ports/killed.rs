@@ -1,0 +1,293 @@
+//! SIGKILL on the real binary, again and again, under load: what was acknowledged is stored, and nothing is stored twice. Does not look at
+//! what goes out; the Cloud API is not there at all.
+
+use crate::program::{Machine, Mosquitto, Place, within};
+use crate::webhook::{NUMBER, SECRET};
+use drk_relay::domain::conversation::Talk;
+use drk_relay::domain::ids::{Bsuid, Name};
+use drk_relay::domain::time::{Day, Timestamp};
+use drk_relay::port::clock::Clock;
+use drk_relay::port::pseudonym::Pseudonyms;
+use drk_relay::simulator::meta::webhook::{body, sign};
+use drk_relay::simulator::meta::{Meta, Person};
+use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
+
+/// Figures about days so long ago are stored at once and go to nobody, so the revision counts them.
+const FIRST: jiff::civil::Date = jiff::civil::date(2015, 1, 1);
+/// Days published in one go: more than the 20 messages that mosquitto sends before it wants an acknowledgement.
+const GO: i32 = 25;
+
+/// When the relay is killed, seen from its start.
+enum Moment {
+    /// When mosquitto has acknowledged so many figures more: the relay has hardly begun.
+    Acknowledged(u64),
+    /// When it says that it is there: figures are on their way to it.
+    Online,
+    /// When so many receipts more have come, with more figures waiting.
+    Receipts(usize),
+}
+
+const MOMENTS: [Moment; 14] = [
+    Moment::Receipts(1),
+    Moment::Receipts(7),
+    Moment::Acknowledged(10),
+    Moment::Receipts(20),
+    Moment::Online,
+    Moment::Receipts(2),
+    Moment::Receipts(31),
+    Moment::Acknowledged(25),
+    Moment::Receipts(13),
+    Moment::Online,
+    Moment::Receipts(21),
+    Moment::Receipts(5),
+    Moment::Receipts(40),
+    Moment::Receipts(3),
+];
+
+/// What a publisher has heard so far.
+#[derive(Clone, Default)]
+struct Heard {
+    /// From mosquitto, for its publishes.
+    acknowledged: u64,
+    /// How often the relay has said that it is there.
+    online: u64,
+    receipts: Vec<Value>,
+}
+
+/// Publishes figures, a day each, and listens to the relay.
+struct Publisher {
+    client: AsyncClient,
+    heard: watch::Receiver<Heard>,
+    /// Days so far.
+    days: i32,
+    /// Publishes so far.
+    published: u64,
+    _connection: AbortOnDropHandle<()>,
+}
+
+impl Publisher {
+    async fn connect(broker: SocketAddr) -> Publisher {
+        let (client, mut connection) = AsyncClient::new(MqttOptions::new("publisher", broker.ip().to_string(), broker.port()), 64);
+        let (tell, heard) = watch::channel(Heard::default());
+        let connection = tokio::spawn(async move {
+            loop {
+                match connection.poll().await.expect("mosquitto runs") {
+                    Event::Incoming(Packet::PubAck(_)) => tell.send_modify(|heard| heard.acknowledged += 1),
+                    Event::Incoming(Packet::Publish(publish)) if publish.topic == "relay/status" => {
+                        tell.send_modify(|heard| heard.online += u64::from(&publish.payload[..] == b"online"));
+                    }
+                    Event::Incoming(Packet::Publish(publish)) => {
+                        let receipt = serde_json::from_slice(&publish.payload).expect("JSON");
+                        tell.send_modify(|heard| heard.receipts.push(receipt));
+                    }
+                    Event::Incoming(_) | Event::Outgoing(_) => {}
+                }
+            }
+        });
+        client.subscribe("relay/#", QoS::AtMostOnce).await.expect("connected");
+        Publisher { client, heard, days: 0, published: 0, _connection: AbortOnDropHandle::new(connection) }
+    }
+
+    /// The next days: some retained, some twice, some with a repetition of an older one, some on the feed's own topic.
+    async fn publish(&mut self, days: i32) {
+        for day in self.days..self.days + days {
+            self.publish_day(day, day % 7 == 0).await;
+            if day % 5 == 0 {
+                self.publish_day(day, day % 2 == 0).await;
+            }
+            if day % 11 == 10 {
+                self.publish_day(day - 4, false).await;
+            }
+        }
+        self.days += days;
+    }
+
+    async fn publish_day(&mut self, day: i32, retain: bool) {
+        let (date, value) = (date(day), cases(day));
+        let (topic, payload) = match day % 9 {
+            0 => ("figures/corona", format!("{{\"cases_new\":{value},\"as_of\":\"{date}\"}}")),
+            _ => ("figures/corona/cases_new", format!("{{\"value\":{value},\"as_of\":\"{date}\"}}")),
+        };
+        self.client.publish(topic, QoS::AtLeastOnce, retain, payload).await.expect("connected");
+        self.published += 1;
+    }
+
+    async fn until(&mut self, wanted: impl FnMut(&Heard) -> bool) -> Heard {
+        within(self.heard.wait_for(wanted)).await.expect("connected").clone()
+    }
+}
+
+fn date(day: i32) -> String {
+    Day(Day::of(FIRST).0 + day).date().to_string()
+}
+
+fn cases(day: i32) -> i64 {
+    i64::from(1_000 + day)
+}
+
+#[tokio::test]
+async fn every_figure_that_mosquitto_acknowledged_is_stored_once() {
+    let (mosquitto, api) = (Mosquitto::start(Place::reserve()).await, Place::reserve());
+    let machine = Machine::new(mosquitto.address, api.address);
+    let mut people = Publisher::connect(mosquitto.address).await;
+    // From now on mosquitto keeps figures for the relay.
+    let relay = machine.start();
+    people.until(|heard| heard.online == 1).await;
+    assert_eq!(relay.stop().await.code(), Some(0));
+
+    for moment in &MOMENTS {
+        let before = people.heard.borrow().clone();
+        let relay = machine.start();
+        people.publish(GO).await;
+        match moment {
+            Moment::Acknowledged(more) => people.until(|heard| heard.acknowledged >= before.acknowledged + more).await,
+            Moment::Online => people.until(|heard| heard.online > before.online).await,
+            Moment::Receipts(more) => {
+                people.until(|heard| heard.online > before.online).await;
+                people.publish(GO).await;
+                people.until(|heard| heard.receipts.len() >= before.receipts.len() + more).await
+            }
+        };
+        relay.kill().await;
+    }
+
+    let relay = machine.start();
+    people.publish(1).await;
+    let (last, published) = (people.days - 1, people.published);
+    let heard = people.until(|heard| heard.receipts.iter().any(|receipt| receipt["as_of"] == date(last))).await;
+    let heard = if heard.acknowledged < published { people.until(|heard| heard.acknowledged >= published).await } else { heard };
+    assert_eq!(heard.acknowledged, published);
+    assert_eq!(relay.stop().await.code(), Some(0));
+    assert!(!machine.log().contains("ERROR"), "{}", machine.log());
+    stored_once(&machine, &heard.receipts, people.days);
+}
+
+/// As many revisions as days, the last two of them in full, and not one receipt that says otherwise.
+fn stored_once(machine: &Machine, receipts: &[Value], days: i32) {
+    let mut revisions: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+    let accepted = receipts.iter().filter(|receipt| receipt["result"] == "accepted");
+    for receipt in accepted {
+        let day = receipt["as_of"].as_str().expect("a day").to_owned();
+        revisions.entry(day).or_default().insert(receipt["revision"].as_u64().expect("a revision"));
+    }
+    let expected = (0..days).map(date).zip(1..).filter(|(day, _)| revisions.contains_key(day));
+    let expected: BTreeMap<String, BTreeSet<u64>> = expected.map(|(day, revision)| (day, BTreeSet::from([revision]))).collect();
+    assert_eq!(revisions, expected, "a day was accepted under another revision than its own");
+
+    let state = machine.store().load().expect("readable");
+    state.check();
+    assert_eq!(i64::from(state.feed.revision()), i64::from(days), "revisions and acknowledged days");
+    let cases_new = Name::new("cases_new").expect("a name");
+    let publications = [state.feed.previous, state.feed.current].map(|publication| {
+        let publication = publication.expect("there");
+        (publication.as_of.date().to_string(), publication.values.get(&cases_new).map(|value| value.parts()))
+    });
+    assert_eq!(publications, [days - 2, days - 1].map(|day| (date(day), Some((cases(day), 0)))));
+    assert_eq!(state.feed.settling, None);
+}
+
+/// How many webhooks more are answered with 200 before each kill.
+const ANSWERED: [usize; 6] = [1, 40, 7, 64, 23, 3];
+/// Webhooks on their way at once.
+const SIDE_BY_SIDE: usize = 12;
+/// Webhooks, with two people each.
+const WEBHOOKS: u32 = 220;
+
+/// Before a webhook is delivered again.
+const AGAIN: Duration = Duration::from_millis(5);
+
+/// Two people who write for the first time.
+struct Webhook {
+    people: [(Person, Timestamp); 2],
+    head: String,
+    body: Vec<u8>,
+}
+
+fn webhooks() -> Vec<Webhook> {
+    let mut meta = Meta::new(NUMBER);
+    let now = Clock::System.now().second();
+    let write = |number: u32| {
+        let people = [2 * number, 2 * number + 1].map(|n| (Person::with_phone(n), now.minus(n)));
+        let updates = people.clone().map(|(person, at)| {
+            meta.join(person.clone());
+            meta.message_webhook(&person.user_id, "Hallo", at)
+        });
+        let body = body(&updates);
+        Webhook { people, head: format!("POST /webhook HTTP/1.1\r\nX-Hub-Signature-256: {}", sign(SECRET, &body)), body }
+    };
+    (0..WEBHOOKS).map(write).collect()
+}
+
+/// As Meta does it: each again and again until the answer is 200, and some once more although it was.
+async fn deliver(machine: Arc<Machine>, webhooks: Arc<[Webhook]>, next: Arc<AtomicUsize>, answered: watch::Sender<usize>) {
+    while let Some(webhook) = webhooks.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while let status = machine.ask(&webhook.head, &webhook.body).await.map(|(status, _)| status)
+            && status != Some(200)
+        {
+            assert_eq!(status, None, "an answer, but not 200");
+            // waits: the relay is being started.
+            tokio::time::sleep(AGAIN).await;
+        }
+        let mut so_far = 0;
+        answered.send_modify(|answered| {
+            *answered += 1;
+            so_far = *answered;
+        });
+        if so_far % 4 == 0 {
+            // Whether anybody hears it is not important.
+            let _ = machine.ask(&webhook.head, &webhook.body).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_webhook_that_got_its_200_is_stored_once() {
+    // Neither a broker nor Meta.
+    let (broker, api) = (Place::reserve(), Place::reserve());
+    let machine = Arc::new(Machine::new(broker.address, api.address));
+    let webhooks: Arc<[Webhook]> = webhooks().into();
+    let (next, (tell, mut answered)) = (Arc::new(AtomicUsize::new(0)), watch::channel(0));
+    let mut couriers = JoinSet::new();
+    for _ in 0..SIDE_BY_SIDE {
+        couriers.spawn(deliver(Arc::clone(&machine), Arc::clone(&webhooks), Arc::clone(&next), tell.clone()));
+    }
+    drop(tell);
+    for more in ANSWERED {
+        let before = *answered.borrow();
+        let relay = machine.start();
+        within(answered.wait_for(|answered| *answered >= before + more)).await.expect("webhooks go on");
+        relay.kill().await;
+    }
+    assert!(*answered.borrow() + SIDE_BY_SIDE < webhooks.len(), "the last kill came too late");
+    let relay = machine.start();
+    while let Some(courier) = within(couriers.join_next()).await {
+        courier.expect("every webhook was taken");
+    }
+    assert_eq!(relay.stop().await.code(), Some(0));
+    assert!(!machine.log().contains("ERROR"), "{}", machine.log());
+
+    let state = machine.store().load().expect("readable");
+    state.check();
+    let pseudonyms = Pseudonyms::open(&machine.path("state/hash.key")).expect("the key");
+    let mut waiting: BTreeMap<_, usize> = BTreeMap::new();
+    state.outbox.iter().for_each(|(_, entry)| *waiting.entry(entry.person).or_default() += 1);
+    for (person, at) in webhooks.iter().flat_map(|webhook| &webhook.people) {
+        let id = state.people.find(pseudonyms.person(&person.user_id)).expect("stored, because the answer was 200");
+        let row = state.people.get(id).expect("a row");
+        assert_eq!(row.window.latest, *at);
+        assert!(matches!(row.talk, Talk::Asked { .. }), "{:?}", row.talk);
+        assert_eq!(state.addresses.get(&id).map(Bsuid::expose), Some(person.user_id.as_str()));
+        assert_eq!(waiting.get(&id), Some(&1), "one answer each");
+    }
+    let people = 2 * webhooks.len();
+    assert_eq!((state.people.len(), state.seen.len(), waiting.len()), (people, people, people));
+}
