@@ -18,6 +18,9 @@ use std::collections::BTreeMap;
 /// Figures about a day longer ago than this many days are kept and shown on request, but not sent.
 pub const MAX_AGE: i32 = 3;
 
+/// Days that are held while the clock is not trusted, at most: a publisher that catches up, not one that tells its whole history.
+const HELD: usize = 16;
+
 /// A decimal number, exact: `digits` × 10^−`decimals`, without trailing zeros behind the point, so that 17 and 17.0 are equal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Value {
@@ -93,8 +96,8 @@ pub struct Feed {
     pub previous: Option<Publication>,
     /// What is about to be published.
     pub settling: Option<Settling>,
-    /// Values without a date that came before the clock was trusted: dated as soon as it is.
-    pub undated: BTreeMap<Name, Value>,
+    /// Values that came before the clock was trusted, by their day if they said one: judged as soon as it is.
+    pub held: BTreeMap<Option<Day>, BTreeMap<Name, Value>>,
     /// Whether the current publication is still being handed out.
     pub broadcast: Broadcast,
 }
@@ -119,6 +122,14 @@ impl Feed {
         newest.is_some_and(|values| figure.values.iter().all(|(name, value)| values.get(name) == Some(value)))
     }
 
+    /// If the newest day is this one or later: its values, if it is this one.
+    fn at_least(&mut self, as_of: Day) -> Option<Option<&mut BTreeMap<Name, Value>>> {
+        let settling = self.settling.as_mut().map(|settling| (settling.as_of, &mut settling.values));
+        let current = self.current.as_mut().map(|current| (current.as_of, &mut current.values));
+        let (newest, values) = settling.or(current)?;
+        (newest >= as_of).then(|| (newest == as_of).then_some(values))
+    }
+
     fn publish(&mut self, revision: u32, as_of: Day, values: BTreeMap<Name, Value>) {
         self.previous = self.current.replace(Publication { revision, as_of, values });
         self.broadcast = Broadcast::Done;
@@ -140,16 +151,18 @@ pub fn arrived(state: &State, rules: &Rules, now: Millis, figure: &Figure) -> De
     decision
 }
 
-/// The clock is trusted now: values that waited for a date get today's, and those with a date can be judged by it.
-pub fn date_the_undated(state: &State, rules: &Rules, now: Millis) -> Option<Change> {
-    if state.feed.undated.is_empty() && state.feed.settling.is_none() {
+/// The clock is trusted now: what was held is judged in the order of its days, and what said none is of today.
+pub fn judge_held(state: &State, rules: &Rules, now: Millis) -> Option<Change> {
+    if state.feed.held.is_empty() {
         return None;
     }
     let mut feed = state.feed.clone();
-    let dated = feed.settling.take().map(|settling| (Some(settling.as_of), settling.values));
-    let undated = Some((None, std::mem::take(&mut feed.undated))).filter(|(_, values)| !values.is_empty());
-    for (as_of, values) in dated.into_iter().chain(undated) {
-        let figure = Figure { values: values.into_iter().collect(), as_of, receipt: None };
+    let mut days: BTreeMap<Day, BTreeMap<Name, Value>> = BTreeMap::new();
+    for (day, values) in std::mem::take(&mut feed.held) {
+        days.entry(day.unwrap_or_else(|| rules.today(now))).or_default().extend(values);
+    }
+    for (day, values) in days {
+        let figure = Figure { values: values.into_iter().collect(), as_of: Some(day), receipt: None };
         // Whether it was new or not: it no longer waits.
         let _ = take(&mut feed, Clock::Trusted, rules, now, &figure);
     }
@@ -169,55 +182,51 @@ fn take(feed: &mut Feed, clock: Clock, rules: &Rules, now: Millis, figure: &Figu
     if figure.values.iter().any(|(name, _)| rules.feed.metric(name).is_none()) {
         return Verdict::Refused(Refusal::UnknownMetric);
     }
-    let today = match clock {
-        Clock::Trusted => Some(rules.today(now)),
-        Clock::Untrusted => None,
-    };
-    let Some(as_of) = figure.as_of.or(today) else {
-        return merge(&mut feed.undated, figure);
-    };
-    if today.is_some_and(|today| as_of.0 > today.0 + 1) {
-        return Verdict::Refused(Refusal::Future);
-    }
     if figure.as_of.is_none() && figure.receipt.is_none() && feed.says(figure) {
         // A retained replay that does not say of which day: the day of its receipt does not make it new.
         return Verdict::Refused(Refusal::Duplicate);
     }
-    let newest = feed.settling.as_ref().map(|settling| settling.as_of).max(feed.current.as_ref().map(|current| current.as_of));
-    if let Some(newest) = newest.filter(|newest| *newest >= as_of) {
-        return same_day_or_older(feed, clock, rules, figure, newest, as_of);
+    match clock {
+        Clock::Trusted => judge(feed, rules, now, figure),
+        Clock::Untrusted => hold(feed, figure),
     }
-    let values = figure.values.iter().cloned().collect();
-    let Some(today) = today else {
-        // Whether the day is right, and when it has settled, a trusted clock will tell.
-        feed.settling = Some(Settling { as_of, values, until: now.second().plus(rules.feed.settle) });
-        return Verdict::Acted;
-    };
+}
+
+fn judge(feed: &mut Feed, rules: &Rules, now: Millis, figure: &Figure) -> Verdict {
+    let today = rules.today(now);
+    let as_of = figure.as_of.unwrap_or(today);
+    if as_of.0 > today.0 + 1 {
+        return Verdict::Refused(Refusal::Future);
+    }
+    if let Some(values) = feed.at_least(as_of) {
+        let verdict = values.map_or(Verdict::Refused(Refusal::Stale), |values| merge(values, figure));
+        settle_if_complete(feed, rules);
+        return verdict;
+    }
     if let Some(superseded) = feed.settling.take() {
         feed.publish(feed.revision() + 1, superseded.as_of, superseded.values);
     }
+    let values = figure.values.iter().cloned().collect();
     if as_of.0 < today.0 - MAX_AGE {
         feed.publish(feed.revision(), as_of, values);
         return Verdict::Acted;
     }
     feed.settling = Some(Settling { as_of, values, until: now.second().plus(rules.feed.settle) });
-    settle_if_complete(feed, clock, rules);
+    settle_if_complete(feed, rules);
     Verdict::Acted
 }
 
-fn same_day_or_older(feed: &mut Feed, clock: Clock, rules: &Rules, figure: &Figure, newest: Day, as_of: Day) -> Verdict {
-    if as_of < newest {
-        return Verdict::Refused(Refusal::Stale);
+/// Whether a day is right, and when it has settled, only a trusted clock can tell. Of too many days the oldest give way.
+fn hold(feed: &mut Feed, figure: &Figure) -> Verdict {
+    if let Some(values) = figure.as_of.and_then(|as_of| feed.at_least(as_of)) {
+        return values.map_or(Verdict::Refused(Refusal::Stale), |values| merge(values, figure));
     }
-    if let Some(settling) = &mut feed.settling {
-        let verdict = merge(&mut settling.values, figure);
-        settle_if_complete(feed, clock, rules);
-        return verdict;
+    let verdict = merge(feed.held.entry(figure.as_of).or_default(), figure);
+    if feed.held.len() > HELD {
+        let oldest = feed.held.keys().copied().find(Option::is_some);
+        oldest.and_then(|oldest| feed.held.remove(&oldest));
     }
-    match &mut feed.current {
-        Some(current) => merge(&mut current.values, figure),
-        None => Verdict::Refused(Refusal::Stale),
-    }
+    verdict
 }
 
 fn merge(values: &mut BTreeMap<Name, Value>, figure: &Figure) -> Verdict {
@@ -230,10 +239,10 @@ fn merge(values: &mut BTreeMap<Name, Value>, figure: &Figure) -> Verdict {
     verdict
 }
 
-fn settle_if_complete(feed: &mut Feed, clock: Clock, rules: &Rules) {
+fn settle_if_complete(feed: &mut Feed, rules: &Rules) {
     let complete =
         |settling: &Settling| rules.feed.metrics.iter().all(|metric| !metric.required || settling.values.contains_key(&metric.name));
-    if clock == Clock::Trusted && feed.settling.as_ref().is_some_and(complete) {
+    if feed.settling.as_ref().is_some_and(complete) {
         feed.settle();
     }
 }

@@ -45,7 +45,7 @@ fn trusted(state: &State, rules: &Rules, now: Millis) -> Decision {
         Clock::Untrusted => {
             let mut decision = Decision::acted();
             decision.changes.push(Change::Trusted);
-            decision.changes.extend(figures::date_the_undated(state, rules, now));
+            decision.changes.extend(figures::judge_held(state, rules, now));
             decision
         }
     }

@@ -109,6 +109,28 @@ fn figures_that_only_settle_by_a_wrong_clock_settle_by_the_right_one() {
 }
 
 #[test]
+fn days_that_come_before_the_clock_is_trusted_are_judged_in_their_order() {
+    after(
+        SUBSCRIBED,
+        "
+        21.11. 12:00:00 restart
+                        figure 22.11. 30
+                        receipt Acted 22.11. revision 1
+                        figure 21.11. 20
+                        receipt Acted 21.11. revision 1
+                        figure 21.11. 20
+                        refused Duplicate
+                        receipt Duplicate 21.11. revision 1
+                        figure 19.11. 1
+                        refused Stale
+                        receipt Stale 19.11. revision 1
+        21.11. 12:01:00 clock trusted
+                        -> 22.11.: 30 (10 mehr als am 21.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+    ",
+    );
+}
+
+#[test]
 fn a_day_that_the_right_clock_finds_in_the_future_is_dropped() {
     after(
         SUBSCRIBED,

@@ -169,7 +169,12 @@ async fn a_figure_that_is_no_number_is_told_so() {
     // Dated if the machine's clock is trusted, else waiting for that.
     let feed = machine.store().load().expect("readable").feed;
     let cases_new = Name::new("cases_new").expect("a name");
-    let value = feed.undated.get(&cases_new).or_else(|| feed.current.as_ref()?.values.get(&cases_new)).map(|value| value.parts());
+    let value = feed
+        .held
+        .get(&None)
+        .and_then(|values| values.get(&cases_new))
+        .or_else(|| feed.current.as_ref()?.values.get(&cases_new))
+        .map(|value| value.parts());
     assert_eq!(value, Some((17, 0)));
 }
 
