@@ -196,11 +196,14 @@ struct Wheelhouse {
 
 impl Wheelhouse {
     async fn turn(mut self) -> anyhow::Result<()> {
-        let (mut batch, mut events, mut acks) = (Vec::with_capacity(BATCH), vec![Event::Started], Vec::new());
+        let (mut batch, mut events, mut acks) = (Vec::with_capacity(BATCH), vec![Event::Started], Vec::<oneshot::Sender<()>>::new());
         loop {
             let effects = self.relay.step(self.clock.now(), &events).context("commit failed")?;
             events.clear();
-            acks.drain(..).for_each(|ack: oneshot::Sender<()>| drop(ack.send(())));
+            for ack in acks.drain(..) {
+                // Who no longer waits is not told.
+                let _ = ack.send(());
+            }
             for effect in effects {
                 self.outputs.perform(effect).await;
             }

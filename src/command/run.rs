@@ -29,7 +29,7 @@ pub(super) async fn execute(config: &Path) -> Result<(), Failure> {
     };
     // Nobody watches.
     let (pulse, _) = watch::channel(Pulse::default());
-    Ok(run(config, Surroundings { clock: Clock::System, listener, pulse }, stop).await?)
+    Ok(Box::pin(run(config, Surroundings { clock: Clock::System, listener, pulse }, stop)).await?)
 }
 
 /// One line an event on stderr, which is the journal's. The libraries speak only when something is wrong: at `debug` some of them would

@@ -22,7 +22,7 @@ use jiff::tz::TimeZone;
 use script::Script;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
+use std::pin::Pin;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use transcript::Transcript;
@@ -57,7 +57,7 @@ pub(super) async fn execute() -> anyhow::Result<()> {
     let (pulse, pulses) = watch::channel(Pulse::default());
     let (stop, stopped) = oneshot::channel::<()>();
     let around = Surroundings { clock: clock.clone(), listener: webhook, pulse };
-    let relay = run(config, around, async { drop(stopped.await) });
+    let relay = Box::pin(run(config, around, async { drop(stopped.await) }));
     let end = start.plus(DAYS);
     let transcript = Transcript::new(clock.clone(), zone, pseudonyms);
     let script = Script { cloud: cloud.clone(), publisher, transcript, start, end };
@@ -73,10 +73,10 @@ async fn play(
     warp: &Warp,
     ringing: mpsc::Receiver<Accepted>,
     pulses: watch::Receiver<Pulse>,
-    relay: impl Future<Output = anyhow::Result<()>>,
+    mut relay: Pin<Box<impl Future<Output = anyhow::Result<()>>>>,
     stop: oneshot::Sender<()>,
 ) -> anyhow::Result<Transcript> {
-    let (pages, mut relay) = (script.pages(), pin!(relay));
+    let pages = script.pages();
     tokio::select! {
         () = script.play(clock, ringing, pulses.clone()) => {}
         () = pace::keep(clock, warp, pulses, pages) => {}

@@ -64,7 +64,7 @@ impl Transcript {
         self.latest.insert(number, now);
         let closes = clock_time(now.plus(WINDOW), &self.zone);
         self.line(&format!("{:<6} ▶ {what}", called(number)));
-        self.more(&format!("Fenster offen bis {closes}"));
+        println!("                      Fenster offen bis {closes}");
     }
 
     /// Somebody would have tapped, but has no such button.
@@ -142,10 +142,6 @@ impl Transcript {
 
     fn line(&self, what: &str) {
         println!("{}  {what}", clock_time(self.clock.now().second(), &self.zone));
-    }
-
-    fn more(&self, what: &str) {
-        println!("                      {what}");
     }
 }
 
