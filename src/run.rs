@@ -200,7 +200,7 @@ impl Wheelhouse {
         loop {
             let effects = self.relay.step(self.clock.now(), &events).context("commit failed")?;
             events.clear();
-            acks.drain(..).for_each(|ack: oneshot::Sender<()>| drop(ack.send(())));
+            acks.drain(..).for_each(|ack: oneshot::Sender<()>| _ = ack.send(()));
             for effect in effects {
                 self.outputs.perform(effect).await;
             }

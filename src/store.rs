@@ -68,10 +68,8 @@ pub enum StoreError {
 
 impl<E: Into<redb::Error>> From<E> for StoreError {
     fn from(error: E) -> StoreError {
-        match error.into() {
-            redb::Error::DatabaseAlreadyOpen => StoreError::Held,
-            other => StoreError::Disk(Box::new(other)),
-        }
+        let error = error.into();
+        if matches!(error, redb::Error::DatabaseAlreadyOpen) { StoreError::Held } else { StoreError::Disk(Box::new(error)) }
     }
 }
 

@@ -18,34 +18,34 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Every benchmark's store.
-pub const INSTANCE: InstanceId = InstanceId(7);
+pub(crate) const INSTANCE: InstanceId = InstanceId(7);
 
 /// A disk in memory that counts what is written and lets every sync take its time.
 #[derive(Clone, Debug)]
-pub struct Meter {
+pub(crate) struct Meter {
     bytes: Arc<Mutex<Vec<u8>>>,
     /// Bytes written.
-    pub written: Arc<AtomicU64>,
+    pub(crate) written: Arc<AtomicU64>,
     /// Syncs.
-    pub syncs: Arc<AtomicU64>,
+    pub(crate) syncs: Arc<AtomicU64>,
     latency: Arc<AtomicU64>,
 }
 
 impl Meter {
     /// An empty disk whose syncs take `latency`.
-    pub fn new(latency: Duration) -> Meter {
+    pub(crate) fn new(latency: Duration) -> Meter {
         let meter = Meter { bytes: Arc::default(), written: Arc::default(), syncs: Arc::default(), latency: Arc::default() };
         meter.set_latency(latency);
         meter
     }
 
     /// From now on a sync takes this long.
-    pub fn set_latency(&self, latency: Duration) {
+    pub(crate) fn set_latency(&self, latency: Duration) {
         self.latency.store(u64::try_from(latency.as_micros()).expect("not that long"), Relaxed);
     }
 
     /// Its length in bytes.
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.lock().len()
     }
 
@@ -88,7 +88,7 @@ impl StorageBackend for Meter {
 }
 
 /// A feed with one metric.
-pub fn rules() -> Rules {
+pub(crate) fn rules() -> Rules {
     let name = |name: &str| Name::new(name).expect("a valid name");
     let metric = MetricRules { name: name("cases_new"), label: "Neue Fälle".to_owned(), kind: MetricKind::Count, required: true };
     let feed = FeedRules { name: name("corona"), title: "Corona".to_owned(), metrics: vec![metric], settle: 30 };
@@ -97,29 +97,29 @@ pub fn rules() -> Rules {
 }
 
 /// The `nth` person: a hash that is spread like a real one, and an id as long as a real one.
-pub fn person(nth: u32) -> (PersonHash, Bsuid) {
+pub(crate) fn person(nth: u32) -> (PersonHash, Bsuid) {
     let hash = (u64::from(nth) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (PersonHash(hash), Bsuid::new(&format!("DE.{:020}", u64::from(nth) + 10_000_000)).expect("short"))
 }
 
 /// A message's id.
-pub fn wamid(nth: u64) -> Wamid {
+pub(crate) fn wamid(nth: u64) -> Wamid {
     Wamid::new(&format!("wamid.{nth:040}"))
 }
 
 /// Its hash.
-pub fn wamid_hash(nth: u64) -> WamidHash {
+pub(crate) fn wamid_hash(nth: u64) -> WamidHash {
     WamidHash((nth + 1).wrapping_mul(0xD6E8_FEB8_6659_FD93))
 }
 
 /// 1, 2, 3 …: one sequence for the whole process.
-pub fn counted() -> u64 {
+pub(crate) fn counted() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Relaxed)
 }
 
 /// Fills the store with people who subscribed at `start`, their windows spread over an hour.
-pub fn subscribers(store: &mut Store, count: u32, start: Timestamp, person: impl Fn(u32) -> (PersonHash, Bsuid)) {
+pub(crate) fn subscribers(store: &mut Store, count: u32, start: Timestamp, person: impl Fn(u32) -> (PersonHash, Bsuid)) {
     let ids: Vec<u32> = (0..count).collect();
     for page in ids.chunks(5_000) {
         let rows = page.iter().flat_map(|id| {
@@ -135,7 +135,7 @@ pub fn subscribers(store: &mut Store, count: u32, start: Timestamp, person: impl
 }
 
 /// Answers every send so that no slot stays taken.
-pub fn answer(relay: &mut Relay, now: Millis, effects: &[Effect]) {
+pub(crate) fn answer(relay: &mut Relay, now: Millis, effects: &[Effect]) {
     let mut effects = effects.to_vec();
     while !effects.is_empty() {
         let accepted = |effect: &Effect| match effect {

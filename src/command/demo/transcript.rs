@@ -64,7 +64,7 @@ impl Transcript {
         self.latest.insert(number, now);
         let closes = clock_time(now.plus(WINDOW), &self.zone);
         self.line(&format!("{:<6} ▶ {what}", called(number)));
-        self.more(&format!("Fenster offen bis {closes}"));
+        Self::more(&format!("Fenster offen bis {closes}"));
     }
 
     /// Somebody would have tapped, but has no such button.
@@ -144,7 +144,7 @@ impl Transcript {
         println!("{}  {what}", clock_time(self.clock.now().second(), &self.zone));
     }
 
-    fn more(&self, what: &str) {
+    fn more(what: &str) {
         println!("                      {what}");
     }
 }
