@@ -124,7 +124,8 @@ async fn connection(address: SocketAddr, meta: Arc<Mutex<Meta>>, accepted: Arc<A
             body(&[meta.message_webhook(&person.user_id, "Danke", now)])
         };
         let head = format!(
-            "POST /webhook HTTP/1.1\r\nHost: relay\r\nContent-Type: application/json\r\nX-Hub-Signature-256: {}\r\nContent-Length: {}\r\n\r\n",
+            "POST /webhook HTTP/1.1\r\nHost: relay\r\nContent-Type: application/json\r\nX-Hub-Signature-256: {}\r\n\
+             Content-Length: {}\r\n\r\n",
             sign(SECRET, &bytes),
             bytes.len()
         );

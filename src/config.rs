@@ -236,7 +236,7 @@ impl Raw {
         if host.is_none_or(|host| host.is_empty() || !host.bytes().all(|byte| byte.is_ascii_graphic())) {
             return Err(value("whatsapp.base_url", "keine gültige Adresse, zum Beispiel \"https://graph.facebook.com\""));
         }
-        let token = secret(base, &self.whatsapp.token_file)?;
+        let token = secret("whatsapp.token_file", base, &self.whatsapp.token_file)?;
         if !token.expose_secret().bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(value("whatsapp.token_file", "der Token enthält unerlaubte Zeichen; er ist eine Zeile ohne Leerzeichen"));
         }
@@ -250,8 +250,8 @@ impl Raw {
             graph: GraphConfig { base_url, version: self.whatsapp.version, phone_number_id: phone_number_id.clone(), token },
             webhook: WebhookConfig {
                 listen: self.webhook.listen,
-                app_secret: secret(base, &self.whatsapp.app_secret_file)?,
-                verify_token: secret(base, &self.whatsapp.verify_token_file)?,
+                app_secret: secret("whatsapp.app_secret_file", base, &self.whatsapp.app_secret_file)?,
+                verify_token: secret("whatsapp.verify_token_file", base, &self.whatsapp.verify_token_file)?,
                 phone_number_id,
             },
         })
@@ -291,7 +291,7 @@ impl RawMetric {
 impl RawMqtt {
     fn typed(self, base: &Path, feed: Name, metrics: Vec<(Name, MetricKind)>) -> Result<MqttConfig, ConfigError> {
         let login = match (self.user, self.password_file) {
-            (Some(user), Some(file)) => Some((user, secret(base, &file)?)),
+            (Some(user), Some(file)) => Some((user, secret("mqtt.password_file", base, &file)?)),
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => return Err(value("mqtt", "user und password_file gehören zusammen")),
         };
@@ -310,16 +310,68 @@ fn value(key: &'static str, why: &str) -> ConfigError {
 }
 
 /// A secret's file: not empty, and nobody else's to read.
-fn secret(base: &Path, file: &Path) -> Result<SecretString, ConfigError> {
+fn secret(key: &'static str, base: &Path, file: &Path) -> Result<SecretString, ConfigError> {
     let path = base.join(file);
     let failed = |source| ConfigError::Read { path: path.clone(), source };
     let mode = std::fs::metadata(&path).map_err(failed)?.permissions().mode();
     if mode & 0o077 != 0 {
-        return Err(value("whatsapp", &format!("{}: andere Benutzer dürfen das Geheimnis lesen. Abhilfe: chmod 600", path.display())));
+        return Err(value(key, &format!("{}: andere Benutzer dürfen das Geheimnis lesen. Abhilfe: chmod 600", path.display())));
     }
     let text = std::fs::read_to_string(&path).map_err(failed)?;
     if text.trim().is_empty() {
-        return Err(value("whatsapp", &format!("{}: die Datei ist leer", path.display())));
+        return Err(value(key, &format!("{}: die Datei ist leer", path.display())));
     }
     Ok(text.trim().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::Permissions;
+
+    const PLAIN: &str = r#"
+        state_dir = "state"
+        [branch]
+        name = "DRK Musterstadt"
+        privacy = "drk.example/datenschutz"
+        [feed]
+        name = "corona"
+        title = "Corona"
+        metric = [{ name = "cases_new", label = "Neue Fälle", kind = "count" }]
+        [mqtt]
+        user = "relay"
+        password_file = "password"
+        [whatsapp]
+        phone_number_id = "2"
+        token_file = "token"
+        app_secret_file = "app_secret"
+        verify_token_file = "verify_token"
+        [webhook]
+        listen = "127.0.0.1:8080"
+    "#;
+
+    #[test]
+    fn a_secret_that_cannot_be_used_is_named() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        let write = |name: &str, text: &str, mode: u32| {
+            std::fs::write(at(name), text).expect("written");
+            std::fs::set_permissions(at(name), Permissions::from_mode(mode)).expect("chmod");
+        };
+        write("relay.toml", PLAIN, 0o644);
+        let files = ["password", "token", "app_secret", "verify_token"];
+        for file in files {
+            write(file, "geheim\n", 0o600);
+        }
+        let config = Config::load(&at("relay.toml")).expect("complete");
+        assert_eq!((config.state_dir, config.mqtt.port), (at("state"), 1883));
+        for (file, key) in files.into_iter().zip(["mqtt.password", "whatsapp.token", "whatsapp.app_secret", "whatsapp.verify_token"]) {
+            for (text, mode) in [("geheim", 0o640), (" \n", 0o600)] {
+                write(file, text, mode);
+                let why = Config::load(&at("relay.toml")).expect_err("refused").to_string();
+                assert!(why.starts_with(&format!("{key}_file: ")) && !why.contains("geheim"), "{why}");
+            }
+            write(file, "geheim", 0o600);
+        }
+    }
 }

@@ -242,6 +242,36 @@ async fn who_never_finishes_is_not_waited_for() {
     assert_eq!(&answer[9..], b"408");
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_reads_no_answers_loses_the_place() {
+    let door = Door::open().await;
+    let mut stream = TcpStream::connect(door.address).await.expect("connected");
+    let clock = Warp::new(Millis(0), 1.0);
+    let questions = b"GET /webhook HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1_000);
+    // Until no buffer takes any more, and then until the door is closed.
+    let asking = async { while stream.write_all(&questions).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(3_600), asking).await.expect("closed");
+    assert!((300_000..370_000).contains(&clock.now().0), "{:?}", clock.now());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_ends_between_two_answers() {
+    let door = Door::open().await;
+    let mut stream = TcpStream::connect(door.address).await.expect("connected");
+    let (mut answers, mut answer) = (0, [0; 1_024]);
+    loop {
+        stream.write_all(b"GET /webhook HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("written");
+        let length = stream.read(&mut answer).await.expect("read");
+        if length == 0 {
+            break;
+        }
+        assert!(answer[..length].starts_with(b"HTTP/1.1 403") && answer[..length].ends_with(b"\r\n\r\n"));
+        answers += 1;
+        tokio::time::advance(Duration::from_secs(7)).await;
+    }
+    assert_eq!(answers, 300 / 7 + 1);
+}
+
 #[tokio::test]
 async fn a_batch_of_a_thousand_arrives_whole_and_in_order() {
     let mut door = Door::open().await;

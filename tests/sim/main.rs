@@ -1,4 +1,5 @@
 //! Deterministic simulation: the real core on a simulated disk, seeds for chance. No wall clock: a failing seed fails again.
+#![expect(clippy::expect_used, clippy::print_stderr, reason = "a test stops where it cannot go on, and says which seed")]
 
 mod choices;
 mod disk;

@@ -46,7 +46,7 @@ impl Meta {
     }
 
     /// What will be told of a message that was accepted.
-    pub(crate) fn fate(&self, fails: bool) -> Vec<News> {
+    pub(crate) fn fate(fails: bool) -> Vec<News> {
         if fails { vec![News::Sent, News::Failed(131_049)] } else { vec![News::Sent, News::Delivered, News::Read] }
     }
 

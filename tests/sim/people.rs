@@ -141,13 +141,13 @@ impl World {
         let today = self.now.second().0 / 86_400;
         let as_of = match self.choices.below(10) {
             0..=6 => {
-                self.day = self.day.max(today as i32 - 1) + 1;
+                self.day = self.day.max(today.cast_signed() - 1) + 1;
                 self.day
             }
             7..=8 => self.day,
             _ => self.day - 5,
         };
-        let value = |digits: u64| Value::new(digits as i64, 0).expect("small");
+        let value = |digits: u64| Value::new(digits.cast_signed(), 0).expect("small");
         let values: Vec<(Name, Value)> =
             METRICS.iter().map(|name| (Name::new(name).expect("valid"), value(self.choices.below(50)))).collect();
         let dated = if self.choices.chance(90) { Some(Day(as_of)) } else { None };

@@ -107,7 +107,7 @@ impl Ledger {
             }
         }
         self.windows(state);
-        self.addresses(state);
+        Self::addresses(state);
         self.talks(state, meta, &mut seen);
         seen
     }
@@ -149,7 +149,7 @@ impl Ledger {
     }
 
     /// Promise 10: an address is kept while the window may be open, and for the confirmation of a stop.
-    fn addresses(&self, state: &State) {
+    fn addresses(state: &State) {
         for id in state.addresses.keys() {
             let person = state.people.get(*id).expect("an address belongs to a person");
             let wanted = match person.talk {

@@ -140,7 +140,7 @@ impl World {
     /// The relay's clock is stepped a little.
     pub(crate) fn wobble(&mut self) {
         if let RelayClock::Off(_) = self.clock {
-            let error = self.choices.below(2 * CLOCK_ERROR + 1) as i64 - CLOCK_ERROR as i64;
+            let error = self.choices.below(2 * CLOCK_ERROR + 1).cast_signed() - CLOCK_ERROR.cast_signed();
             self.clock = RelayClock::Off(error);
             self.count("clock step");
         }
@@ -261,7 +261,7 @@ impl World {
 
     fn statuses(&mut self, send: &Send, wamid: WamidHash) {
         let fails = self.fault(4, "accepted, then failed");
-        for news in self.meta.fate(fails) {
+        for news in Meta::fate(fails) {
             let callback = if self.fault(10, "status without callback data") { None } else { Some(send.id) };
             let late = if self.fault(10, "late status") { 3_600_000 } else { 3_000 };
             let delay = self.choices.below(late);

@@ -61,7 +61,7 @@ pub(super) async fn execute() -> anyhow::Result<()> {
     let end = start.plus(DAYS);
     let transcript = Transcript::new(clock.clone(), zone, pseudonyms);
     let script = Script { cloud: cloud.clone(), publisher, transcript, start, end };
-    let played = play(script, &clock, &warp, ringing, pulses, relay, stop).await;
+    let played = Box::pin(play(script, &clock, &warp, ringing, pulses, relay, stop)).await;
     broker.abort();
     played?.summary(&cloud)
 }

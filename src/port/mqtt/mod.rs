@@ -31,6 +31,7 @@ use rumqttc::{
     StateError, Subscribe, SubscribeFilter, SubscribeReasonCode,
 };
 use secrecy::ExposeSecret;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,6 +58,8 @@ const INFLIGHT: u16 = 8;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How soon to try again when an acknowledgement finds the requests full: they empty as fast as the socket takes them.
 const RETRY: Duration = Duration::from_millis(5);
+/// So much of a publisher's topic is shown in the log: it may have 65,535 bytes.
+const TOPIC_SHOWN: usize = 120;
 /// First and longest wait before another attempt.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -172,6 +175,14 @@ impl From<ConnectionError> for Lost {
 struct Tallies {
     dropped: u64,
     failed: u64,
+    /// By code, of which there are two dozen: a new mistake is heard of while an old one goes on.
+    rejected: BTreeMap<&'static str, u64>,
+}
+
+impl Tallies {
+    fn rejected(&mut self, code: &'static str) -> Option<u64> {
+        worth_a_line(self.rejected.entry(code).or_default())
+    }
 }
 
 /// The next count, if it is a power of two: a flood of a million costs twenty lines.
@@ -299,12 +310,16 @@ impl Poller<'_> {
 
     /// The figure, or a receipt that says why there is none. Retained replays get no receipt: nobody waits. Neither does a message that
     /// will be `redelivered`.
-    fn event(&self, publish: &Publish, redelivered: bool) -> Option<Event> {
+    fn event(&mut self, publish: &Publish, redelivered: bool) -> Option<Event> {
         match parse(self.config, &publish.topic, &publish.payload) {
             Ok(figure) if publish.retain => Some(Event::Figure(Figure { receipt: None, ..figure })),
             Ok(figure) => Some(Event::Figure(figure)),
             Err(rejected) => {
-                info!(topic = ?publish.topic, code = rejected.code(), retained = publish.retain, "message rejected");
+                let code = rejected.code();
+                if let Some(so_far) = self.tallies.rejected(code) {
+                    let topic: String = publish.topic.chars().take(TOPIC_SHOWN).collect();
+                    warn!(topic, code, so_far, retained = publish.retain, "message rejected");
+                }
                 let receipt = receipt::rejected(self.config, &publish.topic, &rejected).filter(|_| !publish.retain && !redelivered);
                 if let Some((topic, body)) = receipt
                     && self.client.try_publish(topic, QoS::AtMostOnce, false, body).is_err()
@@ -441,5 +456,8 @@ mod tests {
     fn powers_of_two_are_worth_a_line() {
         let mut count = 0;
         assert_eq!((0..9).filter_map(|_| worth_a_line(&mut count)).collect::<Vec<_>>(), [1, 2, 4, 8]);
+        let mut tallies = Tallies::default();
+        assert_eq!((0..9).filter_map(|_| tallies.rejected("empty")).collect::<Vec<_>>(), [1, 2, 4, 8]);
+        assert_eq!(tallies.rejected("not-text"), Some(1), "another mistake");
     }
 }

@@ -24,6 +24,7 @@ use hyper_util::service::TowerToHyperService;
 use secrecy::ExposeSecret;
 use sha2::Sha256;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -50,6 +51,11 @@ const HEAD: Duration = Duration::from_secs(10);
 const UPLOAD: Duration = Duration::from_secs(15);
 /// For the commit. Meta is reported to wait 5 to 10 s, so a later answer reaches nobody.
 const COMMIT: Duration = Duration::from_secs(20);
+/// For a connection as a whole; then it may finish what it has begun, and Meta makes another. hyper has no time-out for writing: who sends
+/// requests and reads no answers would keep the place for ever.
+const CONNECTION: Duration = Duration::from_secs(300);
+/// For what it has begun: longer than a body and its commit together.
+const FAREWELL: Duration = Duration::from_secs(60);
 /// Between two attempts to accept a connection when the system has no descriptors left.
 const BREATH: Duration = Duration::from_secs(1);
 /// Failed attempts in a row after which it is not the connections that are broken, but the listener.
@@ -93,8 +99,18 @@ pub async fn serve(
 async fn converse(stream: TcpStream, router: Router) {
     let mut server = hyper::server::conn::http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD);
-    if let Err(error) = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).await {
-        tracing::debug!(%error, "connection ended early");
+    let mut connection = pin!(server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    let ended = match timeout(CONNECTION, connection.as_mut()).await {
+        Ok(ended) => Ok(ended),
+        Err(_) => {
+            connection.as_mut().graceful_shutdown();
+            timeout(FAREWELL, connection).await
+        }
+    };
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "connection ended early"),
+        Err(_) => tracing::debug!("connection cut: it takes no answers"),
     }
 }
 
