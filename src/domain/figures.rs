@@ -108,8 +108,15 @@ impl Feed {
         self.current.as_ref().map_or(0, |publication| publication.revision)
     }
 
-    /// Publishes what is settling, if anything: it becomes current, and the broadcast starts.
-    pub fn settle(&mut self) {
+    /// The feed once what is settling is published: it is current, and the broadcast starts. `None` if nothing is settling.
+    pub fn settled(&self) -> Option<Feed> {
+        self.settling.as_ref()?;
+        let mut feed = self.clone();
+        feed.settle();
+        Some(feed)
+    }
+
+    fn settle(&mut self) {
         if let Some(settling) = self.settling.take() {
             self.publish(self.revision() + 1, settling.as_of, settling.values);
             self.broadcast = Broadcast::Running;
@@ -171,11 +178,8 @@ pub fn judge_held(state: &State, rules: &Rules, now: Millis) -> Option<Change> {
 
 /// The publication has settled long enough.
 pub fn settled(state: &State) -> Decision {
-    let mut decision = Decision::acted();
-    let mut feed = state.feed.clone();
-    feed.settle();
-    decision.changes.push(Change::Feed(Box::new(feed)));
-    decision
+    let Some(feed) = state.feed.settled() else { return Decision::refused(Refusal::NothingToDo) };
+    Decision { changes: vec![Change::Feed(Box::new(feed))], ..Decision::acted() }
 }
 
 fn take(feed: &mut Feed, clock: Clock, rules: &Rules, now: Millis, figure: &Figure) -> Verdict {

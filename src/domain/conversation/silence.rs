@@ -29,14 +29,15 @@ pub fn due(state: &State, now: Millis, id: PersonId) -> Decision {
 /// 23 h 59 min after the latest counted message: ask, unless a publication does.
 fn remind(draft: &mut Draft, now: Millis, id: PersonId, person: &Person, mut subscription: Subscription) {
     let state = draft.state;
-    let mut feed = state.feed.clone();
-    feed.settle();
+    let settled = state.feed.settled();
+    let newest = settled.as_ref().unwrap_or(&state.feed).revision();
     let reminder = if !person.window.sendable(now) {
         Reminder::Spared
-    } else if subscription.revision < feed.revision() {
+    } else if subscription.revision < newest {
         // What is settling, or still on its way, is sent instead: it carries the same question.
-        subscription.revision = feed.revision();
+        subscription.revision = newest;
         draft.enqueue(id, Kind::Publication, person.window);
+        draft.decision.changes.extend(settled.map(|feed| Change::Feed(Box::new(feed))));
         Reminder::Spared
     } else if state.outbox.of(id).any(|(_, entry)| publication_asks(entry, person.window.latest)) {
         Reminder::Spared
@@ -44,9 +45,6 @@ fn remind(draft: &mut Draft, now: Millis, id: PersonId, person: &Person, mut sub
         draft.enqueue(id, Kind::Reminder, person.window);
         Reminder::Sent
     };
-    if feed.revision() != state.feed.revision() && subscription.revision == feed.revision() {
-        draft.decision.changes.push(Change::Feed(Box::new(feed)));
-    }
     let talk = Talk::Subscribed { subscription, reminder };
     draft.decision.changes.push(Change::Person(id, Person { talk, ..person.clone() }));
 }
