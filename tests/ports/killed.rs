@@ -23,8 +23,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// Figures about days so long ago are stored at once and go to nobody, so the revision counts them.
 const FIRST: jiff::civil::Date = jiff::civil::date(2015, 1, 1);
-/// Days published in one go: more than the 20 messages that mosquitto sends before it wants an acknowledgement.
-const GO: i32 = 25;
+/// Days published in one go: several times the 20 messages that mosquitto sends before it wants an acknowledgement, so that more wait than
+/// the relay has stored whenever it is killed.
+const GO: i32 = 80;
 
 /// When the relay is killed, seen from its start.
 enum Moment {

@@ -188,7 +188,8 @@ impl Mosquitto {
     pub(crate) async fn start(place: Place) -> Mosquitto {
         let (address, directory) = (place.address, tempfile::tempdir().expect("a directory"));
         let (configuration, log) = (directory.path().join("mosquitto.conf"), directory.path().join("log"));
-        let text = format!("listener {} 127.0.0.1\nallow_anonymous true\n", address.port());
+        // The default of 1,000 is for one client that stays away; here hundreds are published while the relay is killed again and again.
+        let text = format!("listener {} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 10000\n", address.port());
         fs::write(&configuration, text).expect("written");
         let log = File::create(log).expect("a log");
         let mut command = Command::new("mosquitto");

@@ -125,11 +125,25 @@ async fn a_busy_relay_costs_qos_0_and_delays_qos_1() {
 }
 
 #[tokio::test]
-async fn leaves_a_broker_that_sends_more_than_the_relay_can_take() {
+async fn takes_all_that_a_broker_may_send_unacknowledged() {
     let (listener, address) = listen().await;
     let mut port = Port::start(address, 1);
     let mut broker = Peer::subscribed(&listener).await;
-    let flood: Vec<Packet> = (1..=1000).map(|count| cases(count.into(), count)).collect();
+    let flood: Vec<Packet> = (1..=5_000).map(|count| cases(count.into(), count)).collect();
+    broker.send(&flood).await;
+    assert!(broker.acknowledged().await.is_empty());
+    for expected in 1..=5_000 {
+        assert_eq!(port.take().await, i64::from(expected));
+        assert_eq!(broker.acknowledgement().await, expected);
+    }
+}
+
+#[tokio::test]
+async fn leaves_a_broker_that_sends_more_than_there_are_packet_ids() {
+    let (listener, address) = listen().await;
+    let mut port = Port::start(address, 1);
+    let mut broker = Peer::subscribed(&listener).await;
+    let flood: Vec<Packet> = (1..=u16::MAX).chain(1..=u16::MAX).map(|count| cases(count.into(), count)).collect();
     broker.send(&flood).await;
     while broker.packet().await.is_some() {}
     let mut broker = Peer::accept(&listener, true).await;
