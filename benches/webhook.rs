@@ -6,7 +6,7 @@
 
 mod support;
 
-use drk_relay::config::WebhookConfig;
+use drk_relay::config::{ClockConfig, WebhookConfig};
 use drk_relay::domain::ids::Bsuid;
 use drk_relay::port::clock::{Clock, watch_trust};
 use drk_relay::port::pseudonym::Pseudonyms;
@@ -69,7 +69,7 @@ fn server(meter: &Meter) -> SocketAddr {
         let (pulse, _) = watch::channel(Pulse::default());
         let Turning { inbox, mut outlets, ended: _ended } = turn(relay, Clock::System, pulse, CancellationToken::new()).expect("runs");
         tokio::spawn(async move { while outlets.reads.recv().await.is_some() {} });
-        tokio::spawn(watch_trust(Clock::Warped(drk_relay::port::clock::Warp::new(Clock::System.now(), 1.0)), inbox.clone()));
+        watch_trust(ClockConfig::Always, &Clock::System, &inbox).await;
         let config = WebhookConfig {
             listen: listener.local_addr().expect("bound"),
             app_secret: SECRET.into(),

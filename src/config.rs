@@ -56,11 +56,23 @@ pub struct Config {
     /// Where the store and the key of all hashes lie.
     pub state_dir: PathBuf,
     /// The port of the same name.
+    pub clock: ClockConfig,
+    /// The port of the same name.
     pub mqtt: MqttConfig,
     /// The port of the same name.
     pub graph: GraphConfig,
     /// The port of the same name.
     pub webhook: WebhookConfig,
+}
+
+/// When the system's clock is taken to be right (promise 11).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClockConfig {
+    /// When systemd-timesyncd says that it has been synchronised.
+    Timesyncd,
+    /// Always: the machine has a battery clock, or another service sets the time before the relay starts.
+    Always,
 }
 
 /// The broker and the topics.
@@ -116,11 +128,25 @@ struct Raw {
     state_dir: PathBuf,
     #[serde(default = "berlin")]
     time_zone: String,
+    #[serde(default)]
+    clock: RawClock,
     branch: RawBranch,
     feed: RawFeed,
     mqtt: RawMqtt,
     whatsapp: RawWhatsapp,
     webhook: RawWebhook,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawClock {
+    trust: ClockConfig,
+}
+
+impl Default for RawClock {
+    fn default() -> RawClock {
+        RawClock { trust: ClockConfig::Timesyncd }
+    }
 }
 
 #[derive(Deserialize)]
@@ -246,6 +272,7 @@ impl Raw {
         Ok(Config {
             rules: Rules { branch: self.branch.name, privacy: self.branch.privacy, feed, zone, rate },
             state_dir: base.join(self.state_dir),
+            clock: self.clock.trust,
             mqtt: self.mqtt.typed(base, name, metrics)?,
             graph: GraphConfig { base_url, version: self.whatsapp.version, phone_number_id: phone_number_id.clone(), token },
             webhook: WebhookConfig {

@@ -69,7 +69,7 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let Turning { inbox, mut outlets, ended } = turn(relay, clock.clone(), pulse, stopped.clone())?;
     let ports = async {
         tokio::join!(
-            clock::watch_trust(clock, inbox.clone()),
+            clock::watch_trust(config.clock, &clock, &inbox),
             restarting("mqtt", async || mqtt::run(&config.mqtt, &inbox, &mut outlets.receipts).await),
             restarting("graph", async || {
                 // After a panic nobody knows any more what became of the messages in flight. A relay that is gone does not ask.

@@ -3,6 +3,7 @@
 //! Two clocks: the system's, and a warped one for the demo and for tests with scaled time, whose speed can change while it runs.
 
 use super::{Arrival, Inbox};
+use crate::config::ClockConfig;
 use crate::domain::event::Event;
 use crate::domain::time::{Millis, Timestamp};
 use std::path::Path;
@@ -59,15 +60,15 @@ impl Clock {
     }
 }
 
-/// Waits until the system's clock has been synchronised and says so, once. A warped clock is right by definition.
-pub async fn watch_trust(clock: Clock, inbox: Inbox) {
-    match clock {
-        Clock::System => {
+/// Waits until the clock is known to be right and says so, once. A warped clock is right by definition.
+pub async fn watch_trust(config: ClockConfig, clock: &Clock, inbox: &Inbox) {
+    match (config, clock) {
+        (ClockConfig::Timesyncd, Clock::System) => {
             while !Path::new(SYNCHRONISED).exists() {
                 tokio::time::sleep(LOOK).await;
             }
         }
-        Clock::Warped(_) => {}
+        (ClockConfig::Always, Clock::System) | (_, Clock::Warped(_)) => {}
     }
     // A relay that is gone needs no clock.
     let _ = inbox.send(Arrival::told(Event::ClockTrusted)).await;

@@ -76,6 +76,7 @@ impl Machine {
         }
         let text = format!(
             "state_dir = \"state\"\n\
+             [clock]\ntrust = \"always\"\n\
              [branch]\nname = \"DRK-Ortsverein Musterstadt\"\nprivacy = \"drk-musterstadt.example/datenschutz\"\n\
              [feed]\nname = \"corona\"\ntitle = \"Corona im Kreis Musterstadt\"\n\
              [[feed.metric]]\nname = \"cases_new\"\nlabel = \"Neue Fälle\"\nkind = \"count\"\n\

@@ -5,7 +5,7 @@ mod pace;
 mod script;
 mod transcript;
 
-use crate::config::{Config, GraphConfig, MqttConfig, WebhookConfig};
+use crate::config::{ClockConfig, Config, GraphConfig, MqttConfig, WebhookConfig};
 use crate::domain::ids::Name;
 use crate::domain::state::{FeedRules, MetricKind, MetricRules, Rules};
 use crate::domain::time::{Millis, Timestamp};
@@ -117,6 +117,7 @@ fn config(state_dir: &Path, zone: TimeZone, broker: SocketAddr, api: SocketAddr,
             rate: 80,
         },
         state_dir: state_dir.to_owned(),
+        clock: ClockConfig::Always,
         mqtt: MqttConfig {
             host: broker.ip().to_string(),
             port: broker.port(),
