@@ -47,9 +47,9 @@ const PACKET: usize = 256 * 1024;
 /// For one connection after an oversized packet, so that a photo that somebody published can be read, rejected and acknowledged: the
 /// broker would otherwise send it again for ever. A Pi can spare that for a moment.
 const PACKET_ONCE: usize = 4 * 1024 * 1024;
-/// Publishes of QoS 1 that may wait for the relay: as many as there are packet ids, so no broker that keeps to the standard has more of them
-/// unacknowledged. Most send 20 (mosquitto) or 32 (EMQX) at once, but mosquitto 2.0 adds 20 with every connection that was lost, and can be
-/// told to have no limit. Whoever leaves because there are too many gets all of them again at once, and leaves again, for ever.
+/// Publishes of QoS 1 that may wait for the relay: as many as there are packet ids, so no broker that keeps to the standard can have more
+/// of them unacknowledged. Most send 20 (mosquitto) or 32 (EMQX) at once, but mosquitto 2.0 adds 20 with every connection that was lost,
+/// and can be told to have no limit. Whoever leaves because there are too many gets all of them again at once, and leaves again, for ever.
 const WINDOW: usize = u16::MAX as usize;
 /// Requests that may wait for the connection: receipts of a burst, and the acknowledgements that belong to it.
 const REQUESTS: usize = 64;
