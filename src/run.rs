@@ -224,7 +224,10 @@ impl Wheelhouse {
         tokio::select! {
             biased;
             () = self.stopped.cancelled() => return false,
-            _ = self.arrivals.recv_many(batch, BATCH) => {}
+            arrived = self.arrivals.recv_many(batch, BATCH) => if arrived == 0 {
+                // Every port is gone, and with it whoever started us.
+                return false;
+            },
             () = due(&self.clock, next) => return true,
         }
         self.gather(batch);
