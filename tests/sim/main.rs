@@ -6,6 +6,7 @@ mod disk;
 mod meta;
 mod people;
 mod promises;
+mod silence;
 mod store;
 mod world;
 

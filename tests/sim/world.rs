@@ -142,6 +142,7 @@ impl World {
         if let RelayClock::Off(_) = self.clock {
             let error = self.choices.below(2 * CLOCK_ERROR + 1).cast_signed() - CLOCK_ERROR.cast_signed();
             self.clock = RelayClock::Off(error);
+            self.ledger.clock_stepped();
             self.count("clock step");
         }
     }
@@ -196,6 +197,7 @@ impl World {
             Transit::Trust => {
                 if let RelayClock::Lost(_) = self.clock {
                     self.clock = RelayClock::Off(0);
+                    self.ledger.clock_stepped();
                 }
                 self.step("trust", &[Event::ClockTrusted]);
             }
@@ -206,7 +208,7 @@ impl World {
     /// One step of the relay; whether it was committed. Effects leave, or die with the process.
     fn step(&mut self, why: &'static str, events: &[Event]) -> bool {
         let now = self.relay_now();
-        self.ledger.duplicates(self.relay.state(), now, events);
+        self.ledger.before(self.relay.state(), now, events);
         let effects = match self.relay.step(now, events) {
             Ok(effects) => effects,
             Err(error) => {
@@ -217,9 +219,9 @@ impl World {
             }
         };
         self.trace.push(format!("{:?} {why} {events:?} -> {effects:?}", self.now));
-        self.ledger.acknowledged(events, now, self.relay.state());
+        self.ledger.acknowledged(events, &effects, now, self.relay.state());
         let image = self.disk.synced();
-        let observed = self.ledger.observe(&self.relay, &effects, &self.meta, || {
+        let observed = self.ledger.observe(&self.relay, &effects, now, || {
             Store::on(image, InstanceId(0)).and_then(|store| store.load()).expect("the synced image opens")
         });
         observed.into_iter().for_each(|what| self.count(what));
