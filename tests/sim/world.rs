@@ -11,7 +11,7 @@ use drk_relay::domain::event::{Event, Figure, Outcome, Said};
 use drk_relay::domain::ids::{InstanceId, Name, OutboxId, WamidHash};
 use drk_relay::domain::state::{FeedRules, MetricKind, MetricRules, Rules};
 use drk_relay::domain::time::Millis;
-use drk_relay::relay::Relay;
+use drk_relay::relay::{Relay, SLOTS};
 use drk_relay::store::Store;
 use std::collections::BTreeMap;
 
@@ -57,6 +57,8 @@ pub(crate) struct World {
     pub(crate) meta: Meta,
     pub(crate) people: Vec<Person>,
     pub(crate) ledger: Ledger,
+    /// Meta takes so many milliseconds longer to answer.
+    pub(crate) slow: u64,
     /// While false nothing goes wrong any more.
     pub(crate) faults: bool,
     /// The day that the next figure is about.
@@ -96,6 +98,7 @@ impl World {
             meta: Meta::default(),
             people,
             ledger: Ledger::default(),
+            slow: 0,
             faults: true,
             day: 20_750,
             trace: Vec::new(),
@@ -225,6 +228,9 @@ impl World {
             Store::on(image, InstanceId(0)).and_then(|store| store.load()).expect("the synced image opens")
         });
         observed.into_iter().for_each(|what| self.count(what));
+        if self.relay.state().outbox.in_flight() == SLOTS {
+            self.count("all slots taken");
+        }
         if !effects.is_empty() && self.fault(2, "power cut between commit and send") {
             self.crash();
             return true;
@@ -240,7 +246,7 @@ impl World {
 
     /// A request reaches Meta, or does not.
     fn request(&mut self, send: &Send) {
-        let answer = 20 + self.choices.below(500);
+        let answer = self.slow + 20 + self.choices.below(500);
         if self.fault(4, "send not written") {
             return self.after(answer, Transit::Answer(send.id, Outcome::Later));
         }
