@@ -6,6 +6,7 @@ mod disk;
 mod meta;
 mod people;
 mod promises;
+mod silence;
 mod store;
 mod world;
 
@@ -96,6 +97,7 @@ fn same_seed_same_trace() {
 #[test]
 fn a_crowd_is_served_within_the_limits() {
     let mut world = World::crowd(7, CROWD);
+    world.slow = 3_000;
     world.everybody_subscribes();
     world.pass(12 * HOUR);
     let reminders = |world: &World| world.coverage.get("reminder").copied().unwrap_or(0);
@@ -104,9 +106,24 @@ fn a_crowd_is_served_within_the_limits() {
     assert_eq!((reminders(&world), publications(&world)), (CROWD, 0), "nothing was published");
     world.everybody_subscribes();
     (0..20).for_each(|_| world.publish());
-    world.pass(26 * HOUR);
+    world.pass(HOUR);
+    assert!(world.everybody_has_the_newest(), "not everyone got the publication within the hour");
+    world.pass(25 * HOUR);
     assert_eq!(reminders(&world), CROWD, "a publication spares the reminder");
     assert!(publications(&world) >= CROWD, "not everyone got the publication");
+    assert!(world.coverage.contains_key("all slots taken"), "the crowd was too small, or Meta too quick");
+    come_to_rest(&mut world);
+}
+
+/// The last photo of an album arrives a day late, after the reminder and before the closing: the window that it belongs to has had its
+/// reminder.
+#[test]
+fn a_late_photo_brings_no_second_reminder() {
+    let mut world = World::crowd(3, 4);
+    world.everybody_subscribes();
+    world.everybody_sends_an_album(24 * HOUR - 30_000);
+    world.pass(25 * HOUR);
+    assert_eq!(world.coverage.get("reminder"), Some(&4));
     come_to_rest(&mut world);
 }
 

@@ -15,8 +15,6 @@ pub(crate) struct Meta {
     latest: BTreeMap<PersonHash, Timestamp>,
     /// Messages accepted: their wamids count up.
     accepted: u64,
-    /// Questions accepted from each person's sender, and when.
-    questions: BTreeMap<OutboxId, (PersonHash, Timestamp)>,
 }
 
 impl Meta {
@@ -33,16 +31,8 @@ impl Meta {
     pub(crate) fn accept(&mut self, now: Timestamp, person: &Person, send: &Send) -> WamidHash {
         let latest = self.latest.get(&person.hash).copied().unwrap_or(Timestamp(0));
         assert!(now < latest.plus(24 * 3600), "outside the window: {send:?} at {now:?}, the person wrote last at {latest:?}");
-        if super::promises::asks(&send.body) {
-            self.questions.insert(send.id, (person.hash, now));
-        }
         self.accepted += 1;
         WamidHash(self.accepted)
-    }
-
-    /// Whether it accepted a question to this person since then.
-    pub(crate) fn asked_since(&self, person: PersonHash, since: Timestamp) -> bool {
-        self.questions.values().any(|(asked, at)| *asked == person && *at >= since.minus(5))
     }
 
     /// What will be told of a message that was accepted.

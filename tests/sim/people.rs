@@ -3,6 +3,7 @@
 use super::choices::Choices;
 use super::promises::asks;
 use super::world::{Transit, World};
+use drk_relay::domain::conversation::Talk;
 use drk_relay::domain::decision::Send;
 use drk_relay::domain::event::{Event, Figure, Heard, ReceiptTopic, Said, Tap, Text};
 use drk_relay::domain::figures::Value;
@@ -92,8 +93,31 @@ impl World {
         self.pass(60_000);
     }
 
+    /// Everybody sends two photos at once; the webhook of the second comes late.
+    pub(crate) fn everybody_sends_an_album(&mut self, late: u64) {
+        for index in 0..self.people.len() {
+            self.speak(index, Said::Other);
+            self.speak_late(index, Said::Other, late);
+        }
+    }
+
+    /// Whether no subscriber lacks the newest publication.
+    pub(crate) fn everybody_has_the_newest(&self) -> bool {
+        let state = self.relay.state();
+        let newest = |talk: &Talk| match talk {
+            Talk::Subscribed { subscription, .. } => subscription.revision == state.feed.revision(),
+            Talk::Asked { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => true,
+        };
+        state.people.iter().all(|(_, person)| newest(&person.talk))
+    }
+
     /// Somebody writes: Meta stamps it now, and the webhook comes when it comes.
     pub(crate) fn speak(&mut self, index: usize, said: Said) {
+        let delay = self.delay();
+        self.speak_late(index, said, delay);
+    }
+
+    fn speak_late(&mut self, index: usize, said: Said, delay: u64) {
         let at = self.now.second();
         let person = &mut self.people[index];
         person.messages += 1;
@@ -108,7 +132,6 @@ impl World {
             let person = self.people[index].clone();
             self.meta.wrote(&person, at);
         }
-        let delay = self.delay();
         self.after(delay, Transit::Webhook(vec![Event::Heard(heard)]));
     }
 

@@ -11,7 +11,7 @@ use drk_relay::domain::event::{Event, Figure, Outcome, Said};
 use drk_relay::domain::ids::{InstanceId, Name, OutboxId, WamidHash};
 use drk_relay::domain::state::{FeedRules, MetricKind, MetricRules, Rules};
 use drk_relay::domain::time::Millis;
-use drk_relay::relay::Relay;
+use drk_relay::relay::{Relay, SLOTS};
 use drk_relay::store::Store;
 use std::collections::BTreeMap;
 
@@ -57,6 +57,8 @@ pub(crate) struct World {
     pub(crate) meta: Meta,
     pub(crate) people: Vec<Person>,
     pub(crate) ledger: Ledger,
+    /// Meta takes so many milliseconds longer to answer.
+    pub(crate) slow: u64,
     /// While false nothing goes wrong any more.
     pub(crate) faults: bool,
     /// The day that the next figure is about.
@@ -96,6 +98,7 @@ impl World {
             meta: Meta::default(),
             people,
             ledger: Ledger::default(),
+            slow: 0,
             faults: true,
             day: 20_750,
             trace: Vec::new(),
@@ -142,6 +145,7 @@ impl World {
         if let RelayClock::Off(_) = self.clock {
             let error = self.choices.below(2 * CLOCK_ERROR + 1).cast_signed() - CLOCK_ERROR.cast_signed();
             self.clock = RelayClock::Off(error);
+            self.ledger.clock_stepped();
             self.count("clock step");
         }
     }
@@ -196,6 +200,7 @@ impl World {
             Transit::Trust => {
                 if let RelayClock::Lost(_) = self.clock {
                     self.clock = RelayClock::Off(0);
+                    self.ledger.clock_stepped();
                 }
                 self.step("trust", &[Event::ClockTrusted]);
             }
@@ -206,7 +211,7 @@ impl World {
     /// One step of the relay; whether it was committed. Effects leave, or die with the process.
     fn step(&mut self, why: &'static str, events: &[Event]) -> bool {
         let now = self.relay_now();
-        self.ledger.duplicates(self.relay.state(), now, events);
+        self.ledger.before(self.relay.state(), now, events);
         let effects = match self.relay.step(now, events) {
             Ok(effects) => effects,
             Err(error) => {
@@ -217,12 +222,15 @@ impl World {
             }
         };
         self.trace.push(format!("{:?} {why} {events:?} -> {effects:?}", self.now));
-        self.ledger.acknowledged(events, now, self.relay.state());
+        self.ledger.acknowledged(events, &effects, now, self.relay.state());
         let image = self.disk.synced();
-        let observed = self.ledger.observe(&self.relay, &effects, &self.meta, || {
+        let observed = self.ledger.observe(&self.relay, &effects, now, || {
             Store::on(image, InstanceId(0)).and_then(|store| store.load()).expect("the synced image opens")
         });
         observed.into_iter().for_each(|what| self.count(what));
+        if self.relay.state().outbox.in_flight() == SLOTS {
+            self.count("all slots taken");
+        }
         if !effects.is_empty() && self.fault(2, "power cut between commit and send") {
             self.crash();
             return true;
@@ -238,7 +246,7 @@ impl World {
 
     /// A request reaches Meta, or does not.
     fn request(&mut self, send: &Send) {
-        let answer = 20 + self.choices.below(500);
+        let answer = self.slow + 20 + self.choices.below(500);
         if self.fault(4, "send not written") {
             return self.after(answer, Transit::Answer(send.id, Outcome::Later));
         }

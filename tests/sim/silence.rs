@@ -1,0 +1,115 @@
+//! Whose fault a silence is, from what the world saw: which questions the relay knows to have been accepted, and when webhooks reached it.
+//! A witness with its own rule; where a few seconds of clock error could decide, it has no opinion.
+
+use drk_relay::domain::INGRESS_GAP;
+use drk_relay::domain::conversation::Person;
+use drk_relay::domain::event::{Event, News, Outcome};
+use drk_relay::domain::ids::{OutboxId, PersonHash, WamidHash};
+use drk_relay::domain::outbox::Kind;
+use drk_relay::domain::time::{Millis, Timestamp};
+use std::collections::BTreeMap;
+
+/// The relay's clock, Meta's clock and a round trip may disagree by this many seconds.
+const SLACK: i64 = 10;
+
+/// A question that has left.
+struct Question {
+    person: PersonHash,
+    kind: Kind,
+    /// The latest counted message when it left.
+    window: Timestamp,
+    /// When, if the relay was told so.
+    accepted: Option<Timestamp>,
+    /// Whether the relay was told that it failed.
+    failed: bool,
+    /// Whether the process has died since: it may have to prove ingress again.
+    outlived: bool,
+}
+
+/// What is known of questions and of ingress.
+#[derive(Default)]
+pub(crate) struct Silence {
+    questions: BTreeMap<OutboxId, Question>,
+    wamids: BTreeMap<WamidHash, OutboxId>,
+    /// When webhooks came, by the relay's clock, since the process started.
+    webhooks: Vec<Timestamp>,
+}
+
+impl Silence {
+    /// A question leaves.
+    pub(crate) fn left(&mut self, id: OutboxId, person: PersonHash, kind: Kind, window: Timestamp) {
+        self.questions.insert(id, Question { person, kind, window, accepted: None, failed: false, outlived: false });
+    }
+
+    /// The relay has committed these.
+    pub(crate) fn told(&mut self, events: &[Event], now: Millis) {
+        for event in events {
+            match event {
+                Event::Heard(_) => self.webhooks.push(now.second()),
+                Event::Status(status) => {
+                    self.webhooks.push(now.second());
+                    if let Some(id) = status.id.or_else(|| self.wamids.get(&status.wamid).copied()) {
+                        self.wamids.insert(status.wamid, id);
+                        self.fared(id, status.at, matches!(status.news, News::Failed(_)));
+                    }
+                }
+                Event::Sent { id, outcome: Outcome::Accepted(wamid) } => {
+                    self.wamids.insert(*wamid, *id);
+                    self.fared(*id, now.second(), false);
+                }
+                Event::Started | Event::ClockTrusted | Event::Figure(_) | Event::Sent { .. } | Event::Due(_) => {}
+            }
+        }
+    }
+
+    fn fared(&mut self, id: OutboxId, at: Timestamp, failed: bool) {
+        if let Some(question) = self.questions.get_mut(&id) {
+            question.failed |= failed;
+            question.accepted = question.accepted.or(Some(at));
+        }
+    }
+
+    /// The process died: what it heard before proves nothing any more.
+    pub(crate) fn deaf(&mut self) {
+        self.webhooks.clear();
+        self.questions.values_mut().for_each(|question| question.outlived = true);
+    }
+
+    /// The person's window has been judged: its questions are done with.
+    pub(crate) fn judged(&mut self, person: PersonHash) {
+        self.questions.retain(|_, question| question.person != person);
+    }
+
+    /// Whether the relay knows that Meta took a publication for this person in this window. One that left in the window before, and was
+    /// accepted after a message whose webhook came later, ought to be among them and is not yet: its row ends with the old window.
+    pub(crate) fn published(&self, person: PersonHash, window: Timestamp) -> bool {
+        let mut publications = self.of(person).filter(|question| question.kind == Kind::Publication && question.window == window);
+        publications.any(|question| question.accepted.is_some_and(|at| at >= window))
+    }
+
+    /// Whether the silence of this person's window may be our fault; `None`: a matter of seconds, or of a restart.
+    pub(crate) fn ours(&self, person: &Person, now: Millis) -> Option<bool> {
+        let proven = |question: &Question, slack: i64| {
+            let since = question.accepted.filter(|at| i64::from(at.0) + slack >= i64::from(person.window.latest.0));
+            since.is_some_and(|at| self.longest_gap(at, now.second()) <= i64::from(INGRESS_GAP) + slack)
+        };
+        let after = |at: Timestamp| self.webhooks.iter().any(|heard| i64::from(heard.0) > i64::from(at.0) + SLACK);
+        let heard_since = |question: &Question| question.accepted.is_some_and(after);
+        if self.of(person.hash).any(|question| !question.outlived && heard_since(question) && proven(question, -SLACK)) {
+            return Some(false);
+        }
+        let perhaps = self.of(person.hash).any(|question| proven(question, SLACK));
+        (!perhaps).then_some(true)
+    }
+
+    fn of(&self, person: PersonHash) -> impl Iterator<Item = &Question> {
+        self.questions.values().filter(move |question| question.person == person && !question.failed)
+    }
+
+    /// The longest time without a webhook between `since` and `now`.
+    fn longest_gap(&self, since: Timestamp, now: Timestamp) -> i64 {
+        let between = self.webhooks.iter().copied().filter(|at| *at > since && *at < now);
+        let times: Vec<i64> = [since].into_iter().chain(between).chain([now]).map(|at| i64::from(at.0)).collect();
+        times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
+    }
+}
