@@ -211,7 +211,7 @@ impl Ledger {
             assert_eq!(first, send.id, "the same publication twice");
         }
         if asks(&send.body) {
-            self.silence.left(send.id, hash, entry.kind, person.window.latest);
+            self.silence.left(send.id, hash, entry.kind);
         }
     }
 

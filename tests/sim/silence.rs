@@ -16,8 +16,6 @@ const SLACK: i64 = 10;
 struct Question {
     person: PersonHash,
     kind: Kind,
-    /// The latest counted message when it left.
-    window: Timestamp,
     /// When, if the relay was told so.
     accepted: Option<Timestamp>,
     /// Whether the relay was told that it failed.
@@ -37,8 +35,8 @@ pub(crate) struct Silence {
 
 impl Silence {
     /// A question leaves.
-    pub(crate) fn left(&mut self, id: OutboxId, person: PersonHash, kind: Kind, window: Timestamp) {
-        self.questions.insert(id, Question { person, kind, window, accepted: None, failed: false, outlived: false });
+    pub(crate) fn left(&mut self, id: OutboxId, person: PersonHash, kind: Kind) {
+        self.questions.insert(id, Question { person, kind, accepted: None, failed: false, outlived: false });
     }
 
     /// The relay has committed these.
@@ -80,10 +78,9 @@ impl Silence {
         self.questions.retain(|_, question| question.person != person);
     }
 
-    /// Whether the relay knows that Meta took a publication for this person in this window. One that left in the window before, and was
-    /// accepted after a message whose webhook came later, ought to be among them and is not yet: its row ends with the old window.
+    /// Whether the relay knows that Meta took a publication for this person in this window, whenever it left.
     pub(crate) fn published(&self, person: PersonHash, window: Timestamp) -> bool {
-        let mut publications = self.of(person).filter(|question| question.kind == Kind::Publication && question.window == window);
+        let mut publications = self.of(person).filter(|question| question.kind == Kind::Publication);
         publications.any(|question| question.accepted.is_some_and(|at| at >= window))
     }
 

@@ -64,6 +64,10 @@ impl<'a> Draft<'a> {
                     Some(Change::Outbox(id, Entry { not_after: window.not_after(), ..*entry }))
                 }
                 Stage::Gone if entry.is_spent(window.latest) => Some(Change::ForgetOutbox(id)),
+                // What Meta accepted after this message was written counts in its window, and must stay until that is judged.
+                Stage::Gone if entry.not_after != window.not_after() => {
+                    Some(Change::Outbox(id, Entry { not_after: window.not_after(), ..*entry }))
+                }
                 Stage::Waiting | Stage::Leaving | Stage::Gone => None,
             };
             self.decision.changes.extend(change);
