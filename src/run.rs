@@ -149,7 +149,7 @@ pub fn turn(relay: Relay, clock: Clock, pulse: watch::Sender<Pulse>, stopped: Ca
     let (reads, read) = mpsc::channel(READS);
     let (receipts, receipt) = mpsc::channel(RECEIPTS);
     let (finished, ended) = oneshot::channel();
-    let house = Wheelhouse { relay, clock, arrivals, outputs: Outputs { sends, reads, receipts }, pulse, stopped };
+    let house = Wheelhouse { relay, clock, arrivals, outputs: Outputs { sends, reads, receipts }, pulse, stopped, group: 0 };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().context("runtime of the relay")?;
     let body = move || {
         let result = runtime.block_on(house.turn());
@@ -192,6 +192,8 @@ struct Wheelhouse {
     outputs: Outputs,
     pulse: watch::Sender<Pulse>,
     stopped: CancellationToken,
+    /// Arrivals in the last group.
+    group: usize,
 }
 
 impl Wheelhouse {
@@ -234,7 +236,8 @@ impl Wheelhouse {
         true
     }
 
-    /// Waits for more as long as more comes, a few times at most.
+    /// Waits for more as long as more comes or the last group was larger, a few times at most: whoever was acknowledged in one group comes
+    /// again together.
     fn gather(&mut self, batch: &mut Vec<Arrival>) {
         for _ in 0..GATHERINGS {
             let before = batch.len();
@@ -247,10 +250,11 @@ impl Wheelhouse {
             {
                 batch.push(arrival);
             }
-            if batch.len() == before {
-                return;
+            if batch.len() == before && before >= self.group {
+                break;
             }
         }
+        self.group = batch.len();
     }
 
     fn show(&self) {
