@@ -32,8 +32,9 @@ const GATHER: Duration = Duration::from_micros(500);
 const GATHERINGS: u32 = 4;
 /// Read receipts that may wait: they are lost on restart anyway, so they are dropped rather than waited for.
 const READS: usize = 256;
-/// Receipts for publishers that may wait; dropped beyond that: a publisher that hears nothing publishes again.
-const RECEIPTS: usize = 256;
+/// Receipts for publishers that may wait: several times what mosquitto queues for a relay that was away (1,000), because they come out all
+/// at once then. Dropped beyond that: a publisher that hears nothing publishes again.
+const RECEIPTS: usize = 4_096;
 /// A port that panicked comes back after this long.
 const RESTART: Duration = Duration::from_secs(1);
 
@@ -149,7 +150,7 @@ pub fn turn(relay: Relay, clock: Clock, pulse: watch::Sender<Pulse>, stopped: Ca
     let (reads, read) = mpsc::channel(READS);
     let (receipts, receipt) = mpsc::channel(RECEIPTS);
     let (finished, ended) = oneshot::channel();
-    let house = Wheelhouse { relay, clock, arrivals, outputs: Outputs { sends, reads, receipts }, pulse, stopped, group: 0 };
+    let house = Wheelhouse { relay, clock, arrivals, outputs: Outputs { sends, reads, receipts, dropped: 0 }, pulse, stopped, group: 0 };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().context("runtime of the relay")?;
     let body = move || {
         let result = runtime.block_on(house.turn());
@@ -166,18 +167,24 @@ struct Outputs {
     sends: mpsc::Sender<Box<Send>>,
     reads: mpsc::Sender<Wamid>,
     receipts: mpsc::Sender<Receipt>,
+    /// Receipts dropped so far.
+    dropped: u64,
 }
 
 impl Outputs {
     /// The one match that carries out what was decided.
-    async fn perform(&self, effect: Effect) {
+    async fn perform(&mut self, effect: Effect) {
         match effect {
             // Waits for the port if it must: no more than SLOTS are in flight, so it hardly ever does.
             Effect::Send(send) => drop(self.sends.send(send).await),
             Effect::MarkRead(wamid) => drop(self.reads.try_send(wamid)),
             Effect::Receipt(receipt) => {
                 if self.receipts.try_send(receipt).is_err() {
-                    tracing::warn!("a receipt for a publisher was dropped: too many wait");
+                    self.dropped += 1;
+                    // At the first, the second, the fourth …: a flood is a few lines.
+                    if self.dropped.is_power_of_two() {
+                        tracing::warn!(dropped = self.dropped, "receipts for publishers are dropped: too many wait");
+                    }
                 }
             }
         }

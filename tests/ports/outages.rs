@@ -140,7 +140,7 @@ async fn come_back(machine: &Machine, broker: Place, api: Place, clock: Clock, m
 
     let address = broker.address;
     let _broker = serve(broker.listen());
-    let publisher = Publisher::connect(address);
+    let (publisher, _receipts) = Publisher::connect(address);
     publisher.publish("figures/corona/cases_new", "12735").await;
     let figures = within(accepted.recv()).await.expect("the figures");
     assert!(figures.body.contains("12.735"), "{}", figures.body);

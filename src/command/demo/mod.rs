@@ -52,7 +52,7 @@ pub(super) async fn execute() -> anyhow::Result<()> {
     let pseudonyms = Pseudonyms::open(&state_dir.0.join(KEY)).context(KEY)?;
     let (ring, ringing) = mpsc::channel(RINGING);
     let cloud = Cloud::start(api, cloud_config(webhook.local_addr()?), clock.clone(), ring)?;
-    let publisher = Publisher::connect(broker.local_addr()?);
+    let (publisher, receipts) = Publisher::connect(broker.local_addr()?);
     let broker = tokio::spawn(async move { Broker::default().serve(broker).await });
     let (pulse, pulses) = watch::channel(Pulse::default());
     let (stop, stopped) = oneshot::channel::<()>();
@@ -60,7 +60,7 @@ pub(super) async fn execute() -> anyhow::Result<()> {
     let relay = Box::pin(run(config, around, async { drop(stopped.await) }));
     let end = start.plus(DAYS);
     let transcript = Transcript::new(clock.clone(), zone, pseudonyms);
-    let script = Script { cloud: cloud.clone(), publisher, transcript, start, end };
+    let script = Script { cloud: cloud.clone(), publisher, receipts, transcript, start, end };
     let played = Box::pin(play(script, &clock, &warp, ringing, pulses, relay, stop)).await;
     broker.abort();
     played?.summary(&cloud)

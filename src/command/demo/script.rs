@@ -7,7 +7,7 @@ use crate::port::clock::Clock;
 use crate::relay::Pulse;
 use crate::simulator::cloud::{Accepted, Cloud};
 use crate::simulator::meta::Person;
-use crate::simulator::publisher::Publisher;
+use crate::simulator::publisher::{Publisher, Receipt};
 use tokio::sync::{mpsc, watch};
 
 /// The feed that is published.
@@ -73,6 +73,7 @@ const PAGES: [Page; 15] = [
 pub(super) struct Script {
     pub(super) cloud: Cloud,
     pub(super) publisher: Publisher,
+    pub(super) receipts: mpsc::Receiver<Receipt>,
     pub(super) transcript: Transcript,
     pub(super) start: Millis,
     pub(super) end: Millis,
@@ -95,6 +96,7 @@ impl Script {
                 tokio::select! {
                     biased;
                     Some(message) = ringing.recv() => self.transcript.rings(message),
+                    Some(receipt) = self.receipts.recv() => self.transcript.receipt(&receipt),
                     Ok(()) = pulses.changed() => self.transcript.agreements(&pulses.borrow_and_update().people),
                     () = clock.sleep_until(moment) => {}
                 }

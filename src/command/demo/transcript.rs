@@ -12,6 +12,7 @@ use crate::domain::window::{REMIND_AFTER, WINDOW};
 use crate::port::clock::Clock;
 use crate::port::pseudonym::Pseudonyms;
 use crate::simulator::cloud::{Accepted, Cloud};
+use crate::simulator::publisher::Receipt;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
@@ -55,7 +56,10 @@ impl Transcript {
         println!("  Webhook     http://{}/webhook", config.webhook.listen);
         let (host, port, feed) = (&config.mqtt.host, config.mqtt.port, &config.mqtt.feed);
         println!("Mitmachen aus einem anderen Terminal:");
-        println!("  mosquitto_pub -h {host} -p {port} -q 1 -t figures/{feed}/cases_new -m 42\n");
+        println!("  mosquitto_pub -h {host} -p {port} -q 1 -t figures/{feed}/cases_new -m 42");
+        println!(
+            "Am selben Tag ist das eine Nachmeldung: wer „Zahlen“ schreibt, sieht sie. An einem neuen Tag geht sie an alle mit Abo.\n"
+        );
     }
 
     /// Somebody writes or taps.
@@ -75,6 +79,11 @@ impl Transcript {
     /// The publisher publishes.
     pub(super) fn published(&mut self, topic: &str, payload: &str) {
         self.line(&format!("MQTT   ▶ {topic} {payload}"));
+    }
+
+    /// The relay answers a publisher: ours, or whoever takes part.
+    pub(super) fn receipt(&self, receipt: &Receipt) {
+        self.line(&format!("MQTT   ◀ {} {}", receipt.topic, receipt.said));
     }
 
     /// A telephone rings.
