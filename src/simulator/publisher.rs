@@ -1,4 +1,4 @@
-//! A local system that publishes figures over MQTT, QoS 1, and hears the receipts, those of others too. Knows no feed: a topic and a payload.
+//! A local system that publishes figures over MQTT, QoS 1, and hears the receipts, those of others too. Knows no feed, only topics.
 
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, Publish, QoS};
 use serde_json::Value;
