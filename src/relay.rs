@@ -11,7 +11,7 @@ use crate::domain::ids::PersonId;
 pub use crate::domain::outbox::SLOTS;
 use crate::domain::outbox::{self, QUEUE};
 use crate::domain::state::{Clock, Rules, State};
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Timestamp};
 use crate::store::{Store, StoreError};
 use crate::wheel::Wheel;
 
@@ -90,7 +90,7 @@ impl Relay {
             Clock::Untrusted => None,
             Clock::Trusted => {
                 let person = (self.state.outbox.queued() < QUEUE).then(|| self.wheel.next()).flatten();
-                let person = person.map(|at| Millis(u64::from(at) * 1000));
+                let person = person.map(|at| Timestamp(at).millis());
                 person.into_iter().chain(outbox::deadline(&self.state, &self.rules, now)).min()
             }
         }

@@ -68,13 +68,16 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let relay = Relay::open(store, config.rules).context(STORE)?;
     let stopped = CancellationToken::new();
     let Turning { inbox, mut outlets, ended } = turn(relay, clock.clone(), pulse, stopped.clone())?;
+    let mut restarted = false;
     let ports = async {
         tokio::join!(
             clock::watch_trust(config.clock, &clock, &inbox),
             restarting("mqtt", async || mqtt::run(&config.mqtt, &inbox, &mut outlets.receipts).await),
             restarting("graph", async || {
-                // After a panic nobody knows any more what became of the messages in flight. A relay that is gone does not ask.
-                let _ = inbox.send(Arrival::told(Event::Started)).await;
+                if std::mem::replace(&mut restarted, true) {
+                    // Nobody knows any more what became of the messages in flight. A relay that is gone does not ask.
+                    let _ = inbox.send(Arrival::told(Event::Started)).await;
+                }
                 graph::run(&graph, &mut outlets.sends, &mut outlets.reads, &inbox).await;
             }),
             restarting("webhook", async || webhook::serve(&listener, &config.webhook, &pseudonyms, instance, &inbox).await),
