@@ -2,7 +2,7 @@
 //! it names, and nothing else; consulted only at start.
 
 use crate::domain::ids::Name;
-use crate::domain::state::{FeedRules, MetricKind, MetricRules, Rules};
+use crate::domain::rules::{FeedRules, METRICS_MAX, MetricKind, MetricRules, RATE, Rules, SETTLE};
 use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -12,12 +12,6 @@ use std::path::{Path, PathBuf};
 
 /// Longest time to wait for the rest of a day's metrics: the reminder comes 55 s before the last second in which one may be sent.
 const SETTLE_MAX: u32 = 40;
-/// Default time to wait for them (DESIGN.md section 3).
-const SETTLE: u32 = 30;
-/// WhatsApp docs: throughput. More than this is never permitted to a number that has not been upgraded.
-const RATE: u32 = 80;
-/// Button ids carry the feed's name, titles and labels must leave room in 1,024 characters.
-const METRICS_MAX: usize = 10;
 
 /// Everything that is wrong with a configuration, in a sentence that a technician understands.
 #[derive(Debug, thiserror::Error)]
@@ -90,10 +84,28 @@ pub struct MqttConfig {
     pub figures: String,
     /// The relay writes below this: `relay/receipts/…`, `relay/status`.
     pub relay: String,
-    /// The feed's name in topics.
-    pub feed: Name,
+    /// The feeds, as far as topics and payloads know them.
+    pub feeds: Vec<MqttFeed>,
+    /// Encryption, if the broker wants it.
+    pub tls: Option<MqttTls>,
+}
+
+/// One feed, as far as topics and payloads know it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MqttFeed {
+    /// Its name in topics.
+    pub name: Name,
     /// Its metrics and their kinds.
     pub metrics: Vec<(Name, MetricKind)>,
+}
+
+/// How the broker proves who it is, and how we do.
+#[derive(Clone, Debug)]
+pub struct MqttTls {
+    /// Certificates in PEM that the broker's must be signed by; Mozilla's roots if there are none.
+    pub roots: Option<Vec<u8>>,
+    /// Our own certificate chain and its key in PEM, if the broker wants them.
+    pub client: Option<(Vec<u8>, SecretString)>,
 }
 
 /// The Cloud API.
@@ -107,6 +119,8 @@ pub struct GraphConfig {
     pub phone_number_id: String,
     /// The system user's access token.
     pub token: SecretString,
+    /// The proxy that leads outside, if there is one: `http://host:port` (CONNECT), `socks5://` or `socks5h://`; may carry user and password.
+    pub proxy: Option<SecretString>,
 }
 
 /// Where Meta's webhooks arrive.
@@ -114,8 +128,8 @@ pub struct GraphConfig {
 pub struct WebhookConfig {
     /// Address to listen on.
     pub listen: SocketAddr,
-    /// Signs every webhook.
-    pub app_secret: SecretString,
+    /// Sign every webhook: one of them, two while the app secret is being rotated. Never empty.
+    pub app_secrets: Vec<SecretString>,
     /// Proves that the registration is ours.
     pub verify_token: SecretString,
     /// Updates for other numbers are not ours.
@@ -270,14 +284,14 @@ impl Raw {
         let (name, metrics) = (feed.name.clone(), feed.metrics.iter().map(|metric| (metric.name.clone(), metric.kind)).collect());
         let phone_number_id = self.whatsapp.phone_number_id;
         Ok(Config {
-            rules: Rules { branch: self.branch.name, privacy: self.branch.privacy, feed, zone, rate },
+            rules: Rules { rate, ..Rules::new(&self.branch.name, "", &self.branch.privacy, zone, vec![feed]) },
             state_dir: base.join(self.state_dir),
             clock: self.clock.trust,
             mqtt: self.mqtt.typed(base, name, metrics)?,
-            graph: GraphConfig { base_url, version: self.whatsapp.version, phone_number_id: phone_number_id.clone(), token },
+            graph: GraphConfig { base_url, version: self.whatsapp.version, phone_number_id: phone_number_id.clone(), token, proxy: None },
             webhook: WebhookConfig {
                 listen: self.webhook.listen,
-                app_secret: secret("whatsapp.app_secret_file", base, &self.whatsapp.app_secret_file)?,
+                app_secrets: vec![secret("whatsapp.app_secret_file", base, &self.whatsapp.app_secret_file)?],
                 verify_token: secret("whatsapp.verify_token_file", base, &self.whatsapp.verify_token_file)?,
                 phone_number_id,
             },
@@ -300,7 +314,7 @@ impl RawFeed {
         if metrics.iter().enumerate().any(|(index, metric)| twice(index, metric)) {
             return Err(value("feed.metric.name", "jeder Name darf nur einmal vorkommen"));
         }
-        Ok(FeedRules { name, title: self.title, metrics, settle })
+        Ok(FeedRules { settle, ..FeedRules::new(name, &self.title, metrics) })
     }
 }
 
@@ -308,10 +322,11 @@ impl RawMetric {
     fn typed(self) -> Result<MetricRules, ConfigError> {
         let name = Name::new(&self.name).ok_or_else(|| value("feed.metric.name", NAME_RULE))?;
         let kind = match self.kind {
-            RawKind::Count | RawKind::Total => MetricKind::Count,
+            RawKind::Count => MetricKind::Count,
+            RawKind::Total => MetricKind::Total,
             RawKind::Rate => MetricKind::Rate,
         };
-        Ok(MetricRules { name, label: self.label, kind, required: self.required })
+        Ok(MetricRules { required: self.required, ..MetricRules::new(name, &self.label, kind) })
     }
 }
 
@@ -326,7 +341,16 @@ impl RawMqtt {
             return Err(value("mqtt.client_id", "darf nicht leer sein: der Broker merkt sich die Sitzung unter diesem Namen"));
         }
         let (host, port, client_id) = (self.host, self.port, self.client_id);
-        Ok(MqttConfig { host, port, client_id, login, figures: "figures".to_owned(), relay: "relay".to_owned(), feed, metrics })
+        Ok(MqttConfig {
+            host,
+            port,
+            client_id,
+            login,
+            figures: "figures".to_owned(),
+            relay: "relay".to_owned(),
+            feeds: vec![MqttFeed { name: feed, metrics }],
+            tls: None,
+        })
     }
 }
 

@@ -7,10 +7,11 @@ use crate::domain::conversation::Person;
 use crate::domain::decide;
 use crate::domain::decision::{Change, Effect, Verdict};
 use crate::domain::event::{Event, Key};
-use crate::domain::ids::PersonId;
+use crate::domain::ids::{FeedId, FeedSet, PersonId};
 pub use crate::domain::outbox::SLOTS;
 use crate::domain::outbox::{self, QUEUE};
-use crate::domain::state::{Clock, Rules, State};
+use crate::domain::rules::Rules;
+use crate::domain::state::{Clock, State};
 use crate::domain::time::{Millis, Timestamp};
 use crate::store::{Store, StoreError};
 use crate::wheel::Wheel;
@@ -182,8 +183,9 @@ impl Relay {
     }
 }
 
-/// Numbers of the wheel that are not people's.
-const RESERVED: u32 = 2;
+/// Numbers of the wheel that are not people's: the notice, the ids, the feeds.
+const RESERVED: u32 = FIRST_FEED + FeedSet::MAX as u32;
+const FIRST_FEED: u32 = 2;
 
 /// The key's number in the wheel.
 ///
@@ -191,8 +193,9 @@ const RESERVED: u32 = 2;
 /// The outbox has a finer grain than the wheel and no number in it.
 fn index(key: Key) -> u32 {
     match key {
-        Key::Feed => 0,
+        Key::Notice => 0,
         Key::Seen => 1,
+        Key::Feed(id) => FIRST_FEED + u32::from(id.0),
         Key::Person(id) => id.0.saturating_add(RESERVED),
         Key::Outbox => unreachable!("the outbox asks for its own deadline"),
     }
@@ -200,8 +203,9 @@ fn index(key: Key) -> u32 {
 
 fn key(index: u32) -> Key {
     match index {
-        0 => Key::Feed,
+        0 => Key::Notice,
         1 => Key::Seen,
+        feed if feed < RESERVED => Key::Feed(FeedId(u8::try_from(feed - FIRST_FEED).unwrap_or(u8::MAX))),
         person => Key::Person(PersonId(person - RESERVED)),
     }
 }
@@ -213,7 +217,10 @@ fn name(event: &Event) -> &'static str {
         Event::ClockTrusted => "clock trusted",
         Event::Figure(_) => "figure",
         Event::Heard(_) => "heard",
+        Event::Moved(_) => "moved",
         Event::Status(_) => "status",
+        Event::Account(_) => "account",
+        Event::Proof => "proof",
         Event::Sent { .. } => "sent",
         Event::Due(_) => "due",
     }

@@ -7,8 +7,9 @@ use crate::domain::budget::Counters;
 use crate::domain::conversation::Person;
 use crate::domain::decision::Change;
 use crate::domain::figures::Feed;
-use crate::domain::ids::{Bsuid, InstanceId, OutboxId, PersonId, WamidHash};
-use crate::domain::outbox::Entry;
+use crate::domain::ids::{Address, FeedId, InstanceId, OutboxId, PersonId, WamidHash};
+use crate::domain::notice::Notice;
+use crate::domain::outbox::{Entry, Hold};
 use crate::domain::state::State;
 use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError, WriteTransaction};
 use serde::de::DeserializeOwned;
@@ -20,10 +21,14 @@ use std::path::Path;
 const META: TableDefinition<u8, &[u8]> = TableDefinition::new("meta");
 /// [`PersonId`] to [`Person`].
 const PEOPLE: TableDefinition<u32, &[u8]> = TableDefinition::new("people");
-/// [`PersonId`] to BSUID: the one table in which it appears.
+/// [`PersonId`] to [`Address`]: the one table in which a BSUID appears.
 const ADDRESSES: TableDefinition<u32, &[u8]> = TableDefinition::new("addresses");
 /// [`OutboxId`] to [`Entry`].
 const OUTBOX: TableDefinition<u64, &[u8]> = TableDefinition::new("outbox");
+/// [`FeedId`] to [`Feed`].
+const FEEDS: TableDefinition<u8, &[u8]> = TableDefinition::new("feeds");
+/// Fingerprint to what the question said.
+const WORDINGS: TableDefinition<u32, &[u8]> = TableDefinition::new("wordings");
 /// Hour and running number to the ids that one commit added, 8 bytes each.
 const SEEN: TableDefinition<u64, &[u8]> = TableDefinition::new("seen");
 
@@ -31,12 +36,14 @@ const SEEN: TableDefinition<u64, &[u8]> = TableDefinition::new("seen");
 #[derive(Clone, Copy)]
 enum Meta {
     Schema = 0,
-    Feed = 1,
-    Counters = 2,
+    Counters = 1,
+    Notice = 2,
+    Hold = 3,
 }
 
-/// The layout of the tables. A store with a higher number was written by a newer program.
-const SCHEMA: u32 = 1;
+/// The layout of the tables. A store with a higher number was written by a newer program; one with a lower number, before the first
+/// release, by nobody who needs it.
+const SCHEMA: u32 = 2;
 
 /// Page cache in bytes. redb's own default is 1 GiB; a Pi Zero has 512 MiB in all (DESIGN.md section 6: 4 to 16 MiB).
 const CACHE: usize = 4 << 20;
@@ -50,6 +57,14 @@ pub enum StoreError {
     /// A newer program wrote it.
     #[error("Der Speicher stammt von einer neueren Version (Aufbau {found}, bekannt bis {SCHEMA}). Abhilfe: die neuere Version starten.")]
     Newer {
+        /// Its layout.
+        found: u32,
+    },
+    /// A program from before the first release wrote it.
+    #[error(
+        "Der Speicher stammt aus der Zeit vor der ersten Version (Aufbau {found}). Abhilfe: die Datei löschen; wer schreibt, wird neu gefragt."
+    )]
+    Older {
         /// Its layout.
         found: u32,
     },
@@ -105,6 +120,7 @@ impl Store {
         };
         let instance = match found {
             Some((found, _)) if found > SCHEMA => return Err(StoreError::Newer { found }),
+            Some((found, _)) if found < SCHEMA => return Err(StoreError::Older { found }),
             Some((_, instance)) => instance,
             None => {
                 create(&database, fresh)?;
@@ -133,8 +149,8 @@ impl Store {
         }
         for row in transaction.open_table(ADDRESSES)?.range::<u32>(..)? {
             let (key, bytes) = row?;
-            let bsuid: Bsuid = decode("addresses", key.value().into(), bytes.value())?;
-            state.apply(&Change::Address(PersonId(key.value()), bsuid));
+            let address: Address = decode("addresses", key.value().into(), bytes.value())?;
+            state.apply(&Change::Address(PersonId(key.value()), address));
         }
         for row in transaction.open_table(OUTBOX)?.range::<u64>(..)? {
             let (key, bytes) = row?;
@@ -150,9 +166,21 @@ impl Store {
         if let Some(counters) = read::<Counters>(&meta, Meta::Counters)? {
             state.apply(&Change::Counters(counters));
         }
+        if let Some(hold) = read::<Option<Hold>>(&meta, Meta::Hold)? {
+            state.apply(&Change::Hold(hold));
+        }
+        for row in transaction.open_table(WORDINGS)?.range::<u32>(..)? {
+            let (key, bytes) = row?;
+            state.apply(&Change::Wording(key.value(), decode("wordings", key.value().into(), bytes.value())?));
+        }
         // Last, because who still lacks a publication is derived from the people.
-        if let Some(feed) = read::<Feed>(&meta, Meta::Feed)? {
-            state.apply(&Change::Feed(Box::new(feed)));
+        if let Some(notice) = read::<Notice>(&meta, Meta::Notice)? {
+            state.apply(&Change::Notice(notice));
+        }
+        for row in transaction.open_table(FEEDS)?.range::<u8>(..)? {
+            let (key, bytes) = row?;
+            let feed: Feed = decode("feeds", key.value().into(), bytes.value())?;
+            state.apply(&Change::Feed(FeedId(key.value()), Box::new(feed)));
         }
         Ok(state)
     }
@@ -188,6 +216,8 @@ fn create(database: &Database, fresh: InstanceId) -> Result<(), StoreError> {
     transaction.open_table(PEOPLE)?;
     transaction.open_table(ADDRESSES)?;
     transaction.open_table(OUTBOX)?;
+    transaction.open_table(FEEDS)?;
+    transaction.open_table(WORDINGS)?;
     transaction.open_table(SEEN)?;
     transaction.commit()?;
     Ok(())
@@ -200,6 +230,8 @@ struct Batch {
     people: BTreeMap<u32, Option<Vec<u8>>>,
     addresses: BTreeMap<u32, Option<Vec<u8>>>,
     outbox: BTreeMap<u64, Option<Vec<u8>>>,
+    feeds: BTreeMap<u8, Option<Vec<u8>>>,
+    wordings: BTreeMap<u32, Option<Vec<u8>>>,
     seen: BTreeMap<u32, Vec<WamidHash>>,
     forgotten: BTreeSet<u32>,
 }
@@ -211,18 +243,22 @@ impl Batch {
             match change {
                 Change::Person(id, person) => drop(batch.people.insert(id.0, Some(encode(person)))),
                 Change::Forget(id) => drop(batch.people.insert(id.0, None)),
-                Change::Address(id, bsuid) => drop(batch.addresses.insert(id.0, Some(encode(bsuid)))),
+                Change::Address(id, address) => drop(batch.addresses.insert(id.0, Some(encode(address)))),
                 Change::ForgetAddress(id) => drop(batch.addresses.insert(id.0, None)),
                 Change::Outbox(id, entry) => drop(batch.outbox.insert(id.0, Some(encode(entry)))),
                 Change::ForgetOutbox(id) => drop(batch.outbox.insert(id.0, None)),
-                Change::Feed(feed) => drop(batch.meta.insert(Meta::Feed as u8, encode(feed))),
+                Change::Feed(id, feed) => drop(batch.feeds.insert(id.0, Some(encode(feed)))),
+                Change::Notice(notice) => drop(batch.meta.insert(Meta::Notice as u8, encode(notice))),
+                Change::Hold(hold) => drop(batch.meta.insert(Meta::Hold as u8, encode(hold))),
+                Change::Wording(fingerprint, text) => drop(batch.wordings.insert(*fingerprint, Some(encode(text)))),
+                Change::ForgetWording(fingerprint) => drop(batch.wordings.insert(*fingerprint, None)),
                 Change::Counters(counters) => drop(batch.meta.insert(Meta::Counters as u8, encode(counters))),
                 Change::Seen(id, hour) => batch.seen.entry(*hour).or_default().push(*id),
                 Change::ForgetSeen(hour) => {
                     batch.seen.remove(hour);
                     batch.forgotten.insert(*hour);
                 }
-                Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {}
+                Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {}
             }
         }
         batch
@@ -230,7 +266,7 @@ impl Batch {
 
     fn is_empty(&self) -> bool {
         let rows = self.meta.len() + self.people.len() + self.addresses.len() + self.outbox.len();
-        rows + self.seen.len() + self.forgotten.len() == 0
+        rows + self.feeds.len() + self.wordings.len() + self.seen.len() + self.forgotten.len() == 0
     }
 
     fn write(&self, transaction: &WriteTransaction) -> Result<(), StoreError> {
@@ -243,6 +279,8 @@ impl Batch {
         write_rows(transaction, PEOPLE, &self.people)?;
         write_rows(transaction, ADDRESSES, &self.addresses)?;
         write_rows(transaction, OUTBOX, &self.outbox)?;
+        write_rows(transaction, FEEDS, &self.feeds)?;
+        write_rows(transaction, WORDINGS, &self.wordings)?;
         if self.seen.is_empty() && self.forgotten.is_empty() {
             return Ok(());
         }

@@ -1,5 +1,7 @@
-//! Messages per calendar month, counted when Meta accepts them. Does not limit anything: the cap and the forecast are promise 9's.
+//! Messages per calendar month, counted when Meta accepts them, and how many people they suffice for. Stops nothing: the cap and the
+//! forecast are promise 9's.
 
+use super::rules::Rules;
 use super::time::Millis;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,8 @@ pub struct Counters {
     pub month: u32,
     /// Messages that Meta accepted in that month.
     pub accepted: u32,
+    /// Everyone who could be reached has this revision: what is newer is still being handed out.
+    pub reached: u32,
 }
 
 impl Counters {
@@ -23,6 +27,18 @@ impl Counters {
         let accepted = if month == self.month { self.accepted.saturating_add(1) } else { 1 };
         Counters { month, accepted, ..self }
     }
+}
+
+/// What a loyal subscriber of one daily feed costs a month, at most: 31 publications and 6 reminders or answers (DESIGN.md, promise 9).
+const SUBSCRIBER: u32 = 37;
+/// What each further daily feed adds for those who take all of them.
+const FURTHER_FEED: u32 = 31;
+
+/// How many people there is room for, if everyone takes every feed; `None`: no limit.
+pub fn places(rules: &Rules) -> Option<usize> {
+    let further = u32::try_from(rules.feeds.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    let each = SUBSCRIBER.saturating_add(further.saturating_mul(FURTHER_FEED));
+    rules.monthly_messages.map(|messages| (messages / each) as usize)
 }
 
 fn month_of(now: Millis, zone: &TimeZone) -> u32 {

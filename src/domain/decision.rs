@@ -4,8 +4,9 @@ use super::budget::Counters;
 use super::conversation::Person;
 use super::event::ReceiptTopic;
 use super::figures::Feed;
-use super::ids::{Bsuid, OutboxId, PersonId, Wamid, WamidHash};
-use super::outbox::Entry;
+use super::ids::{Address, FeedId, OutboxId, PersonId, Wamid, WamidHash};
+use super::notice::Notice;
+use super::outbox::{Entry, Hold};
 use super::pacing::Bucket;
 use super::time::{Day, Timestamp};
 use std::fmt;
@@ -42,7 +43,7 @@ pub enum Change {
     /// The row is gone; so must be its messages and its address.
     Forget(PersonId),
     /// Where to reach the person.
-    Address(PersonId, Bsuid),
+    Address(PersonId, Address),
     /// The address is no longer needed.
     ForgetAddress(PersonId),
     /// This is the message's row now.
@@ -50,13 +51,23 @@ pub enum Change {
     /// The message is done with.
     ForgetOutbox(OutboxId),
     /// This is the feed's row now.
-    Feed(Box<Feed>),
+    Feed(FeedId, Box<Feed>),
+    /// This is what is known about the end of the service.
+    Notice(Notice),
+    /// Sending is held, or is held no longer.
+    Hold(Option<Hold>),
+    /// The question reads like this: part of the proof of consent, under its fingerprint.
+    Wording(u32, Box<str>),
+    /// Nobody's consent refers to this wording any more.
+    ForgetWording(u32),
     /// Counters: the next message id, messages in this month.
     Counters(Counters),
     /// This message has been heard: its id and the hour of its own timestamp.
     Seen(WamidHash, u32),
     /// All ids of this hour are forgotten.
     ForgetSeen(u32),
+    /// The message that the next read receipt is about; `None`: there is none to send. Memory only: it contains a phone number.
+    Unread(PersonId, Option<Wamid>),
     /// The clock is trusted. Lives in memory only: every start has to earn it again.
     Trusted,
     /// A verified webhook arrived: ingress works. Memory only: after a restart it has to be proven again.
@@ -91,7 +102,7 @@ pub struct Send {
     /// Which message.
     pub id: OutboxId,
     /// To whom.
-    pub to: Bsuid,
+    pub to: Address,
     /// What it says.
     pub body: Body,
     /// The port must not write it after this second, and bounds its time-out by it.
@@ -110,6 +121,26 @@ pub enum Body {
         /// Id and title of each button; the title has at most 20 characters and is unique in the message.
         buttons: Vec<(String, String)>,
     },
+    /// A choice. Text of at most 4,096 characters, 1 to 10 rows (WhatsApp docs: interactive lists).
+    List {
+        /// What it says.
+        text: String,
+        /// What opens the list, at most 20 characters.
+        button: String,
+        /// What can be chosen.
+        rows: Vec<Row>,
+    },
+}
+
+/// One row of a list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// What comes back when it is chosen, at most 200 characters.
+    pub id: String,
+    /// At most 24 characters.
+    pub title: String,
+    /// At most 72 characters.
+    pub description: Option<String>,
 }
 
 impl fmt::Debug for Body {
@@ -117,6 +148,7 @@ impl fmt::Debug for Body {
         match self {
             Body::Text(text) => write!(f, "Text({} bytes)", text.len()),
             Body::Buttons { text, buttons } => write!(f, "Buttons({} bytes, {} buttons)", text.len(), buttons.len()),
+            Body::List { text, rows, .. } => write!(f, "List({} bytes, {} rows)", text.len(), rows.len()),
         }
     }
 }
@@ -154,10 +186,14 @@ pub enum Refusal {
     Future,
     /// Sent before the person said stop.
     BeforeStop,
+    /// The figure belongs to a feed that is not configured.
+    UnknownFeed,
     /// The figure names a metric that the feed does not have.
     UnknownMetric,
     /// A status or an answer for a message that is not known (any more).
     UnknownMessage,
+    /// A change of number or BSUID of somebody who is not known.
+    UnknownPerson,
     /// A due deadline that no longer concerns anything.
     NothingToDo,
     /// Too many messages wait already.
@@ -172,10 +208,12 @@ impl Refusal {
             Refusal::Stale => "Älter als der bekannte Stand: nicht verwendet. Bitte das Datum (as_of) prüfen.",
             Refusal::Future => "Das Datum liegt in der Zukunft: nicht verwendet. Bitte Datum und Uhrzeit des Absenders prüfen.",
             Refusal::BeforeStop => "Vor der Abmeldung geschrieben: die Abmeldung gilt.",
+            Refusal::UnknownFeed => "Dieser Feed ist nicht eingerichtet. Bitte den Namen im Topic mit [[feed]] in relay.toml vergleichen.",
             Refusal::UnknownMetric => {
                 "Diese Kennzahl ist nicht eingerichtet. Bitte den Namen mit [[feed.metric]] in relay.toml vergleichen."
             }
             Refusal::UnknownMessage => "Zu dieser Nachricht ist nichts (mehr) gespeichert.",
+            Refusal::UnknownPerson => "Zu dieser Person ist nichts gespeichert.",
             Refusal::NothingToDo => "Nichts zu tun.",
             Refusal::Full => "Es warten schon zu viele Nachrichten: diese Antwort entfällt.",
         }

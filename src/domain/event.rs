@@ -1,7 +1,7 @@
 //! Everything that can happen to the relay. No wire format: ports have turned bytes into these, or refused them.
 
 use super::figures::Value;
-use super::ids::{Bsuid, Name, OutboxId, PersonHash, PersonId, Wamid, WamidHash};
+use super::ids::{Address, FeedId, Identity, Name, OutboxId, PersonHash, PersonId, Wamid, WamidHash};
 use super::time::{Day, Timestamp};
 use std::fmt;
 
@@ -16,8 +16,14 @@ pub enum Event {
     Figure(Figure),
     /// A person wrote or tapped.
     Heard(Heard),
+    /// Somebody goes by another number or another BSUID now.
+    Moved(Moved),
     /// Meta tells how a message fares.
     Status(Status),
+    /// Meta tells how our account fares.
+    Account(Standing),
+    /// Anything else in a verified webhook: it proves that ingress works.
+    Proof,
     /// The answer to a send.
     Sent {
         /// Which message.
@@ -32,8 +38,10 @@ pub enum Event {
 /// Whose deadline it was. Each has at most one, see `State::deadline`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Key {
-    /// The feed's publication has settled long enough.
-    Feed,
+    /// A feed's publication has settled long enough.
+    Feed(FeedId),
+    /// The end of the service is to be announced, or has come.
+    Notice,
     /// An hour of deduplication ids has aged out.
     Seen,
     /// One person: reminder, verdict, or the end of what is kept.
@@ -45,6 +53,8 @@ pub enum Key {
 /// What one MQTT message stated, parsed: at least one metric.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Figure {
+    /// The feed that they belong to.
+    pub feed: Name,
     /// Metrics and their values, each metric once.
     pub values: Vec<(Name, Value)>,
     /// The day the figures are about; `None`: the local day of receipt.
@@ -56,6 +66,8 @@ pub struct Figure {
 /// The part of the topic that the receipt repeats: the feed alone or the feed and one metric.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReceiptTopic {
+    /// The feed.
+    pub feed: Name,
     /// The metric that the publisher named in the topic.
     pub metric: Option<Name>,
 }
@@ -63,10 +75,10 @@ pub struct ReceiptTopic {
 /// Something a person did that may count.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Heard {
-    /// Keyed hash of [`Heard::bsuid`].
-    pub from: PersonHash,
+    /// Who it was.
+    pub from: Identity,
     /// Where an answer would go.
-    pub bsuid: Bsuid,
+    pub address: Address,
     /// Meta's id, for the read receipt.
     pub wamid: Wamid,
     /// Keyed hash of [`Heard::wamid`], for deduplication.
@@ -77,7 +89,31 @@ pub struct Heard {
     pub said: Said,
 }
 
-/// What a person did. What never matters (reactions, calls, `system`, `unsupported`, `revoke`) does not get past the port.
+/// A person's number or BSUID changed (WhatsApp docs: webhooks reference, messages/system). Whether the window survives that is not
+/// documented, so nothing is sent until they write again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Moved {
+    /// Hashes of what they were called before: of the BSUID, of the number, of both, as far as the payload names them.
+    pub from: Vec<PersonHash>,
+    /// What they are called now.
+    pub to: Identity,
+    /// When, by Meta's clock.
+    pub at: Timestamp,
+}
+
+/// What Meta says about our account (WhatsApp docs: webhooks reference, account_update).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// We may not answer people any more.
+    Restricted {
+        /// Until then, by Meta's clock; `None` if it does not say.
+        until: Option<Timestamp>,
+    },
+    /// We may again.
+    Restored,
+}
+
+/// What a person did. What never matters (calls, `system`, `unsupported`, `revoke`) does not get past the port.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Said {
     /// Free text. Counts.
@@ -88,6 +124,8 @@ pub enum Said {
     Other,
     /// A corrected text. Does not count, but "STOPP" still stops.
     Edited(Text),
+    /// An emoji on this message of ours. Does not count.
+    Reacted(WamidHash),
 }
 
 /// Text that a person wrote: read once, never stored, never printed.
@@ -100,32 +138,40 @@ impl fmt::Debug for Text {
     }
 }
 
-/// Which of our buttons. The id carries version and feed, so that a tap needs no stored row: one from before an erasure still means it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+/// Which of our buttons or rows. The id carries version and feeds, so that a tap needs no stored row: one from before an erasure still
+/// means what it said.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Tap {
-    /// "Ja", "Ja, weiter" and "Weiter informieren".
-    Yes,
+    /// "Ja", "Ja, weiter", "Weiter informieren", or a feed chosen from the list.
+    Yes(Vec<Name>),
     /// "Nein", "Nein, Stopp" and "Stopp".
     No,
+    /// A topic chosen from the list.
+    Topic(Name),
 }
 
 impl Tap {
-    /// The button's id on the wire, `v1:yes:<feed>`: at most 72 of the 256 characters that Meta allows.
-    pub fn encode(self, feed: &Name) -> String {
-        let word = match self {
-            Tap::Yes => "yes",
-            Tap::No => "no",
-        };
-        format!("v1:{word}:{feed}")
+    /// Longest id that we write: a row's id has at most 200 characters (WhatsApp docs: interactive lists). The configuration sees to it that
+    /// the names of all feeds fit.
+    pub const MAX: usize = 200;
+
+    /// The id on the wire: `v1:yes:<feed>,<feed>`, `v1:no:`, `v1:topic:<topic>`.
+    pub fn encode(&self) -> String {
+        match self {
+            Tap::Yes(feeds) => format!("v1:yes:{}", feeds.iter().map(Name::as_str).collect::<Vec<_>>().join(",")),
+            Tap::No => "v1:no:".to_owned(),
+            Tap::Topic(topic) => format!("v1:topic:{topic}"),
+        }
     }
 
-    /// The inverse of [`Tap::encode`] for any feed. Untrusted input: anything else is `None`.
+    /// The inverse of [`Tap::encode`] for feeds and topics of any name. Untrusted input: anything else is `None`.
     pub fn parse(id: &str) -> Option<Tap> {
-        let (word, feed) = id.strip_prefix("v1:")?.split_once(':')?;
-        Name::new(feed)?;
+        let (word, rest) = id.strip_prefix("v1:").filter(|_| id.len() <= Tap::MAX)?.split_once(':')?;
         match word {
-            "yes" => Some(Tap::Yes),
-            "no" => Some(Tap::No),
+            "yes" => rest.split(',').map(Name::new).collect::<Option<Vec<_>>>().map(Tap::Yes),
+            // Before there were several feeds, it carried one.
+            "no" => (rest.is_empty() || Name::new(rest).is_some()).then_some(Tap::No),
+            "topic" => Name::new(rest).map(Tap::Topic),
             _ => None,
         }
     }
@@ -157,15 +203,20 @@ pub enum News {
     Failed(u32),
 }
 
-/// What became of one attempt to send.
+/// What became of one attempt to send. Facts only: what follows from them is decided by `outbox`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
     /// Meta took it.
     Accepted(WamidHash),
-    /// It certainly did not go out, and may later: no connection, throttled, Meta overloaded, our token refused.
+    /// It certainly did not go out, and may later: no connection, or something in between answered.
     Later,
-    /// Meta refused it for good; the code is Meta's.
-    Refused(u32),
+    /// Meta refused it with this code (WhatsApp docs: error-codes). It certainly did not go out.
+    Rejected {
+        /// The code.
+        code: u32,
+        /// Whether Meta calls it transient, which helps with codes that nobody knows.
+        transient: bool,
+    },
     /// `not_after` passed before it was written. Nothing went out.
     TooLate,
     /// It was written and no answer came: never repeated blindly.

@@ -9,8 +9,9 @@
 
 use super::decision::{Change, Decision, Effect, Receipt, Refusal, Verdict};
 use super::event::Figure;
-use super::ids::Name;
-use super::state::{Clock, Rules, State};
+use super::ids::{FeedId, FeedSet, Name};
+use super::rules::{FeedRules, Rules};
+use super::state::{Clock, State};
 use super::time::{Day, Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,7 +59,7 @@ impl Value {
 /// What is sent as one message: the values of one day.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Publication {
-    /// Counts publications that are sent, from 1. Figures too old to be sent keep the number before theirs, so that nobody lacks them.
+    /// Counts publications of all feeds that are sent, from 1. Figures too old to be sent keep their feed's number, so nobody lacks them.
     pub revision: u32,
     /// The day the values are about.
     pub as_of: Day,
@@ -77,19 +78,11 @@ pub struct Settling {
     pub until: Timestamp,
 }
 
-/// Whether the current publication is still on its way to subscribers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub enum Broadcast {
-    /// Everyone who could be reached has it in the outbox.
-    #[default]
-    Done,
-    /// Some may still lack it.
-    Running,
-}
-
 /// One series of figures: everything the relay knows of it.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Feed {
+    /// Its name in the configuration.
+    pub name: Name,
     /// What subscribers have or are getting.
     pub current: Option<Publication>,
     /// What it is compared with.
@@ -98,29 +91,20 @@ pub struct Feed {
     pub settling: Option<Settling>,
     /// Values that came before the clock was trusted, by their day if they said one: judged as soon as it is.
     pub held: BTreeMap<Option<Day>, BTreeMap<Name, Value>>,
-    /// Whether the current publication is still being handed out.
-    pub broadcast: Broadcast,
+    /// When the current publication became current, by our clock.
+    pub published: Timestamp,
 }
 
 impl Feed {
+    /// A feed of which nothing is known.
+    pub fn new(name: Name) -> Feed {
+        let (current, previous, settling, held) = (None, None, None, BTreeMap::new());
+        Feed { name, current, previous, settling, held, published: Timestamp(0) }
+    }
+
     /// The current publication's revision; 0 before the first.
     pub fn revision(&self) -> u32 {
         self.current.as_ref().map_or(0, |publication| publication.revision)
-    }
-
-    /// The feed once what is settling is published: it is current, and the broadcast starts. `None` if nothing is settling.
-    pub fn settled(&self) -> Option<Feed> {
-        self.settling.as_ref()?;
-        let mut feed = self.clone();
-        feed.settle();
-        Some(feed)
-    }
-
-    fn settle(&mut self) {
-        if let Some(settling) = self.settling.take() {
-            self.publish(self.revision() + 1, settling.as_of, settling.values);
-            self.broadcast = Broadcast::Running;
-        }
     }
 
     /// Whether the newest values say all of this already.
@@ -136,88 +120,160 @@ impl Feed {
         let (newest, values) = settling.or(current)?;
         (newest >= as_of).then(|| (newest == as_of).then_some(values))
     }
+}
+
+/// A feed that figures are being put into, and what it takes to make a publication of them.
+struct Press<'a> {
+    feed: Feed,
+    rules: &'a FeedRules,
+    today: Day,
+    now: Timestamp,
+    /// The latest revision of all feeds.
+    revision: u32,
+}
+
+impl<'a> Press<'a> {
+    /// The press for the feed of that name, if it is configured and known.
+    fn new(state: &State, rules: &'a Rules, now: Millis, name: &Name) -> Option<(FeedId, Press<'a>)> {
+        let (id, feed) = state.feed(name)?;
+        let (today, revision) = (rules.today(now), state.revision());
+        Some((id, Press { feed: feed.clone(), rules: rules.feed(name)?, today, now: now.second(), revision }))
+    }
+
+    fn take(&mut self, clock: Clock, figure: &Figure) -> Verdict {
+        if figure.values.iter().any(|(name, _)| self.rules.metric(name).is_none()) {
+            return Verdict::Refused(Refusal::UnknownMetric);
+        }
+        if figure.as_of.is_none() && figure.receipt.is_none() && self.feed.says(figure) {
+            // A retained replay that does not say of which day: the day of its receipt does not make it new.
+            return Verdict::Refused(Refusal::Duplicate);
+        }
+        match clock {
+            Clock::Trusted => self.judge(figure),
+            Clock::Untrusted => hold(&mut self.feed, figure),
+        }
+    }
+
+    fn judge(&mut self, figure: &Figure) -> Verdict {
+        let as_of = figure.as_of.unwrap_or(self.today);
+        if as_of.0 > self.today.0 + 1 {
+            return Verdict::Refused(Refusal::Future);
+        }
+        if let Some(values) = self.feed.at_least(as_of) {
+            let verdict = values.map_or(Verdict::Refused(Refusal::Stale), |values| merge(values, figure));
+            self.settle_if_complete();
+            return verdict;
+        }
+        if let Some(superseded) = self.feed.settling.take() {
+            // What it is compared with; nobody gets it, because something newer is on its way.
+            self.publish(self.feed.revision(), superseded.as_of, superseded.values);
+        }
+        let values = figure.values.iter().cloned().collect();
+        if as_of.0 < self.today.0 - MAX_AGE {
+            self.publish(self.feed.revision(), as_of, values);
+            return Verdict::Acted;
+        }
+        self.feed.settling = Some(Settling { as_of, values, until: self.now.plus(self.rules.settle) });
+        self.settle_if_complete();
+        Verdict::Acted
+    }
+
+    fn settle_if_complete(&mut self) {
+        let metrics = &self.rules.metrics;
+        let complete = |settling: &Settling| metrics.iter().all(|metric| !metric.required || settling.values.contains_key(&metric.name));
+        if self.feed.settling.as_ref().is_some_and(complete) {
+            self.settle();
+        }
+    }
+
+    /// What is settling is published: it is current, and will be broadcast.
+    fn settle(&mut self) {
+        if let Some(settling) = self.feed.settling.take() {
+            self.revision += 1;
+            self.publish(self.revision, settling.as_of, settling.values);
+        }
+    }
 
     fn publish(&mut self, revision: u32, as_of: Day, values: BTreeMap<Name, Value>) {
-        self.previous = self.current.replace(Publication { revision, as_of, values });
-        self.broadcast = Broadcast::Done;
+        self.feed.previous = self.feed.current.replace(Publication { revision, as_of, values });
+        self.feed.published = self.now;
     }
+}
+
+/// The configuration was read: every feed in it has a row, as long as there are numbers for them.
+pub fn configured(state: &State, rules: &Rules) -> Vec<Change> {
+    let unknown = rules.feeds.iter().filter(|feed| state.feed(&feed.name).is_none());
+    let free = (0..=u8::MAX).map(FeedId).filter(|id| !state.feeds.contains_key(id));
+    let free = free.take(FeedSet::MAX.saturating_sub(state.feeds.len()));
+    free.zip(unknown).map(|(id, feed)| Change::Feed(id, Box::new(Feed::new(feed.name.clone())))).collect()
 }
 
 /// A figure arrived.
 pub fn arrived(state: &State, rules: &Rules, now: Millis, figure: &Figure) -> Decision {
-    let mut feed = state.feed.clone();
-    let verdict = take(&mut feed, state.clock, rules, now, figure);
-    let mut decision = Decision { changes: Vec::new(), effects: Vec::new(), verdict };
-    if let Some(topic) = &figure.receipt {
-        let receipt = Receipt { topic: topic.clone(), verdict, as_of: figure.as_of, revision: feed.revision() };
-        decision.effects.push(Effect::Receipt(receipt));
+    let mut decision = Decision::refused(Refusal::UnknownFeed);
+    let mut revision = 0;
+    if let Some((id, mut press)) = Press::new(state, rules, now, &figure.feed) {
+        decision.verdict = press.take(state.clock, figure);
+        revision = press.feed.revision();
+        if decision.verdict == Verdict::Acted {
+            decision.changes.push(Change::Feed(id, Box::new(press.feed)));
+        }
     }
-    if verdict == Verdict::Acted {
-        decision.changes.push(Change::Feed(Box::new(feed)));
+    if let Some(topic) = &figure.receipt {
+        let receipt = Receipt { topic: topic.clone(), verdict: decision.verdict, as_of: figure.as_of, revision };
+        decision.effects.push(Effect::Receipt(receipt));
     }
     decision
 }
 
 /// The clock is trusted now: what was held is judged in the order of its days, and what said none is of today.
-pub fn judge_held(state: &State, rules: &Rules, now: Millis) -> Option<Change> {
-    if state.feed.held.is_empty() {
-        return None;
+pub fn judge_held(state: &State, rules: &Rules, now: Millis) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut revision = state.revision();
+    for feed in state.feeds.values().filter(|feed| !feed.held.is_empty()) {
+        let Some((id, mut press)) = Press::new(state, rules, now, &feed.name) else { continue };
+        press.revision = revision;
+        let mut days: BTreeMap<Day, BTreeMap<Name, Value>> = BTreeMap::new();
+        for (day, values) in std::mem::take(&mut press.feed.held) {
+            days.entry(day.unwrap_or(press.today)).or_default().extend(values);
+        }
+        for (day, values) in days {
+            let figure = Figure { feed: feed.name.clone(), values: values.into_iter().collect(), as_of: Some(day), receipt: None };
+            // Whether it was new or not: it no longer waits.
+            let _ = press.take(Clock::Trusted, &figure);
+        }
+        revision = press.revision;
+        changes.push(Change::Feed(id, Box::new(press.feed)));
     }
-    let mut feed = state.feed.clone();
-    let mut days: BTreeMap<Day, BTreeMap<Name, Value>> = BTreeMap::new();
-    for (day, values) in std::mem::take(&mut feed.held) {
-        days.entry(day.unwrap_or_else(|| rules.today(now))).or_default().extend(values);
-    }
-    for (day, values) in days {
-        let figure = Figure { values: values.into_iter().collect(), as_of: Some(day), receipt: None };
-        // Whether it was new or not: it no longer waits.
-        let _ = take(&mut feed, Clock::Trusted, rules, now, &figure);
-    }
-    Some(Change::Feed(Box::new(feed)))
+    changes
 }
 
 /// The publication has settled long enough.
-pub fn settled(state: &State) -> Decision {
-    let Some(feed) = state.feed.settled() else { return Decision::refused(Refusal::NothingToDo) };
-    Decision { changes: vec![Change::Feed(Box::new(feed))], ..Decision::acted() }
+pub fn settled(state: &State, rules: &Rules, now: Millis, id: FeedId) -> Decision {
+    let Some(feed) = state.feeds.get(&id).filter(|feed| feed.settling.is_some()) else { return Decision::refused(Refusal::NothingToDo) };
+    let feed = match Press::new(state, rules, now, &feed.name) {
+        Some((_, mut press)) => {
+            press.settle();
+            press.feed
+        }
+        // No longer configured: nobody is to get it.
+        None => Feed { settling: None, ..feed.clone() },
+    };
+    Decision { changes: vec![Change::Feed(id, Box::new(feed))], ..Decision::acted() }
 }
 
-fn take(feed: &mut Feed, clock: Clock, rules: &Rules, now: Millis, figure: &Figure) -> Verdict {
-    if figure.values.iter().any(|(name, _)| rules.feed.metric(name).is_none()) {
-        return Verdict::Refused(Refusal::UnknownMetric);
+/// What is settling in any of these feeds is published at once: somebody's window closes.
+pub fn settle_now(state: &State, rules: &Rules, now: Millis, feeds: FeedSet) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut revision = state.revision();
+    for (id, feed) in state.feeds.iter().filter(|(id, feed)| feeds.contains(**id) && feed.settling.is_some()) {
+        let Some((_, mut press)) = Press::new(state, rules, now, &feed.name) else { continue };
+        press.revision = revision;
+        press.settle();
+        revision = press.revision;
+        changes.push(Change::Feed(*id, Box::new(press.feed)));
     }
-    if figure.as_of.is_none() && figure.receipt.is_none() && feed.says(figure) {
-        // A retained replay that does not say of which day: the day of its receipt does not make it new.
-        return Verdict::Refused(Refusal::Duplicate);
-    }
-    match clock {
-        Clock::Trusted => judge(feed, rules, now, figure),
-        Clock::Untrusted => hold(feed, figure),
-    }
-}
-
-fn judge(feed: &mut Feed, rules: &Rules, now: Millis, figure: &Figure) -> Verdict {
-    let today = rules.today(now);
-    let as_of = figure.as_of.unwrap_or(today);
-    if as_of.0 > today.0 + 1 {
-        return Verdict::Refused(Refusal::Future);
-    }
-    if let Some(values) = feed.at_least(as_of) {
-        let verdict = values.map_or(Verdict::Refused(Refusal::Stale), |values| merge(values, figure));
-        settle_if_complete(feed, rules);
-        return verdict;
-    }
-    if let Some(superseded) = feed.settling.take() {
-        feed.publish(feed.revision() + 1, superseded.as_of, superseded.values);
-    }
-    let values = figure.values.iter().cloned().collect();
-    if as_of.0 < today.0 - MAX_AGE {
-        feed.publish(feed.revision(), as_of, values);
-        return Verdict::Acted;
-    }
-    feed.settling = Some(Settling { as_of, values, until: now.second().plus(rules.feed.settle) });
-    settle_if_complete(feed, rules);
-    Verdict::Acted
+    changes
 }
 
 /// Whether a day is right, and when it has settled, only a trusted clock can tell. Of too many days the oldest give way.
@@ -241,14 +297,6 @@ fn merge(values: &mut BTreeMap<Name, Value>, figure: &Figure) -> Verdict {
         }
     }
     verdict
-}
-
-fn settle_if_complete(feed: &mut Feed, rules: &Rules) {
-    let complete =
-        |settling: &Settling| rules.feed.metrics.iter().all(|metric| !metric.required || settling.values.contains_key(&metric.name));
-    if feed.settling.as_ref().is_some_and(complete) {
-        feed.settle();
-    }
 }
 
 #[cfg(test)]

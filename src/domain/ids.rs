@@ -36,6 +36,114 @@ impl Bsuid {
     }
 }
 
+/// A telephone number as WhatsApp writes it, digits only (`wa_id`). Kept only to answer somebody who came without a BSUID, and only while
+/// their window may be open (promise 10).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Phone(Box<str>);
+
+impl Phone {
+    /// ITU-T E.164: a number has at most 15 digits. Some slack, because what counts is that it is one.
+    pub const MAX: usize = 20;
+
+    /// The number, if it consists of 1 to [`Phone::MAX`] digits.
+    pub fn new(digits: &str) -> Option<Phone> {
+        let fits = (1..=Phone::MAX).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        fits.then(|| Phone(digits.into()))
+    }
+
+    /// The digits, without a `+`. Only for the wire and for the one table that keeps them.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where an answer goes: `recipient` with the BSUID whenever one is known, else `to` with the number (WhatsApp docs: send-messages).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum Address {
+    /// The rule since April 2026.
+    Bsuid(Bsuid),
+    /// An old payload that carried no BSUID.
+    Phone(Phone),
+}
+
+/// By what a person is recognised. The phone's hash is only an alias: it finds a person again whose number changed, or who came without a
+/// BSUID once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// Hash of the BSUID; of the telephone number if there was no BSUID.
+    pub hash: PersonHash,
+    /// Hash of the telephone number, if the payload carried one.
+    pub alias: Option<PersonHash>,
+}
+
+/// A feed's dense number in this store, at most 7: a feed keeps it for ever, whatever becomes of the configuration's order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct FeedId(pub u8);
+
+/// Some of at most eight feeds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct FeedSet(u8);
+
+impl FeedSet {
+    /// Feeds that a store can know: a list message has ten rows, eight feeds, „alle“ and „nein“ (WhatsApp docs: interactive lists).
+    pub const MAX: usize = 8;
+
+    /// With this feed, too.
+    #[must_use]
+    pub fn with(self, feed: FeedId) -> FeedSet {
+        FeedSet(self.0 | 1_u8.checked_shl(feed.0.into()).unwrap_or(0))
+    }
+
+    /// Everything in either.
+    #[must_use]
+    pub fn union(self, other: FeedSet) -> FeedSet {
+        FeedSet(self.0 | other.0)
+    }
+
+    /// Everything in both.
+    #[must_use]
+    pub fn common(self, other: FeedSet) -> FeedSet {
+        FeedSet(self.0 & other.0)
+    }
+
+    /// Whether this feed is one of them.
+    pub fn contains(self, feed: FeedId) -> bool {
+        self.common(FeedSet::default().with(feed)) != FeedSet::default()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// How many there are.
+    pub fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+}
+
+impl FromIterator<FeedId> for FeedSet {
+    fn from_iter<T: IntoIterator<Item = FeedId>>(feeds: T) -> FeedSet {
+        feeds.into_iter().fold(FeedSet::default(), FeedSet::with)
+    }
+}
+
+/// A topic: the FNV-1a hash of its file's name, so that a row written down before a restart finds it again, wherever it stands then.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct TopicId(u32);
+
+impl TopicId {
+    /// The id of the topic of this name.
+    pub fn of(name: &Name) -> TopicId {
+        TopicId(fingerprint(name.as_str()))
+    }
+}
+
+/// FNV-1a, 32 bits: tells texts apart that nobody forges.
+pub fn fingerprint(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
 /// Meta's id of one message. Contains the phone number in base64, therefore never stored and never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Wamid(Box<str>);
@@ -117,7 +225,7 @@ macro_rules! hidden {
         }
     )*};
 }
-hidden!(PersonHash, WamidHash, Bsuid, Wamid);
+hidden!(PersonHash, WamidHash, Bsuid, Phone, Wamid);
 
 #[cfg(test)]
 mod tests {

@@ -7,16 +7,21 @@ pub mod decision;
 pub mod event;
 pub mod figures;
 pub mod ids;
+pub mod notice;
 pub mod outbox;
 pub mod pacing;
+pub mod people;
+pub mod rules;
 pub mod state;
 pub mod time;
 pub mod window;
 pub mod wording;
 
-use decision::{Change, Decision, Ingress, Refusal, Verdict};
-use event::{Event, Key};
-use state::{Clock, Rules, State};
+use decision::{Change, Decision, Ingress, Refusal};
+use event::{Event, Key, Standing};
+use rules::Rules;
+use state::{Clock, State};
+use std::collections::BTreeSet;
 use time::Millis;
 
 /// Ingress counts as proven while verified webhooks follow each other within this many seconds: the reminder's own statuses come within
@@ -26,17 +31,38 @@ pub const INGRESS_GAP: u32 = 15 * 60;
 /// The one match from what happens to what is done.
 pub fn decide(state: &State, rules: &Rules, now: Millis, event: &Event) -> Decision {
     match event {
-        Event::Started => outbox::started(state),
+        Event::Started => started(state, rules),
         Event::ClockTrusted => trusted(state, rules, now),
         Event::Figure(figure) => figures::arrived(state, rules, now, figure),
-        Event::Heard(heard) => with_ingress(state, now, conversation::heard(state, now, heard)),
+        Event::Heard(heard) => with_ingress(state, now, conversation::heard(state, rules, now, heard)),
+        Event::Moved(moved) => with_ingress(state, now, conversation::moved(state, moved)),
         Event::Status(status) => with_ingress(state, now, outbox::status(state, rules, now, status)),
+        Event::Account(Standing::Restricted { until }) => with_ingress(state, now, outbox::restricted(state, now, *until)),
+        Event::Account(Standing::Restored) => with_ingress(state, now, outbox::restored(state)),
+        Event::Proof => with_ingress(state, now, Decision::refused(Refusal::NothingToDo)),
         Event::Sent { id, outcome } => outbox::sent(state, rules, now, *id, *outcome),
-        Event::Due(Key::Feed) => figures::settled(state),
+        Event::Due(Key::Feed(id)) => figures::settled(state, rules, now, *id),
+        Event::Due(Key::Notice) => notice::due(state, now),
         Event::Due(Key::Seen) => forget_seen(state),
-        Event::Due(Key::Person(id)) => conversation::due(state, now, *id),
+        Event::Due(Key::Person(id)) => conversation::due(state, rules, now, *id),
         Event::Due(Key::Outbox) => outbox::turn(state, rules, now),
     }
+}
+
+/// The process has started, perhaps with another configuration than before.
+fn started(state: &State, rules: &Rules) -> Decision {
+    let mut decision = outbox::started(state);
+    decision.changes.extend(figures::configured(state, rules));
+    decision.changes.extend(notice::planned(state, rules));
+    let wording = rules.texts.consent();
+    if !state.wordings.contains_key(&wording) {
+        decision.changes.push(Change::Wording(wording, rules.texts.question().into()));
+    }
+    let agreed = state.people.iter().filter_map(|(_, person)| Some(person.talk.subscription()?.wording));
+    let needed: BTreeSet<u32> = agreed.chain([wording]).collect();
+    let gone = state.wordings.keys().filter(|wording| !needed.contains(wording));
+    decision.changes.extend(gone.map(|wording| Change::ForgetWording(*wording)));
+    decision
 }
 
 fn trusted(state: &State, rules: &Rules, now: Millis) -> Decision {
@@ -67,5 +93,5 @@ fn with_ingress(state: &State, now: Millis, mut decision: Decision) -> Decision 
 
 fn forget_seen(state: &State) -> Decision {
     let Some(hour) = state.seen.oldest() else { return Decision::refused(Refusal::NothingToDo) };
-    Decision { changes: vec![Change::ForgetSeen(hour)], effects: Vec::new(), verdict: Verdict::Acted }
+    Decision { changes: vec![Change::ForgetSeen(hour)], ..Decision::acted() }
 }

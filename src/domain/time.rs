@@ -54,6 +54,11 @@ impl Millis {
         Timestamp(u32::try_from(self.0 / 1000).unwrap_or(u32::MAX))
     }
 
+    /// The first whole second that does not begin before this.
+    pub fn second_after(self) -> Timestamp {
+        Timestamp(u32::try_from(self.0.div_ceil(1000)).unwrap_or(u32::MAX))
+    }
+
     /// `self` plus `millis`.
     pub fn plus(self, millis: u64) -> Millis {
         Millis(self.0.saturating_add(millis))

@@ -5,9 +5,9 @@ mod pace;
 mod script;
 mod transcript;
 
-use crate::config::{ClockConfig, Config, GraphConfig, MqttConfig, WebhookConfig};
+use crate::config::{ClockConfig, Config, GraphConfig, MqttConfig, MqttFeed, WebhookConfig};
 use crate::domain::ids::Name;
-use crate::domain::state::{FeedRules, MetricKind, MetricRules, Rules};
+use crate::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
 use crate::domain::time::{Millis, Timestamp};
 use crate::port::clock::{Clock, Warp};
 use crate::port::pseudonym::Pseudonyms;
@@ -103,19 +103,13 @@ async fn listen() -> anyhow::Result<TcpListener> {
 }
 
 fn config(state_dir: &Path, zone: TimeZone, broker: SocketAddr, api: SocketAddr, webhook: SocketAddr) -> Config {
-    let metric = |id: &str, label: &str, kind, required| MetricRules { name: name(id), label: label.to_owned(), kind, required };
-    let metrics =
-        vec![metric("cases_new", "Neue Fälle", MetricKind::Count, true), metric("incidence", "7-Tage-Inzidenz", MetricKind::Rate, true)];
+    let cases = MetricRules::new(name("cases_new"), "Neue Fälle", MetricKind::Count);
+    let metrics = vec![cases, MetricRules::new(name("incidence"), "7-Tage-Inzidenz", MetricKind::Rate)];
     let kinds = metrics.iter().map(|metric| (metric.name.clone(), metric.kind)).collect();
-    let feed = FeedRules { name: name(script::FEED), title: "Corona im Kreis Musterstadt".to_owned(), metrics, settle: 30 };
+    let feeds = vec![FeedRules::new(name(script::FEED), "Corona im Kreis Musterstadt", metrics)];
+    let contact = "DRK-Ortsverein Musterstadt, 07751 5550100";
     Config {
-        rules: Rules {
-            branch: "DRK-Ortsverein Musterstadt".to_owned(),
-            privacy: "drk-musterstadt.example/datenschutz".to_owned(),
-            feed,
-            zone,
-            rate: 80,
-        },
+        rules: Rules::new("DRK-Ortsverein Musterstadt", contact, "drk-musterstadt.example/datenschutz", zone, feeds),
         state_dir: state_dir.to_owned(),
         clock: ClockConfig::Always,
         mqtt: MqttConfig {
@@ -125,18 +119,19 @@ fn config(state_dir: &Path, zone: TimeZone, broker: SocketAddr, api: SocketAddr,
             login: None,
             figures: "figures".to_owned(),
             relay: "relay".to_owned(),
-            feed: name(script::FEED),
-            metrics: kinds,
+            feeds: vec![MqttFeed { name: name(script::FEED), metrics: kinds }],
+            tls: None,
         },
         graph: GraphConfig {
             base_url: format!("http://{api}"),
             version: VERSION.to_owned(),
             phone_number_id: NUMBER.to_owned(),
             token: TOKEN.into(),
+            proxy: None,
         },
         webhook: WebhookConfig {
             listen: webhook,
-            app_secret: APP_SECRET.into(),
+            app_secrets: vec![APP_SECRET.into()],
             verify_token: VERIFY_TOKEN.into(),
             phone_number_id: NUMBER.to_owned(),
         },

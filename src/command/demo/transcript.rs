@@ -157,7 +157,9 @@ impl Transcript {
 /// What is agreed, in a few words.
 fn agreed(talk: &Talk) -> &'static str {
     match talk {
+        Talk::New => "hat geschrieben",
         Talk::Asked { .. } => "ist gefragt",
+        Talk::Waiting { .. } => "wartet auf einen Platz",
         Talk::Subscribed { .. } => "hat ein Abo",
         Talk::Lapsed { .. } => "hat nicht geantwortet: das Abo ruht, ein „Ja“ nimmt es wieder auf",
         Talk::Orphaned { .. } => "war unerreichbar: das Abo wartet",

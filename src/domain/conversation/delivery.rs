@@ -2,8 +2,8 @@
 
 use super::draft::Draft;
 use super::{Person, Reminder, Subscription, Talk};
+use crate::domain::budget::Counters;
 use crate::domain::decision::{Change, Decision};
-use crate::domain::figures::{Broadcast, Feed};
 use crate::domain::ids::{OutboxId, PersonId};
 use crate::domain::outbox::{Entry, Kind, PAGE, Stage};
 use crate::domain::state::State;
@@ -15,16 +15,16 @@ use crate::domain::window::GUARD;
 pub fn page(state: &State, now: Millis) -> Decision {
     let mut draft = Draft::new(state);
     let open = (now.second().plus(GUARD), PersonId(0));
-    for (_, id) in state.waiting.range(open..).take(PAGE) {
+    for (_, id) in state.lacking.range(open..).take(PAGE) {
         let Some(person) = state.people.get(*id) else { continue };
+        let since = person.talk.subscription().map_or(0, |subscription| subscription.revision);
         if !state.outbox.of(*id).any(|(_, entry)| entry.kind.shows_figures() && entry.stage() == Stage::Waiting) {
-            draft.enqueue(*id, Kind::Publication, person.window);
+            draft.enqueue(*id, Kind::Publication { since }, person.window);
         }
         draft.decision.changes.extend(up_to_date(state, *id));
     }
     if draft.decision.changes.is_empty() {
-        let feed = Feed { broadcast: Broadcast::Done, ..state.feed.clone() };
-        draft.decision.changes.push(Change::Feed(Box::new(feed)));
+        draft.decision.changes.push(Change::Counters(Counters { reached: state.revision(), ..state.counters }));
     }
     draft.finish()
 }
@@ -38,7 +38,8 @@ pub fn leaves(state: &State, entry: &Entry) -> Option<Change> {
 pub fn message_ended(state: &State, id: OutboxId, person: PersonId) -> Option<Change> {
     let stopped = state.people.get(person).is_some_and(|row| match row.talk {
         Talk::Stopped { .. } => true,
-        Talk::Asked { .. } | Talk::Subscribed { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } => false,
+        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => false,
+        Talk::Lapsed { .. } | Talk::Orphaned { .. } => false,
     });
     let more = state.outbox.of(person).any(|(other, entry)| other != id && entry.stage() != Stage::Gone);
     (stopped && !more && state.addresses.contains_key(&person)).then_some(Change::ForgetAddress(person))
@@ -48,35 +49,40 @@ pub fn message_ended(state: &State, id: OutboxId, person: PersonId) -> Option<Ch
 pub fn message_failed(state: &State, entry: &Entry) -> Option<Change> {
     let person = state.people.get(entry.person)?;
     match &person.talk {
-        Talk::Subscribed { subscription, reminder: Reminder::Spared } if entry.kind == Kind::Publication => {
+        Talk::Subscribed { subscription, reminder: Reminder::Spared } if entry.kind.is_publication() => {
             let talk = Talk::Subscribed { subscription: *subscription, reminder: Reminder::Pending };
             Some(Change::Person(entry.person, Person { talk, ..person.clone() }))
         }
-        Talk::Subscribed { .. } | Talk::Asked { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => None,
+        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => None,
+        Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => None,
     }
 }
 
 /// The window closed before the message left: whoever was to see the figures in it lacks them still, and gets them when they write again.
 pub fn message_expired(state: &State, entry: &Entry) -> Option<Change> {
     let person = state.people.get(entry.person)?;
-    let lacks = |old: &Subscription| Subscription { revision: old.revision.min(state.feed.revision().saturating_sub(1)), ..*old };
+    let lacks = |old: &Subscription| {
+        let before = if let Kind::Publication { since } = entry.kind { since } else { state.revision_of(old.feeds).saturating_sub(1) };
+        Subscription { revision: old.revision.min(before), ..*old }
+    };
     let talk = match &person.talk {
         Talk::Subscribed { subscription, reminder } => Talk::Subscribed { subscription: lacks(subscription), reminder: *reminder },
         Talk::Lapsed { subscription } => Talk::Lapsed { subscription: lacks(subscription) },
         Talk::Orphaned { subscription } => Talk::Orphaned { subscription: lacks(subscription) },
-        Talk::Asked { .. } | Talk::Stopped { .. } => return None,
+        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Stopped { .. } => return None,
     };
     (entry.kind.shows_figures() && talk != person.talk).then(|| Change::Person(entry.person, Person { talk, ..person.clone() }))
 }
 
 fn up_to_date(state: &State, id: PersonId) -> Option<Change> {
     let person = state.people.get(id)?;
-    let revision = state.feed.revision();
     match &person.talk {
-        Talk::Subscribed { subscription, reminder } if subscription.revision < revision => {
+        Talk::Subscribed { subscription, reminder } if subscription.revision < state.revision_of(subscription.feeds) => {
+            let revision = state.revision_of(subscription.feeds);
             let talk = Talk::Subscribed { subscription: Subscription { revision, ..*subscription }, reminder: *reminder };
             Some(Change::Person(id, Person { talk, ..person.clone() }))
         }
-        Talk::Subscribed { .. } | Talk::Asked { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => None,
+        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => None,
+        Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => None,
     }
 }

@@ -3,7 +3,7 @@
 use crate::domain::budget::Counters;
 use crate::domain::decision::{Change, Decision, Refusal, Verdict};
 use crate::domain::ids::{OutboxId, PersonId};
-use crate::domain::outbox::{Delivery, Entry, Kind, QUEUE_FOR_ANSWERS, Stage};
+use crate::domain::outbox::{Class, Delivery, Entry, Kind, QUEUE_FOR_ANSWERS, Stage};
 use crate::domain::state::State;
 use crate::domain::window::Window;
 
@@ -30,8 +30,8 @@ impl<'a> Draft<'a> {
     /// Writes a message down. A publication that waits already shows the newest figures when it leaves, so a second one is not written.
     /// Refused if too many messages wait: the state still changes, the answer is not given. Whether it is written down now.
     pub(super) fn enqueue(&mut self, person: PersonId, kind: Kind, window: Window) -> bool {
-        let waits = |entry: &Entry| entry.kind == Kind::Publication && entry.stage() == Stage::Waiting;
-        if kind == Kind::Publication && self.state.outbox.of(person).any(|(_, entry)| waits(entry)) {
+        let waits = |entry: &Entry| entry.kind.is_publication() && entry.stage() == Stage::Waiting;
+        if kind.is_publication() && self.state.outbox.of(person).any(|(_, entry)| waits(entry)) {
             return true;
         }
         if self.state.outbox.queued() >= QUEUE_FOR_ANSWERS {
@@ -51,12 +51,10 @@ impl<'a> Draft<'a> {
         let answer = answer.filter(|answer| answer.is_answer());
         let shown = answer.is_some_and(Kind::shows_figures);
         for (id, entry) in self.state.outbox.of(person) {
-            let pointless = match entry.kind {
-                Kind::Reminder => true,
-                Kind::Publication => shown,
-                Kind::Stopped => false,
-                Kind::Welcome | Kind::Ask | Kind::Figures | Kind::Subscribed { .. } => answer.is_some(),
-                Kind::Interrupted | Kind::Resumed | Kind::Privacy { .. } | Kind::Help { .. } => answer.is_some(),
+            let pointless = match entry.kind.class() {
+                Class::Reminder => true,
+                Class::Figures => shown,
+                Class::Answer => entry.kind != Kind::Stopped && answer.is_some(),
             };
             let change = match entry.stage() {
                 Stage::Waiting if pointless => Some(Change::ForgetOutbox(id)),

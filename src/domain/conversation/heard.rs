@@ -1,48 +1,48 @@
-//! A person wrote or tapped: what it changes and what is answered. One message, one turn, one answer at most.
+//! A person wrote, tapped or reacted: what counts at once. The window, the end of a subscription, an answer to a reminder. What is said in
+//! return waits until they have paused (`answer`).
 
+use super::burst::{BURST, Burst};
 use super::draft::Draft;
+use super::identity::{Known, recognise};
 use super::{Person, Reminder, Subscription, TOMBSTONE, Talk};
 use crate::domain::decision::{Change, Decision, Effect, Refusal, Verdict};
-use crate::domain::event::{Heard, Said, Tap};
-use crate::domain::ids::PersonId;
+use crate::domain::event::{Heard, Said};
+use crate::domain::ids::{PersonId, WamidHash};
 use crate::domain::outbox::Kind;
+use crate::domain::rules::Rules;
 use crate::domain::state::{Clock, State};
 use crate::domain::time::{Millis, Timestamp};
 use crate::domain::window::{AHEAD, WINDOW, Window};
 use crate::domain::wording::{self, Wish};
 
-/// Someone who was asked and writes on is answered at most once in this many seconds.
-const ASK_AGAIN: u32 = 60;
-
 /// A person did something.
-pub fn heard(state: &State, now: Millis, heard: &Heard) -> Decision {
-    let wish = wording::wish(&heard.said);
-    let id = state.people.find(heard.from);
-    let before = id.and_then(|id| state.people.get(id));
-    if let Some(refusal) = refuse(state, now, heard, wish) {
-        let mut decision = Decision::refused(refusal);
-        if let Some(change) =
-            id.zip(before).filter(|_| refusal == Refusal::Stale).and_then(|(id, person)| was_not_silent(heard, id, person))
-        {
-            decision = Decision { changes: vec![change], ..Decision::acted() };
-        }
-        return decision;
+pub fn heard(state: &State, rules: &Rules, now: Millis, heard: &Heard) -> Decision {
+    let wish = wording::wish(state, rules, &heard.said);
+    let Known { id, person: before, tidied } = recognise(state, heard.from);
+    if let Some(refusal) = refuse(state, now, heard, wish, before.is_some()) {
+        let late = before.filter(|_| refusal == Refusal::Stale).and_then(|person| was_not_silent(heard, id, &person));
+        return match late {
+            Some(change) => Decision { changes: tidied.into_iter().chain([change]).collect(), ..Decision::acted() },
+            None => Decision::refused(refusal),
+        };
     }
-    let mut turn = Turn::new(state, now, heard, id.unwrap_or_else(|| state.people.next_id()), before);
+    if let Said::Reacted(target) = heard.said {
+        return reacted(state, now, heard, id, before, target);
+    }
+    let mut turn = Turn::new(state, now, heard, id, before, tidied);
     if let Some(refusal) = turn.outlived(wish) {
         turn.draft.decision.verdict = Verdict::Refused(refusal);
         turn.note_stop(wish);
-    } else if wish.stops(before.is_some()) {
+    } else if wish.stops(turn.before.is_some()) {
         turn.stop();
     } else {
-        turn.go_on(wish);
+        turn.note(wish);
     }
     turn.draft.finish()
 }
 
 /// Why a message is not looked at, if it is not.
-fn refuse(state: &State, now: Millis, heard: &Heard, wish: Wish) -> Option<Refusal> {
-    let known = state.people.find(heard.from).is_some();
+fn refuse(state: &State, now: Millis, heard: &Heard, wish: Wish, known: bool) -> Option<Refusal> {
     if state.seen.contains(heard.hash, heard.at.hour()) {
         return Some(Refusal::Duplicate);
     }
@@ -67,7 +67,7 @@ fn is_stale(state: &State, now: Millis, heard: &Heard) -> bool {
 fn counts(said: &Said) -> bool {
     match said {
         Said::Text(_) | Said::Tapped(_) | Said::Other => true,
-        Said::Edited(_) => false,
+        Said::Edited(_) | Said::Reacted(_) => false,
     }
 }
 
@@ -78,9 +78,24 @@ fn was_not_silent(heard: &Heard, id: PersonId, person: &Person) -> Option<Change
     let talk = match &person.talk {
         Talk::Subscribed { subscription, .. } => Talk::Subscribed { subscription: *subscription, reminder: Reminder::Spared },
         Talk::Lapsed { subscription } | Talk::Orphaned { subscription } => Talk::Orphaned { subscription: *subscription },
-        Talk::Asked { .. } | Talk::Stopped { .. } => return None,
+        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Stopped { .. } => return None,
     };
-    answers.then(|| Change::Person(id, Person { hash: person.hash, window: person.window.counted(heard.at), talk }))
+    answers.then(|| Change::Person(id, Person { window: person.window.counted(heard.at), talk, ..person.clone() }))
+}
+
+/// A thumb on a question looks like an answer to the person, and is none to Meta: they are told so, once in a window.
+fn reacted(state: &State, now: Millis, heard: &Heard, id: PersonId, before: Option<Person>, target: WamidHash) -> Decision {
+    let question = |person: &Person| {
+        let entry = state.outbox.find(target).and_then(|message| state.outbox.get(message));
+        let asked = entry.is_some_and(|entry| entry.person == id && entry.kind.asks() && entry.not_after == person.window.not_after());
+        let told = state.outbox.of(id).any(|(_, entry)| entry.kind == Kind::Hint && entry.not_after == person.window.not_after());
+        asked && !told && person.window.sendable(now) && !matches!(person.talk, Talk::Stopped { .. })
+    };
+    let Some(person) = before.filter(question) else { return Decision::refused(Refusal::NothingToDo) };
+    let mut draft = Draft::new(state);
+    draft.decision.changes.push(Change::Seen(heard.hash, heard.at.hour()));
+    draft.enqueue(id, Kind::Hint, person.window);
+    draft.finish()
 }
 
 /// One message being dealt with.
@@ -89,141 +104,96 @@ struct Turn<'a> {
     now: Millis,
     heard: &'a Heard,
     id: PersonId,
-    before: Option<&'a Person>,
+    before: Option<Person>,
     window: Window,
 }
 
 impl<'a> Turn<'a> {
-    fn new(state: &'a State, now: Millis, heard: &'a Heard, id: PersonId, before: Option<&'a Person>) -> Turn<'a> {
+    fn new(state: &'a State, now: Millis, heard: &'a Heard, id: PersonId, before: Option<Person>, tidied: Vec<Change>) -> Turn<'a> {
         let counts = counts(&heard.said) && !is_ahead(state, now, heard);
-        let window = match before {
+        let window = match &before {
             Some(person) if counts => person.window.counted(heard.at),
             Some(person) => person.window,
             None => Window { latest: if counts { heard.at } else { Timestamp(0) } },
         };
         let mut draft = Draft::new(state);
+        draft.decision.changes.extend(tidied);
         if !is_stale(state, now, heard) {
             draft.decision.changes.push(Change::Seen(heard.hash, heard.at.hour()));
         }
         Turn { draft, now, heard, id, before, window }
     }
 
-    /// Why the message comes too late for what has been agreed since, if it does: the later timestamp wins, a stop wins ties.
+    /// Why the message comes too late for what has been agreed since, if it does: the later timestamp wins, a stop wins ties. Within one
+    /// burst a stop wins, whatever its timestamp: it is the strongest thing in it.
     fn outlived(&self, wish: Wish) -> Option<Refusal> {
         let (at, stops) = (self.heard.at, wish.stops(self.before.is_some()));
-        match (&self.heard.said, self.before.map(|person| &person.talk)) {
-            (_, Some(Talk::Stopped { at: stopped })) if at <= *stopped => Some(Refusal::BeforeStop),
-            (_, Some(Talk::Asked { stopped: Some(stopped), .. })) if wish.is_yes() && at <= *stopped => Some(Refusal::BeforeStop),
-            (_, Some(Talk::Asked { .. })) if stops && self.before.is_some_and(|person| at < person.window.latest) => Some(Refusal::Stale),
-            (_, Some(Talk::Subscribed { subscription, .. } | Talk::Lapsed { subscription } | Talk::Orphaned { subscription }))
+        if let Said::Edited(_) = self.heard.said
+            && !stops
+        {
+            return Some(Refusal::NothingToDo);
+        }
+        let before = self.before.as_ref()?;
+        if let Some(burst) = before.burst
+            && stops
+        {
+            return (burst.wish.is_yes() && at.plus(BURST) < burst.at).then_some(Refusal::Stale);
+        }
+        match &before.talk {
+            Talk::Stopped { at: stopped } if stops && at <= *stopped => Some(Refusal::BeforeStop),
+            Talk::Stopped { at: stopped } if !stops && at <= stopped.plus(BURST) => Some(Refusal::BeforeStop),
+            Talk::Asked { stopped: Some(stopped), .. } if wish.is_yes() && at <= *stopped => Some(Refusal::BeforeStop),
+            Talk::Asked { .. } | Talk::Waiting { .. } if stops && at < before.window.latest => Some(Refusal::Stale),
+            Talk::Subscribed { subscription, .. } | Talk::Lapsed { subscription } | Talk::Orphaned { subscription }
                 if stops && at < subscription.yes =>
             {
                 Some(Refusal::Stale)
             }
-            (Said::Edited(_), _) if !stops => Some(Refusal::NothingToDo),
-            (Said::Text(_) | Said::Tapped(_) | Said::Other | Said::Edited(_), _) => None,
+            Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => None,
+            Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => None,
         }
     }
 
     /// A stop that was overtaken by a later message: a "Ja" from before it does not count, even so.
     fn note_stop(&mut self, wish: Wish) {
-        let Some(Person { talk: Talk::Asked { answered, revision, stopped }, .. }) = self.before else { return };
-        if wish.stops(true) && *stopped < Some(self.heard.at) {
-            self.remember(Talk::Asked { answered: *answered, revision: *revision, stopped: Some(self.heard.at) });
+        let Some(Person { talk: Talk::Asked { answered, revision, stopped }, burst, .. }) = self.before else { return };
+        if wish.stops(true) && stopped < Some(self.heard.at) {
+            self.remember(Talk::Asked { answered, revision, stopped: Some(self.heard.at) }, burst);
         }
     }
 
-    /// Everything but a stop: the next talk and the answer, from the table.
-    fn go_on(&mut self, wish: Wish) {
-        let (talk, answer) = self.table(wish);
-        self.remember(talk);
-        self.draft.tidy(self.id, self.window, answer);
-        if let Some(kind) = answer {
-            self.draft.enqueue(self.id, kind, self.window);
-        }
-        self.draft.decision.effects.push(Effect::MarkRead(self.heard.wamid.clone()));
-    }
-
-    /// The conversation as a table: what was agreed and what is wished give what is agreed and what is said.
-    fn table(&self, wish: Wish) -> (Talk, Option<Kind>) {
-        let newest = self.draft.state.feed.revision();
-        let in_time = self.before.is_some_and(|person| self.heard.at < person.window.closes());
-        let Some(before) = self.before else { return self.stranger(wish, Kind::Welcome) };
-        match &before.talk {
-            Talk::Asked { revision, .. } if wish.is_yes() => {
-                (self.subscribe(newest), Some(Kind::Subscribed { figures: *revision < newest }))
-            }
-            Talk::Asked { answered, .. } if self.a_moment_ago(*answered) && !wish.wants_reply() => (before.talk.clone(), None),
-            Talk::Asked { .. } => self.stranger(wish, Kind::Ask),
-            Talk::Subscribed { subscription, reminder } => self.subscriber(*subscription, *reminder, wish),
-            Talk::Lapsed { subscription } | Talk::Orphaned { subscription } if in_time => {
-                self.subscriber(*subscription, Reminder::Pending, wish)
-            }
-            Talk::Lapsed { subscription } if wish.is_yes() => self.subscriber(*subscription, Reminder::Pending, wish),
-            Talk::Lapsed { .. } => self.stranger(wish, Kind::Ask),
-            Talk::Orphaned { subscription } if wish.is_yes() => {
-                let (talk, _) = self.subscriber(*subscription, Reminder::Pending, wish);
-                (talk, Some(Kind::Resumed))
-            }
-            Talk::Orphaned { .. } => self.stranger(wish, Kind::Interrupted),
-            Talk::Stopped { .. } if wish.is_yes() => (self.subscribe(newest), Some(Kind::Subscribed { figures: true })),
-            Talk::Stopped { .. } => self.stranger(wish, Kind::Welcome),
-        }
-    }
-
-    /// Whether this is less than a minute after `answered`, which an untrusted clock may have put into the future.
-    fn a_moment_ago(&self, answered: Timestamp) -> bool {
-        answered <= self.now.second() && self.now.second().since(answered) < ASK_AGAIN
-    }
-
-    /// Someone with whom nothing is agreed: a tap subscribes, everything else is answered with a question.
-    fn stranger(&self, wish: Wish, question: Kind) -> (Talk, Option<Kind>) {
-        let newest = self.draft.state.feed.revision();
-        let answer = match wish {
-            Wish::Tapped(Tap::Yes) => return (self.subscribe(newest), Some(Kind::Subscribed { figures: true })),
-            Wish::Privacy => Kind::Privacy { ask: true },
-            Wish::Help => Kind::Help { ask: true },
-            Wish::Yes | Wish::No | Wish::Tapped(Tap::No) | Wish::Stop | Wish::Figures | Wish::Nothing => question,
-        };
-        let (known, stopped) = match self.before.map(|person| &person.talk) {
-            Some(Talk::Asked { revision, stopped, .. }) => (*revision, *stopped),
-            Some(Talk::Stopped { at }) => (0, Some(*at)),
-            Some(Talk::Lapsed { subscription } | Talk::Orphaned { subscription }) => (subscription.revision, None),
-            Some(Talk::Subscribed { .. }) | None => (0, None),
-        };
-        let revision = if answer.shows_figures() { newest } else { known };
-        (Talk::Asked { answered: self.now.second(), revision, stopped }, Some(answer))
-    }
-
-    /// A subscriber: everything that counts opens a new window; what they missed comes with it.
-    fn subscriber(&self, before: Subscription, reminder: Reminder, wish: Wish) -> (Talk, Option<Kind>) {
-        let newest = self.draft.state.feed.revision();
-        let missed = before.revision < newest;
-        let moved = self.before.is_none_or(|person| self.window.latest > person.window.latest);
-        let reminder = if moved { Reminder::Pending } else { reminder };
-        let yes = if wish.is_yes() { before.yes.max(self.heard.at) } else { before.yes };
-        let answer = match wish {
-            Wish::Figures => Some(Kind::Figures),
-            Wish::Privacy => Some(Kind::Privacy { ask: false }),
-            Wish::Help => Some(Kind::Help { ask: false }),
-            Wish::Yes | Wish::No | Wish::Stop | Wish::Tapped(_) | Wish::Nothing => missed.then_some(Kind::Publication),
-        };
-        let shown = answer.is_some_and(Kind::shows_figures);
-        let subscription = Subscription { yes, revision: if shown { newest } else { before.revision }, ..before };
-        (Talk::Subscribed { subscription, reminder }, answer)
-    }
-
-    fn subscribe(&self, revision: u32) -> Talk {
+    /// Everything but a stop: it counts now, and is answered later.
+    fn note(&mut self, wish: Wish) {
         let at = self.heard.at;
-        let subscription = Subscription { wording: wording::CONSENT, consent: at, yes: at, revision };
-        Talk::Subscribed { subscription, reminder: Reminder::Pending }
+        let talk = match &self.before {
+            None => Talk::New,
+            Some(person) => match &person.talk {
+                Talk::Subscribed { subscription, reminder } => {
+                    let moved = self.window.latest > person.window.latest;
+                    let reminder = if moved { Reminder::Pending } else { *reminder };
+                    Talk::Subscribed { subscription: agreed_again(*subscription, wish, at), reminder }
+                }
+                // The verdict, or the new number, came before the answer: it was no silence.
+                Talk::Lapsed { subscription } | Talk::Orphaned { subscription } if at < person.window.closes() => {
+                    Talk::Subscribed { subscription: agreed_again(*subscription, wish, at), reminder: Reminder::Pending }
+                }
+                talk @ (Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. }) => {
+                    talk.clone()
+                }
+                talk @ Talk::Stopped { .. } => talk.clone(),
+            },
+        };
+        let before = self.before.as_ref().and_then(|person| person.burst);
+        self.remember(talk, Some(Burst::with(before, self.draft.state.clock, self.now, wish, at)));
+        self.draft.tidy(self.id, self.window, None);
+        self.draft.decision.changes.push(Change::Unread(self.id, Some(self.heard.wamid.clone())));
     }
 
     /// One confirmation at most, then nothing is left but a tombstone.
     fn stop(&mut self) {
         let state = self.draft.state;
         let stale = is_stale(state, self.now, self.heard);
-        let confirmed = self.before.is_some_and(|person| matches!(person.talk, Talk::Stopped { .. }));
+        let confirmed = self.before.as_ref().is_some_and(|person| matches!(person.talk, Talk::Stopped { .. }));
         let confirming = self.draft.clear_but_confirmation(self.id, self.window);
         if stale && self.heard.at.plus(TOMBSTONE) <= self.now.second() {
             self.draft.clear(self.id);
@@ -233,7 +203,10 @@ impl<'a> Turn<'a> {
             return;
         }
         let at = if is_ahead(state, self.now, self.heard) { self.now.second() } else { self.heard.at };
-        self.remember(Talk::Stopped { at });
+        self.remember(Talk::Stopped { at }, None);
+        if state.unread.contains_key(&self.id) {
+            self.draft.decision.changes.push(Change::Unread(self.id, None));
+        }
         let open = self.window.sendable(self.now) || state.clock == Clock::Untrusted;
         let confirm = !stale && !confirmed && !confirming && open;
         if confirm && self.draft.enqueue(self.id, Kind::Stopped, self.window) {
@@ -243,11 +216,16 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn remember(&mut self, talk: Talk) {
-        let changes = &mut self.draft.decision.changes;
-        changes.push(Change::Person(self.id, Person { hash: self.heard.from, window: self.window, talk }));
-        if self.draft.state.addresses.get(&self.id) != Some(&self.heard.bsuid) {
-            changes.push(Change::Address(self.id, self.heard.bsuid.clone()));
-        }
+    fn remember(&mut self, talk: Talk, burst: Option<Burst>) {
+        let person = Person { window: self.window, talk, burst, ..Known::named(self.heard.from, self.before.as_ref()) };
+        let address = Known::address(self.draft.state, self.id, &self.heard.address);
+        self.draft.decision.changes.push(Change::Person(self.id, person));
+        self.draft.decision.changes.extend(address);
     }
+}
+
+/// The agreement after a message: a "Ja" in it is newer than any stop before.
+fn agreed_again(subscription: Subscription, wish: Wish, at: Timestamp) -> Subscription {
+    let yes = if wish.is_yes() { subscription.yes.max(at) } else { subscription.yes };
+    Subscription { yes, ..subscription }
 }

@@ -2,31 +2,40 @@
 //! sends nothing (that is `outbox`).
 //!
 //! ```text
-//!             writes anything               "Ja"                    silence after a question      24 h
-//!   unknown ──────────────────▶ Asked ────────────────▶ Subscribed ───────────────────────▶ Lapsed ─────▶ unknown
-//!      ▲                          │                      ▲   │  ▲ ▲                           │ │
-//!      │  the window closes       │                      │   │  │ └──────── "Ja" ─────────────┘ │ anything else
-//!      ├──────────────────────────┘                      │   │  │                               └─────────────▶ Asked
-//!      │                                                 │   │  └─ an answer stamped before the closing (also from Orphaned)
-//!      │                                           "Ja"  │   │ silence that may be our fault
-//!      │                          7 days                 │   ▼
+//!             writes anything             "Ja"                    silence after a question      24 h
+//!   unknown ────▶ New ────▶ Asked ────────────────▶ Subscribed ───────────────────────▶ Lapsed ─────▶ unknown
+//!      ▲           2 s        │  │ "Ja", no place    ▲   │  ▲ ▲                           │ │
+//!      │  the window closes   │  ▼                   │   │  │ └──────── "Ja" ─────────────┘ │ anything else
+//!      ├──────────────────────┤ Waiting ─────────────┤   │  │                               └─────────────▶ Asked
+//!      ├──────────────────────┘  a place, "Ja"       │   │  └─ an answer stamped before the closing (also from Orphaned)
+//!      │                                             │   │ silence that may be our fault
+//!      │                                       "Ja"  │   ▼
+//!      │                          7 days             │
 //!      ├──────────────────────────────────────────── Orphaned ── anything else ──▶ Asked
 //!      │   25 h
 //!      └────────── Stopped ◀── "Stopp", "Nein" to a question: from every state
 //! ```
 //!
-//! A tap on "Ja" subscribes from every state: button ids mean what they say, whatever is remembered.
+//! A tap on "Ja" subscribes from every state: button ids mean what they say, whatever is remembered. What arrives counts at once (`heard`);
+//! it is answered when the person has paused (`answer`), except a stop, which ends everything at once.
 
+mod answer;
+mod burst;
 mod delivery;
 mod draft;
 mod heard;
+mod identity;
+mod places;
 mod silence;
 
+pub use burst::Burst;
 pub use delivery::{leaves, message_ended, message_expired, message_failed, page};
 pub use heard::heard;
+pub use identity::moved;
+pub use places::{next_in_line, offer};
 pub use silence::due;
 
-use super::ids::PersonHash;
+use super::ids::{FeedSet, PersonHash};
 use super::time::Timestamp;
 use super::window::Window;
 use serde::{Deserialize, Serialize};
@@ -37,20 +46,27 @@ const LAPSE_GRACE: u32 = 24 * 3600;
 const ORPHAN_GRACE: u32 = 7 * 24 * 3600;
 /// A tombstone stays this long: an hour longer than a message can still subscribe anybody (promise 6).
 const TOMBSTONE: u32 = 25 * 3600;
+
 /// One person's row.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Person {
     /// Who it is.
     pub hash: PersonHash,
+    /// Who it is, too, if a telephone number was ever seen.
+    pub alias: Option<PersonHash>,
     /// Until when we may write.
     pub window: Window,
     /// What we have agreed.
     pub talk: Talk,
+    /// What they said just now, and nobody has answered yet.
+    pub burst: Option<Burst>,
 }
 
 /// What one person and we have agreed. See the drawing.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Talk {
+    /// Wrote for the first time, a moment ago.
+    New,
     /// The question was put; erased silently when the window closes.
     Asked {
         /// When they were last answered, by our clock.
@@ -59,6 +75,17 @@ pub enum Talk {
         revision: u32,
         /// Meta's timestamp of a stop before it, if there was one lately: a "Ja" from before that does not count.
         stopped: Option<Timestamp>,
+    },
+    /// Said "Ja" when there was no place; erased silently when the window closes.
+    Waiting {
+        /// Since when, by our clock: first come, first served.
+        since: Timestamp,
+        /// When they were last answered, by our clock.
+        answered: Timestamp,
+        /// What they said "Ja" to.
+        feeds: FeedSet,
+        /// A place became free and is kept for them.
+        offered: bool,
     },
     /// Gets figures and reminders.
     Subscribed {
@@ -72,7 +99,7 @@ pub enum Talk {
         /// What a "Ja" takes up again.
         subscription: Subscription,
     },
-    /// The window closed and it may have been our fault.
+    /// The window closed and it may have been our fault, or they go by another number now.
     Orphaned {
         /// What a "Ja" takes up again.
         subscription: Subscription,
@@ -84,16 +111,37 @@ pub enum Talk {
     },
 }
 
+impl Talk {
+    /// Whether it takes a place: subscribers do, those who may take their subscription up again, and those to whom one is offered.
+    pub fn is_admitted(&self) -> bool {
+        match self {
+            Talk::Subscribed { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } => true,
+            Talk::Waiting { offered, .. } => *offered,
+            Talk::New | Talk::Asked { .. } | Talk::Stopped { .. } => false,
+        }
+    }
+
+    /// The agreement, if there is one that is in force or may be taken up again.
+    pub fn subscription(&self) -> Option<&Subscription> {
+        match self {
+            Talk::Subscribed { subscription, .. } | Talk::Lapsed { subscription } | Talk::Orphaned { subscription } => Some(subscription),
+            Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Stopped { .. } => None,
+        }
+    }
+}
+
 /// The agreement with a subscriber.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Subscription {
-    /// Proof of consent: the version of the question's wording …
-    pub wording: u16,
+    /// What they want to hear of. Never empty.
+    pub feeds: FeedSet,
+    /// Proof of consent: the fingerprint of the question's wording (`State::wordings`) …
+    pub wording: u32,
     /// … and Meta's timestamp of the "Ja".
     pub consent: Timestamp,
     /// Meta's timestamp of the latest "Ja": a stop stamped before it does not count.
     pub yes: Timestamp,
-    /// The last publication put on its way to them.
+    /// The last revision put on its way to them.
     pub revision: u32,
 }
 
@@ -111,13 +159,14 @@ pub enum Reminder {
 impl Person {
     /// When this row needs attention.
     pub fn deadline(&self) -> Timestamp {
-        match &self.talk {
-            Talk::Asked { .. } => self.window.closes(),
+        let talk = match &self.talk {
+            Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } => self.window.closes(),
             Talk::Subscribed { reminder: Reminder::Pending, .. } => self.window.remind_at(),
             Talk::Subscribed { reminder: Reminder::Sent | Reminder::Spared, .. } => self.window.verdict_at(),
             Talk::Lapsed { .. } => self.window.closes().plus(LAPSE_GRACE),
             Talk::Orphaned { .. } => self.window.closes().plus(ORPHAN_GRACE),
             Talk::Stopped { at } => at.plus(TOMBSTONE),
-        }
+        };
+        self.burst.map_or(talk, |burst| talk.min(burst.until))
     }
 }

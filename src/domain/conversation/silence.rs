@@ -1,24 +1,29 @@
 //! A person's deadline has come: the reminder, the verdict on silence, the end of what is kept. Reads no clock: the wheel says when.
 
+use super::answer::answer;
 use super::draft::Draft;
 use super::{Person, Reminder, Subscription, Talk};
 use crate::domain::INGRESS_GAP;
 use crate::domain::decision::{Change, Decision, Refusal};
+use crate::domain::figures;
 use crate::domain::ids::PersonId;
 use crate::domain::outbox::{Entry, Kind, Stage};
+use crate::domain::rules::{ReminderPolicy, Rules};
 use crate::domain::state::State;
 use crate::domain::time::{Millis, Timestamp};
 
-/// The person's deadline has come.
-pub fn due(state: &State, now: Millis, id: PersonId) -> Decision {
+/// The person's deadline has come. What they said last comes first, whatever else is due.
+pub fn due(state: &State, rules: &Rules, now: Millis, id: PersonId) -> Decision {
     let Some(person) = state.people.get(id) else { return Decision::refused(Refusal::NothingToDo) };
+    if let Some(burst) = person.burst {
+        return answer(state, rules, now, id, person, burst);
+    }
     let mut draft = Draft::new(state);
     match &person.talk {
-        Talk::Asked { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => {
-            draft.clear(id);
-            draft.forget(id);
-        }
-        Talk::Subscribed { subscription, reminder: Reminder::Pending } => remind(&mut draft, now, id, person, *subscription),
+        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } => gone(&mut draft, id),
+        Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => gone(&mut draft, id),
+        Talk::Subscribed { subscription, reminder: Reminder::Pending } => remind(&mut draft, rules, now, id, person, *subscription),
+        Talk::Subscribed { .. } if state.notice.is_over() => gone(&mut draft, id),
         Talk::Subscribed { subscription, reminder: Reminder::Sent | Reminder::Spared } => {
             judge(&mut draft, now, id, person, *subscription);
         }
@@ -26,20 +31,33 @@ pub fn due(state: &State, now: Millis, id: PersonId) -> Decision {
     draft.finish()
 }
 
+fn gone(draft: &mut Draft, id: PersonId) {
+    draft.clear(id);
+    draft.forget(id);
+}
+
 /// 23 h 59 min after the latest counted message: ask, unless a publication does.
-fn remind(draft: &mut Draft, now: Millis, id: PersonId, person: &Person, mut subscription: Subscription) {
+fn remind(draft: &mut Draft, rules: &Rules, now: Millis, id: PersonId, person: &Person, mut subscription: Subscription) {
     let state = draft.state;
-    let settled = state.feed.settled();
-    let newest = settled.as_ref().unwrap_or(&state.feed).revision();
-    let reminder = if !person.window.sendable(now) {
+    // What is settling is sent instead: it carries the same question.
+    let settled = figures::settle_now(state, rules, now, subscription.feeds);
+    let newest = settled.iter().filter_map(published).max().unwrap_or(0).max(state.revision_of(subscription.feeds));
+    let live = rules.feeds.iter().filter_map(|feed| state.feed(&feed.name)).any(|(feed, _)| subscription.feeds.contains(feed));
+    let publication = |entry: &Entry| publication_asks(entry, person.window.latest);
+    let spared = match rules.reminder {
+        ReminderPolicy::NoFigures => state.outbox.of(id).any(|(_, entry)| publication(entry)),
+        ReminderPolicy::Unanswered => false,
+        ReminderPolicy::Never => true,
+    };
+    let reminder = if !person.window.sendable(now) || state.notice.is_over() {
         Reminder::Spared
     } else if subscription.revision < newest {
-        // What is settling, or still on its way, is sent instead: it carries the same question.
+        // So is what is still on its way.
+        draft.enqueue(id, Kind::Publication { since: subscription.revision }, person.window);
+        draft.decision.changes.extend(settled);
         subscription.revision = newest;
-        draft.enqueue(id, Kind::Publication, person.window);
-        draft.decision.changes.extend(settled.map(|feed| Change::Feed(Box::new(feed))));
         Reminder::Spared
-    } else if state.outbox.of(id).any(|(_, entry)| publication_asks(entry, person.window.latest)) {
+    } else if spared || !live {
         Reminder::Spared
     } else {
         draft.enqueue(id, Kind::Reminder, person.window);
@@ -49,6 +67,11 @@ fn remind(draft: &mut Draft, now: Millis, id: PersonId, person: &Person, mut sub
     draft.decision.changes.push(Change::Person(id, Person { talk, ..person.clone() }));
 }
 
+/// The revision that a change brings.
+fn published(change: &Change) -> Option<u32> {
+    if let Change::Feed(_, feed) = change { Some(feed.revision()) } else { None }
+}
+
 /// Whether this message is a publication that was accepted in this window and has not failed, or is on its way.
 fn publication_asks(entry: &Entry, latest: Timestamp) -> bool {
     let accepted = entry.accepted_at().is_some_and(|at| at >= latest);
@@ -56,7 +79,7 @@ fn publication_asks(entry: &Entry, latest: Timestamp) -> bool {
         Stage::Waiting | Stage::Leaving => true,
         Stage::Gone => false,
     };
-    entry.kind == Kind::Publication && (accepted || pending)
+    entry.kind.is_publication() && (accepted || pending)
 }
 
 /// Ten minutes after closing: silence is a lapse only if Meta accepted a question in this window and ingress worked from then until now.

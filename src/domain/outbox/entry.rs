@@ -1,7 +1,7 @@
 //! What one message is: what it says, how far it has come, and what follows from that alone. Knows no other message.
 
 use super::KEEP;
-use crate::domain::ids::{PersonId, WamidHash};
+use crate::domain::ids::{PersonId, TopicId, WamidHash};
 use crate::domain::time::Timestamp;
 use crate::domain::window::{GUARD, VERDICT_AFTER};
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,10 @@ pub enum Kind {
         figures: bool,
     },
     /// New figures, the question.
-    Publication,
+    Publication {
+        /// What is newer than this revision is shown.
+        since: u32,
+    },
     /// Nothing new; do you want to go on?
     Reminder,
     /// You are unsubscribed.
@@ -40,23 +43,52 @@ pub enum Kind {
         /// Whether the question is put.
         ask: bool,
     },
+    /// What exactly is stored about this person; with the question for someone who has not answered it.
+    Access {
+        /// Whether the question is put.
+        ask: bool,
+    },
+    /// The feeds to choose from: the question, when there are several.
+    Choose,
+    /// The topics to choose from.
+    Topics,
+    /// One topic; with the question for someone who has not answered it, if it is short enough.
+    Topic {
+        /// Which.
+        topic: TopicId,
+        /// Whether the question is put.
+        ask: bool,
+    },
+    /// A thumb is no answer: please tap on a button.
+    Hint,
+    /// There is no place at present.
+    Waiting,
+    /// A place is free: the question again.
+    Place,
+    /// The service has ended.
+    Ended,
 }
 
 /// In which order kinds leave when several wait: answers, reminders, figures (promise: an answer is expected now).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Class {
+pub enum Class {
+    /// Something that the person waits for.
     Answer,
+    /// The question before the window closes.
     Reminder,
+    /// A publication.
     Figures,
 }
 
 impl Kind {
-    pub(super) fn class(self) -> Class {
+    /// In which order it leaves.
+    pub fn class(self) -> Class {
         match self {
             Kind::Reminder => Class::Reminder,
-            Kind::Publication => Class::Figures,
+            Kind::Publication { .. } => Class::Figures,
             Kind::Welcome | Kind::Ask | Kind::Figures | Kind::Subscribed { .. } | Kind::Stopped => Class::Answer,
-            Kind::Interrupted | Kind::Resumed | Kind::Privacy { .. } | Kind::Help { .. } => Class::Answer,
+            Kind::Interrupted | Kind::Resumed | Kind::Privacy { .. } | Kind::Help { .. } | Kind::Access { .. } => Class::Answer,
+            Kind::Choose | Kind::Topics | Kind::Topic { .. } | Kind::Hint | Kind::Waiting | Kind::Place | Kind::Ended => Class::Answer,
         }
     }
 
@@ -65,21 +97,28 @@ impl Kind {
         self.class() == Class::Answer
     }
 
+    /// Whether it is a publication.
+    pub fn is_publication(self) -> bool {
+        self.class() == Class::Figures
+    }
+
     /// Whether it carries the question: silence after it may be a lapse.
     pub fn asks(self) -> bool {
         match self {
-            Kind::Welcome | Kind::Ask | Kind::Publication | Kind::Reminder | Kind::Interrupted => true,
-            Kind::Privacy { ask } | Kind::Help { ask } => ask,
+            Kind::Welcome | Kind::Ask | Kind::Publication { .. } | Kind::Reminder | Kind::Interrupted | Kind::Choose | Kind::Place => true,
+            Kind::Privacy { ask } | Kind::Help { ask } | Kind::Access { ask } | Kind::Topic { ask, .. } => ask,
             Kind::Figures | Kind::Subscribed { .. } | Kind::Stopped | Kind::Resumed => false,
+            Kind::Topics | Kind::Hint | Kind::Waiting | Kind::Ended => false,
         }
     }
 
     /// Whether it shows the latest figures.
     pub fn shows_figures(self) -> bool {
         match self {
-            Kind::Welcome | Kind::Ask | Kind::Figures | Kind::Publication | Kind::Interrupted | Kind::Resumed => true,
+            Kind::Welcome | Kind::Ask | Kind::Figures | Kind::Publication { .. } | Kind::Interrupted | Kind::Resumed => true,
             Kind::Subscribed { figures } => figures,
-            Kind::Reminder | Kind::Stopped | Kind::Privacy { .. } | Kind::Help { .. } => false,
+            Kind::Reminder | Kind::Stopped | Kind::Privacy { .. } | Kind::Help { .. } | Kind::Access { .. } | Kind::Choose => false,
+            Kind::Topics | Kind::Topic { .. } | Kind::Hint | Kind::Waiting | Kind::Place | Kind::Ended => false,
         }
     }
 }

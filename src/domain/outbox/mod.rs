@@ -15,16 +15,20 @@
 //! in which they were written down. A finished message stays until its window has been judged, because the verdict looks at it.
 
 mod entry;
+pub mod fault;
+mod hold;
 
-pub use entry::{Delivery, Entry, Kind, Stage};
+pub use entry::{Class, Delivery, Entry, Kind, Stage};
+pub use hold::{Hold, Why};
 
 use super::decision::{Change, Decision, Effect, Refusal, Send};
 use super::event::{News, Outcome, Status};
 use super::ids::{OutboxId, PersonId, WamidHash};
-use super::state::{Clock, Rules, State};
+use super::rules::Rules;
+use super::state::{Clock, State};
 use super::time::{Millis, Timestamp};
 use super::{conversation, wording};
-use entry::Class;
+use fault::Fault;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Sends that may be in flight at once: 80/s times half a second of round trip, and as much again for a slow uplink.
@@ -42,6 +46,8 @@ pub const QUEUE_FOR_ANSWERS: usize = 6_144;
 const KEEP: u32 = 3_600;
 /// First wait after a send that may be repeated, in seconds; doubles with every attempt.
 const BACKOFF: u32 = 1;
+/// How many doublings later the wait begins when we are too fast for the number: 16 seconds, so that the others get through.
+const SLOWER: u8 = 4;
 /// The wait stops doubling here: five minutes.
 const BACKOFF_MAX: u32 = 300;
 
@@ -167,11 +173,12 @@ pub fn deadline(state: &State, rules: &Rules, now: Millis) -> Option<Millis> {
     let outbox = &state.outbox;
     let wake = outbox.wakes.first().map(|(at, _)| at.millis());
     let refill = (state.broadcasting() && outbox.queued < REFILL).then_some(now);
-    let start = (outbox.in_flight < SLOTS && !outbox.ready.is_empty()).then(|| state.bucket.ready_at(now, rules.rate));
-    [wake, refill, start].into_iter().flatten().min()
+    let offer = conversation::next_in_line(state, rules, now).map(|_| now);
+    let start = (free_slots(state) > 0 && !outbox.ready.is_empty()).then(|| may_start_at(state, rules, now));
+    [wake, refill, offer, start].into_iter().flatten().min()
 }
 
-/// The outbox is due: wake what has rested and end what has ended, else page the broadcast in, else let messages leave.
+/// The outbox is due: wake what has rested and end what has ended, else page the broadcast in, else offer a place, else let messages leave.
 pub fn turn(state: &State, rules: &Rules, now: Millis) -> Decision {
     if state.clock == Clock::Untrusted {
         return Decision::refused(Refusal::NothingToDo);
@@ -182,7 +189,22 @@ pub fn turn(state: &State, rules: &Rules, now: Millis) -> Decision {
     if state.broadcasting() && state.outbox.queued < REFILL {
         return conversation::page(state, now);
     }
+    if conversation::next_in_line(state, rules, now).is_some() {
+        return conversation::offer(state, rules, now);
+    }
     start(state, rules, now)
+}
+
+/// How many more may be in flight: while sending is held, one probe at a time.
+fn free_slots(state: &State) -> usize {
+    let slots = if state.hold.is_some() { 1 } else { SLOTS };
+    slots.saturating_sub(state.outbox.in_flight)
+}
+
+/// When the next message may leave, if a slot is free.
+fn may_start_at(state: &State, rules: &Rules, now: Millis) -> Millis {
+    let paced = state.bucket.ready_at(now, rules.rate);
+    state.hold.map_or(paced, |hold| paced.max(hold.until.millis()))
 }
 
 fn wake(state: &State, now: Millis) -> Decision {
@@ -211,8 +233,10 @@ fn wake(state: &State, now: Millis) -> Decision {
 fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
     let mut decision = Decision::acted();
     let mut bucket = state.bucket;
-    let free = SLOTS.saturating_sub(state.outbox.in_flight);
-    for (_, _, id) in state.outbox.ready.iter().take(free) {
+    if may_start_at(state, rules, now) > now {
+        return Decision::refused(Refusal::NothingToDo);
+    }
+    for (_, _, id) in state.outbox.ready.iter().take(free_slots(state)) {
         if bucket.ready_at(now, rules.rate) > now {
             break;
         }
@@ -248,26 +272,48 @@ pub fn sent(state: &State, rules: &Rules, now: Millis, id: OutboxId, outcome: Ou
     let attempt = match (entry.delivery, outcome) {
         (Delivery::InFlight { attempt }, _) => attempt,
         // The port was restarted while this attempt went on: what it learned is welcome, but nothing is tried again.
-        (Delivery::Unknown, Outcome::Accepted(_) | Outcome::Refused(_)) => 0,
+        (Delivery::Unknown, Outcome::Accepted(_)) => 0,
+        (Delivery::Unknown, Outcome::Rejected { code, .. }) => {
+            return moved(state, rules, now, id, entry, Delivery::Failed { code });
+        }
         (_, _) => return Decision::refused(Refusal::NothingToDo),
     };
     // The person may have written while it was on its way: then there is more time, and nothing to remind of.
     let answered = state.people.get(entry.person).is_some_and(|person| person.window.not_after() > entry.not_after);
-    let rests = Delivery::Resting { until: now.second().plus(backoff(id, attempt)), attempt: attempt.saturating_add(1) };
+    let pointless = answered && entry.kind == Kind::Reminder;
     let delivery = match outcome {
         Outcome::Accepted(wamid) => Delivery::Accepted { at: now.second(), wamid },
-        Outcome::Later | Outcome::TooLate if answered && entry.kind == Kind::Reminder => Delivery::Failed { code: 0 },
-        Outcome::Later => rests,
-        Outcome::TooLate if answered => rests,
+        Outcome::Later | Outcome::TooLate if pointless => Delivery::Failed { code: 0 },
+        Outcome::Later => rests(now, attempt, backoff(id, attempt)),
+        Outcome::TooLate if answered => rests(now, attempt, backoff(id, attempt)),
         Outcome::TooLate => Delivery::Failed { code: 0 },
-        Outcome::Refused(code) => Delivery::Failed { code },
+        Outcome::Rejected { code, transient } => rejected(id, now, attempt, code, transient, pointless),
         Outcome::Unknown => Delivery::Unknown,
     };
     let mut decision = moved(state, rules, now, id, entry, delivery);
+    decision.changes.extend(hold::after(state, now, outcome));
     if outcome == Outcome::TooLate && now.second() > entry.not_after && !answered {
         decision.changes.extend(conversation::message_expired(state, entry));
     }
     decision
+}
+
+/// What becomes of a message that Meta refused.
+fn rejected(id: OutboxId, now: Millis, attempt: u8, code: u32, transient: bool, pointless: bool) -> Delivery {
+    match fault::of_code(code, transient) {
+        Fault::Passing | Fault::TooFast | Fault::TooFastForOne | Fault::Account if pointless => Delivery::Failed { code: 0 },
+        Fault::Passing if attempt >= fault::PASSING_ATTEMPTS => Delivery::Failed { code },
+        Fault::Passing => rests(now, attempt, backoff(id, attempt)),
+        Fault::TooFast => rests(now, attempt, backoff(id, attempt.saturating_add(SLOWER))),
+        Fault::TooFastForOne => rests(now, attempt, 4_u32.checked_pow(attempt.into()).map_or(BACKOFF_MAX, |wait| wait.min(BACKOFF_MAX))),
+        // As good as before, once that is repaired.
+        Fault::Account => Delivery::Queued { attempt },
+        Fault::Closed | Fault::Final => Delivery::Failed { code },
+    }
+}
+
+fn rests(now: Millis, attempt: u8, wait: u32) -> Delivery {
+    Delivery::Resting { until: now.second().plus(wait), attempt: attempt.saturating_add(1) }
 }
 
 /// The answer to a message that was taken back while it was on its way: it counts, and changes nothing else.
@@ -275,8 +321,9 @@ fn taken_back(state: &State, rules: &Rules, now: Millis, outcome: Outcome) -> De
     let mut decision = Decision::refused(Refusal::UnknownMessage);
     match outcome {
         Outcome::Accepted(_) => decision.changes.push(Change::Counters(state.counters.accept(now, &rules.zone))),
-        Outcome::Later | Outcome::Refused(_) | Outcome::TooLate | Outcome::Unknown => {}
+        Outcome::Later | Outcome::Rejected { .. } | Outcome::TooLate | Outcome::Unknown => {}
     }
+    decision.changes.extend(hold::after(state, now, outcome));
     decision
 }
 
@@ -295,7 +342,25 @@ pub fn status(state: &State, rules: &Rules, now: Millis, status: &Status) -> Dec
         (_, News::Delivered | News::Read) => Delivery::Delivered { at: accepted, wamid },
         (_, News::Failed(code)) => Delivery::Failed { code },
     };
-    moved(state, rules, now, id, entry, delivery)
+    let mut decision = moved(state, rules, now, id, entry, delivery);
+    if let News::Failed(code) = status.news {
+        decision.changes.extend(hold::after_failure(state, now, status.at, code));
+    }
+    decision
+}
+
+/// Meta announces that we may not answer people, until then if it says so.
+pub fn restricted(state: &State, now: Millis, until: Option<Timestamp>) -> Decision {
+    let Some(change) = hold::restricted(state, now.second(), until) else { return Decision::refused(Refusal::NothingToDo) };
+    Decision { changes: vec![change], ..Decision::acted() }
+}
+
+/// Meta announces that we may.
+pub fn restored(state: &State) -> Decision {
+    match state.hold {
+        Some(_) => Decision { changes: vec![Change::Hold(None)], ..Decision::acted() },
+        None => Decision::refused(Refusal::NothingToDo),
+    }
 }
 
 fn moved(state: &State, rules: &Rules, now: Millis, id: OutboxId, entry: &Entry, delivery: Delivery) -> Decision {

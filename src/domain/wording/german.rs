@@ -40,6 +40,17 @@ pub(super) fn day(day: Day) -> String {
     format!("{}, {}", weekday(date), short(date))
 }
 
+/// „22.11.2026“.
+pub(super) fn date(day: Day) -> String {
+    short(day.date())
+}
+
+/// „22.11.2026, 08:06 Uhr“.
+pub(super) fn moment(at: Timestamp, zone: &TimeZone) -> String {
+    let then = crate::domain::budget::local(at.millis(), zone);
+    format!("{}, {:02}:{:02} Uhr", short(then.date()), then.hour(), then.minute())
+}
+
 /// „22.11.“ for comparisons.
 pub(super) fn day_and_month(day: Day) -> String {
     let date = day.date();

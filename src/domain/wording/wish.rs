@@ -1,24 +1,38 @@
 //! What a person's words mean. The whole message is matched, folded: "Ende der Woche" is no stop. Nothing of it is kept.
 
 use crate::domain::event::{Said, Tap};
+use crate::domain::ids::{FeedSet, TopicId};
+use crate::domain::rules::Rules;
+use crate::domain::state::State;
+use serde::{Deserialize, Serialize};
 
-/// What someone wants, as far as it matters here.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What someone wants, as far as it matters here. Parameters only: it may be written down until the person has paused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Wish {
-    /// To be left alone.
+    /// To be left alone: "Stopp", "Löschen", one of our buttons that says no.
     Stop,
     /// A typed "Nein": ends the subscription if there is a question that it can answer.
     No,
-    /// A typed "Ja".
+    /// A typed "Ja", or a tap that names no feed that there is.
     Yes,
-    /// One of our buttons.
-    Tapped(Tap),
+    /// One of our buttons or rows that says yes to these feeds. Never empty.
+    Chosen(FeedSet),
     /// The latest figures.
     Figures,
-    /// What is stored.
+    /// How data are protected.
     Privacy,
+    /// What is stored about them.
+    Access,
     /// What can be written.
     Help,
+    /// To begin: what the code on the poster writes.
+    Start,
+    /// Another choice of feeds.
+    Choose,
+    /// The list of topics.
+    Topics,
+    /// One topic.
+    Topic(TopicId),
     /// Anything else: "Danke", a photo, 👍.
     Nothing,
 }
@@ -27,46 +41,73 @@ impl Wish {
     /// Whether it subscribes, or keeps the subscription.
     pub fn is_yes(self) -> bool {
         match self {
-            Wish::Yes | Wish::Tapped(Tap::Yes) => true,
-            Wish::Stop | Wish::No | Wish::Tapped(Tap::No) | Wish::Figures | Wish::Privacy | Wish::Help | Wish::Nothing => false,
+            Wish::Yes | Wish::Chosen(_) => true,
+            Wish::Stop | Wish::No | Wish::Figures | Wish::Privacy | Wish::Access | Wish::Help => false,
+            Wish::Start | Wish::Choose | Wish::Topics | Wish::Topic(_) | Wish::Nothing => false,
         }
     }
 
     /// Whether it ends the subscription: "Stopp" always, a typed "Nein" only from someone we know, because nobody else was asked.
     pub fn stops(self, known: bool) -> bool {
         match self {
-            Wish::Stop | Wish::Tapped(Tap::No) => true,
+            Wish::Stop => true,
             Wish::No => known,
-            Wish::Yes | Wish::Tapped(Tap::Yes) | Wish::Figures | Wish::Privacy | Wish::Help | Wish::Nothing => false,
+            Wish::Yes | Wish::Chosen(_) | Wish::Figures | Wish::Privacy | Wish::Access | Wish::Help => false,
+            Wish::Start | Wish::Choose | Wish::Topics | Wish::Topic(_) | Wish::Nothing => false,
         }
     }
 
     /// Whether it is answered even if an answer went out a moment ago.
     pub fn wants_reply(self) -> bool {
         match self {
-            Wish::Privacy | Wish::Help => true,
-            Wish::Stop | Wish::No | Wish::Yes | Wish::Tapped(_) | Wish::Figures | Wish::Nothing => false,
+            Wish::Privacy | Wish::Access | Wish::Help | Wish::Start | Wish::Choose | Wish::Topics | Wish::Topic(_) => true,
+            Wish::Stop | Wish::No | Wish::Yes | Wish::Chosen(_) | Wish::Figures | Wish::Nothing => false,
         }
+    }
+
+    /// What is answered when several things were said in a row: the strongest.
+    pub fn strength(self) -> u8 {
+        match self {
+            Wish::Nothing => 0,
+            Wish::Figures | Wish::Privacy | Wish::Access | Wish::Help | Wish::Start | Wish::Choose | Wish::Topics | Wish::Topic(_) => 1,
+            Wish::Yes => 2,
+            Wish::Chosen(_) => 3,
+            Wish::No => 4,
+            Wish::Stop => 5,
+        }
+    }
+
+    /// Of two things equally strong the later one, but two choices are both meant.
+    #[must_use]
+    pub fn together(self, before: Wish) -> Wish {
+        if let (Wish::Chosen(later), Wish::Chosen(earlier)) = (self, before) { Wish::Chosen(later.union(earlier)) } else { self }
     }
 }
 
 /// The wish in what was said.
-pub fn wish(said: &Said) -> Wish {
+pub fn wish(state: &State, rules: &Rules, said: &Said) -> Wish {
     match said {
-        Said::Tapped(tap) => Wish::Tapped(*tap),
-        Said::Other => Wish::Nothing,
-        Said::Text(text) | Said::Edited(text) => of_text(&text.0),
+        Said::Tapped(Tap::Yes(feeds)) => {
+            let configured = feeds.iter().filter(|name| rules.feed(name).is_some());
+            let chosen: FeedSet = configured.filter_map(|name| Some(state.feed(name)?.0)).collect();
+            if chosen.is_empty() { Wish::Yes } else { Wish::Chosen(chosen) }
+        }
+        Said::Tapped(Tap::No) => Wish::Stop,
+        Said::Tapped(Tap::Topic(topic)) => Wish::Topic(TopicId::of(topic)),
+        Said::Other | Said::Reacted(_) => Wish::Nothing,
+        Said::Text(text) | Said::Edited(text) => of_text(rules, &text.0),
     }
 }
 
 /// Longest text that can be one of the words below; longer ones need not be folded.
 const LONGEST: usize = 64;
 
-fn of_text(text: &str) -> Wish {
+fn of_text(rules: &Rules, text: &str) -> Wish {
     if text.len() > LONGEST {
         return Wish::Nothing;
     }
-    match fold(text).as_str() {
+    let words = fold(text);
+    match words.as_str() {
         "stopp" | "stop" | "nein stopp" | "abmelden" | "abmeldung" | "ende" | "beenden" | "abbestellen" | "kuendigen" | "loeschen"
         | "loesche mich" | "loesch mich" | "unsubscribe" => Wish::Stop,
         "nein" | "nein danke" | "noe" | "nee" | "no" => Wish::No,
@@ -74,14 +115,21 @@ fn of_text(text: &str) -> Wish {
             Wish::Yes
         }
         "zahlen" | "aktuelle zahlen" | "neue zahlen" | "die zahlen" | "zahl" | "stand" | "aktuell" => Wish::Figures,
-        "datenschutz" | "auskunft" | "privacy" | "dsgvo" => Wish::Privacy,
+        "datenschutz" | "privacy" | "dsgvo" => Wish::Privacy,
+        "auskunft" | "meine daten" => Wish::Access,
         "hilfe" | "help" | "info" => Wish::Help,
-        _ => Wish::Nothing,
+        "start" | "starten" | "los" => Wish::Start,
+        "auswahl" | "auswaehlen" | "abo" | "abos" | "regionen" => Wish::Choose,
+        "themen" | "thema" if !rules.topics.is_empty() => Wish::Topics,
+        _ => {
+            let found = |topic: &&crate::domain::rules::Topic| topic.keywords.contains(&words);
+            rules.topics.iter().find(found).map_or(Wish::Nothing, |topic| Wish::Topic(TopicId::of(&topic.name)))
+        }
     }
 }
 
 /// Lower case, umlauts written out, one space between words, no punctuation and no emoji at all.
-fn fold(text: &str) -> String {
+pub fn fold(text: &str) -> String {
     let mut words = String::with_capacity(text.len());
     for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
         if !words.is_empty() {

@@ -10,6 +10,7 @@ use crate::config::GraphConfig;
 use crate::domain::decision::Send;
 use crate::domain::event::{Event, Outcome};
 use crate::domain::ids::{InstanceId, Wamid};
+use crate::domain::outbox::fault::{Fault, of_code};
 use anyhow::Context;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, Url};
@@ -129,7 +130,7 @@ impl Graph {
                     tracing::info!("Meta takes messages again");
                 }
             }
-            (_, Some(code)) if wire::concerns_account(code) => {
+            (_, Some(code)) if of_code(code, false) == Fault::Account => {
                 let name = if code == 0 { AUTH } else { code };
                 if self.trouble.swap(name, Ordering::Relaxed) != name {
                     tracing::error!(code, status, "Meta does not let us send: check token, number and account in the WhatsApp Manager");

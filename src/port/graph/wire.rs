@@ -1,22 +1,28 @@
 //! The Cloud API's JSON, and what its answers mean for a message. Sends nothing and knows no connection.
 
-use crate::domain::decision::{Body, Send};
+use crate::domain::decision::{Body, Row, Send};
 use crate::domain::event::Outcome;
-use crate::domain::ids::{Callback, InstanceId, Wamid};
+use crate::domain::ids::{Address, Callback, InstanceId, Wamid};
 use crate::port::pseudonym::Pseudonyms;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// One message (WhatsApp docs: send-messages, text messages, interactive reply buttons). Addressed by BSUID, never by telephone number.
+/// One message (WhatsApp docs: send-messages, text messages, interactive reply buttons). Addressed by BSUID whenever there is one.
 pub(super) fn message(send: &Send, instance: InstanceId) -> Value {
     let (kind, content) = match &send.body {
         Body::Text(text) => ("text", json!({ "preview_url": false, "body": text })),
         Body::Buttons { text, buttons } => ("interactive", interactive(text, buttons)),
+        Body::List { text, button, rows } => ("interactive", list(text, button, rows)),
+    };
+    let (key, address) = match &send.to {
+        Address::Bsuid(bsuid) => ("recipient", bsuid.expose().to_owned()),
+        // Without the `+` Meta would prepend the business number's country code: a message to a stranger.
+        Address::Phone(phone) => ("to", format!("+{}", phone.expose())),
     };
     json!({
         "messaging_product": "whatsapp",
         "recipient_type": "individual",
-        "recipient": send.to.expose(),
+        key: address,
         "type": kind,
         kind: content,
         "biz_opaque_callback_data": Callback { instance, id: send.id }.encode(),
@@ -26,6 +32,15 @@ pub(super) fn message(send: &Send, instance: InstanceId) -> Value {
 fn interactive(text: &str, buttons: &[(String, String)]) -> Value {
     let buttons: Vec<Value> = buttons.iter().map(|(id, title)| json!({ "type": "reply", "reply": { "id": id, "title": title } })).collect();
     json!({ "type": "button", "body": { "text": text }, "action": { "buttons": buttons } })
+}
+
+fn list(text: &str, button: &str, rows: &[Row]) -> Value {
+    let row = |row: &Row| match &row.description {
+        Some(description) => json!({ "id": row.id, "title": row.title, "description": description }),
+        None => json!({ "id": row.id, "title": row.title }),
+    };
+    let rows: Vec<Value> = rows.iter().map(row).collect();
+    json!({ "type": "list", "body": { "text": text }, "action": { "button": button, "sections": [{ "title": button, "rows": rows }] } })
 }
 
 /// The blue ticks (WhatsApp docs: mark-messages-as-read).
@@ -42,7 +57,7 @@ pub(super) fn outcome(status: u16, body: &[u8], pseudonyms: &Pseudonyms) -> (Out
             (outcome, None)
         }
         (_, Answer { error: Some(Failure { code: Some(code), is_transient }), .. }) => match code.number() {
-            Some(code) => (refusal(code, is_transient == Some(true)), Some(code)),
+            Some(code) => (Outcome::Rejected { code, transient: is_transient == Some(true) }, Some(code)),
             None => (Outcome::Unknown, None),
         },
         // Taken, but by what name? Or broken after it may have been taken: a status will tell.
@@ -50,28 +65,6 @@ pub(super) fn outcome(status: u16, body: &[u8], pseudonyms: &Pseudonyms) -> (Out
         // Not an answer of the Cloud API's: something in between, or 429. It has not seen the message.
         (_, _) => (Outcome::Later, None),
     }
-}
-
-/// What a refusal with this code means. Source: WhatsApp docs, error-codes.
-fn refusal(code: u32, transient: bool) -> Outcome {
-    match code {
-        // Meta is overloaded or we are too quick: 130429 the number, 131056 this person, 80007 the account, 4 the app.
-        2 | 4 | 80_007 | 130_429 | 131_000 | 131_016 | 131_036 | 131_056 | 131_057 | 133_004 => Outcome::Later,
-        // Our account cannot send at all: the message is as good as before once that is repaired.
-        _ if concerns_account(code) => Outcome::Later,
-        _ if transient => Outcome::Later,
-        _ => Outcome::Refused(code),
-    }
-}
-
-/// Codes that say nothing about the message, only that our token, number or account may not send at present. Source: WhatsApp docs,
-/// error-codes: authentication and authorization, integrity, payment, registration.
-pub(super) fn concerns_account(code: u32) -> bool {
-    matches!(
-        code,
-        0 | 3 | 10 | 33 | 190 | 200..=299 | 368 | 131_005 | 131_031 | 131_037 | 131_042 | 131_045 | 131_048
-            | 133_000 | 133_005 | 133_006 | 133_008..=133_010 | 133_015 | 133_016
-    )
 }
 
 #[derive(Deserialize, Default)]
@@ -115,7 +108,7 @@ mod tests {
     use crate::domain::time::Timestamp;
 
     fn send(body: Body) -> Send {
-        Send { id: OutboxId(42), to: Bsuid::new("DE.101").expect("short"), body, not_after: Timestamp(0) }
+        Send { id: OutboxId(42), to: Address::Bsuid(Bsuid::new("DE.101").expect("short")), body, not_after: Timestamp(0) }
     }
 
     #[test]

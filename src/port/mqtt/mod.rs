@@ -245,7 +245,7 @@ impl Poller<'_> {
             Packet::SubAck(ack) if ack.return_codes.contains(&SubscribeReasonCode::Failure) => Err(Lost::Subscription),
             Packet::SubAck(_) => {
                 self.subscribed = true;
-                info!(feed = %self.config.feed, "subscribed to figures");
+                info!(feed = %self.config.feeds[0].name, "subscribed to figures");
                 Ok(())
             }
             // The connection has lasted for a keep-alive. A CONNACK alone proves little: two relays under one client id get one a second.
@@ -281,7 +281,7 @@ impl Poller<'_> {
         online.retain = true;
         self.eventloop.pending.push_front(Request::Publish(online));
         if !self.subscribed {
-            let root = format!("{}/{}", self.config.figures, self.config.feed);
+            let root = format!("{}/{}", self.config.figures, self.config.feeds[0].name);
             let filters = [root.clone(), root + "/+"].map(|filter| SubscribeFilter::new(filter, QoS::AtLeastOnce));
             self.eventloop.pending.push_front(Request::Subscribe(Subscribe::new_many(filters)));
         }
@@ -358,7 +358,7 @@ impl Poller<'_> {
 
     /// Error: somebody must change something at the broker or in the configuration. Warn: look, if it goes on.
     fn log(&mut self, lost: &Lost, pause: Duration) {
-        let (figures, feed) = (&self.config.figures, &self.config.feed);
+        let (figures, feed) = (&self.config.figures, &self.config.feeds[0].name);
         let again = pause.as_secs_f32();
         let failed = worth_a_line(&mut self.tallies.failed);
         match lost {

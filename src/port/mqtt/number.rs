@@ -3,7 +3,7 @@
 
 use super::rejected::Rejected;
 use crate::domain::figures::Value;
-use crate::domain::state::MetricKind;
+use crate::domain::rules::MetricKind;
 
 /// A figure with sign, groups and decimals needs 25 characters; what is longer is something else.
 pub(super) const TEXT_MAX: usize = 64;
@@ -38,7 +38,7 @@ pub(super) fn json(kind: MetricKind, text: &str) -> Result<Value, Rejected> {
     }
     let (negative, body) = sign(text);
     let (whole, fraction) = body.split_once('.').unwrap_or((body, ""));
-    if kind == MetricKind::Count && looks_grouped(whole, fraction) {
+    if kind != MetricKind::Rate && looks_grouped(whole, fraction) {
         return Err(ambiguous(body));
     }
     exact(kind, negative, whole, fraction)
@@ -71,7 +71,7 @@ fn separate(kind: MetricKind, body: &str) -> Result<(String, &str), Rejected> {
         return Ok((whole.to_owned(), fraction));
     }
     // `12.735` is how German pages print a count. `12.000` is also how a program prints 12 with three decimals: not taken.
-    if kind == MetricKind::Count && last == '.' && fraction != "000" { Ok((groups(body, last)?, "")) } else { Err(ambiguous(body)) }
+    if kind != MetricKind::Rate && last == '.' && fraction != "000" { Ok((groups(body, last)?, "")) } else { Err(ambiguous(body)) }
 }
 
 /// One to three digits and then exactly three: `1.234`, but not `0.875` nor `57.4`.
@@ -96,7 +96,7 @@ fn exact(kind: MetricKind, negative: bool, whole: &str, fraction: &str) -> Resul
         return Err(Rejected::NotANumber);
     }
     let fraction = fraction.trim_end_matches('0');
-    if kind == MetricKind::Count && !fraction.is_empty() {
+    if kind != MetricKind::Rate && !fraction.is_empty() {
         return Err(Rejected::NotWhole);
     }
     let decimals = u8::try_from(fraction.len()).ok().filter(|decimals| *decimals <= Value::DECIMALS).ok_or(Rejected::TooPrecise)?;

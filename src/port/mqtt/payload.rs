@@ -9,7 +9,7 @@ use crate::config::MqttConfig;
 use crate::domain::event::{Figure, ReceiptTopic};
 use crate::domain::figures::Value;
 use crate::domain::ids::Name;
-use crate::domain::state::MetricKind;
+use crate::domain::rules::MetricKind;
 use crate::domain::time::Day;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -45,13 +45,13 @@ pub fn parse(config: &MqttConfig, topic: &str, payload: &[u8]) -> Result<Figure,
         (None, Some(object)) => (object.values(config)?, object.as_of()?),
         (None, None) => return Err(Rejected::MetricMissing),
     };
-    let receipt = Some(ReceiptTopic { metric: metric.map(|(name, _)| name.clone()) });
-    Ok(Figure { values, as_of, receipt })
+    let receipt = Some(ReceiptTopic { feed: config.feeds[0].name.clone(), metric: metric.map(|(name, _)| name.clone()) });
+    Ok(Figure { feed: config.feeds[0].name.clone(), values, as_of, receipt })
 }
 
 /// The part of the topic below `<root>/<feed>`: `Some("")` for the feed itself, `None` if it is another feed's or none.
 pub(super) fn below_feed<'a>(config: &MqttConfig, topic: &'a str) -> Option<&'a str> {
-    let rest = topic.strip_prefix(config.figures.as_str())?.strip_prefix('/')?.strip_prefix(config.feed.as_str())?;
+    let rest = topic.strip_prefix(config.figures.as_str())?.strip_prefix('/')?.strip_prefix(config.feeds[0].name.as_str())?;
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
 }
 
@@ -64,12 +64,12 @@ fn metric<'a>(config: &'a MqttConfig, topic: &str) -> Result<Option<&'a (Name, M
 }
 
 fn known<'a>(config: &'a MqttConfig, named: &str) -> Option<&'a (Name, MetricKind)> {
-    config.metrics.iter().find(|(name, _)| name.as_str() == named)
+    config.feeds[0].metrics.iter().find(|(name, _)| name.as_str() == named)
 }
 
 fn unknown(config: &MqttConfig, named: &str) -> Rejected {
     let named: String = named.chars().take(NAME_MAX).collect();
-    let nearest = config.metrics.iter().map(|(name, _)| name).min_by_key(|name| distance(name.as_str(), &named)).cloned();
+    let nearest = config.feeds[0].metrics.iter().map(|(name, _)| name).min_by_key(|name| distance(name.as_str(), &named)).cloned();
     Rejected::UnknownMetric { named, nearest }
 }
 
@@ -222,8 +222,11 @@ mod tests {
             login: None,
             figures: "figures".to_owned(),
             relay: "relay".to_owned(),
-            feed: name("corona"),
-            metrics: metrics.into_iter().map(|(metric, kind)| (name(metric), kind)).collect(),
+            feeds: vec![MqttFeed {
+                name: name("corona"),
+                metrics: metrics.into_iter().map(|(metric, kind)| (name(metric), kind)).collect(),
+            }],
+            tls: None,
         }
     }
 
@@ -343,7 +346,7 @@ mod tests {
         };
         assert_eq!(["cases", "Deaths", "inzidenz"].map(nearest), ["cases_new", "deaths_new", "incidence"]);
         let receipt = parse(&config(), "figures/corona/cases_new", b"17").expect("a figure").receipt;
-        assert_eq!(receipt, Some(ReceiptTopic { metric: Some(name("cases_new")) }));
+        assert_eq!(receipt, Some(ReceiptTopic { feed: name("corona"), metric: Some(name("cases_new")) }));
     }
 
     proptest! {

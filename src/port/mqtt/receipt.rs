@@ -30,19 +30,23 @@ pub(super) fn decided(config: &MqttConfig, receipt: &Receipt) -> Message {
         Verdict::Refused(refusal) => ("rejected", code(refusal), refusal.sentence()),
     };
     let as_of = receipt.as_of.map(|day| day.date().to_string());
-    message(config, metric, &Body { result, code, feed: config.feed.as_str(), metric, as_of, revision: Some(receipt.revision), hint })
+    message(
+        config,
+        metric,
+        &Body { result, code, feed: config.feeds[0].name.as_str(), metric, as_of, revision: Some(receipt.revision), hint },
+    )
 }
 
 /// The port's own, for a message that states nothing; `None` if the topic is another feed's, where nobody listens to us.
 pub(super) fn rejected(config: &MqttConfig, topic: &str, rejected: &Rejected) -> Option<Message> {
     let metric = Some(payload::below_feed(config, topic)?).filter(|metric| !metric.is_empty());
     let (code, hint) = (rejected.code(), rejected.hint());
-    let body = Body { result: "rejected", code, feed: config.feed.as_str(), metric, as_of: None, revision: None, hint: &hint };
+    let body = Body { result: "rejected", code, feed: config.feeds[0].name.as_str(), metric, as_of: None, revision: None, hint: &hint };
     Some(message(config, metric, &body))
 }
 
 fn message(config: &MqttConfig, metric: Option<&str>, body: &Body) -> Message {
-    let mut topic = format!("{}/receipts/{}", config.relay, config.feed);
+    let mut topic = format!("{}/receipts/{}", config.relay, config.feeds[0].name);
     if let Some(metric) = metric {
         topic.push('/');
         topic.push_str(metric);
@@ -58,8 +62,10 @@ fn code(refusal: Refusal) -> &'static str {
         Refusal::Stale => "stale",
         Refusal::Future => "future",
         Refusal::BeforeStop => "before-stop",
+        Refusal::UnknownFeed => "unknown-feed",
         Refusal::UnknownMetric => "unknown-metric",
         Refusal::UnknownMessage => "unknown-message",
+        Refusal::UnknownPerson => "unknown-person",
         Refusal::NothingToDo => "nothing-to-do",
         Refusal::Full => "full",
     }

@@ -182,7 +182,7 @@ async fn receive(State(door): State<Arc<Door>>, request: Request) -> Response {
 impl Door {
     /// Whether these bytes, exactly as they came, are Meta's: decoded and encoded again they would be others.
     fn signed(&self, body: &[u8], signature: &[u8]) -> bool {
-        let right = signs(self.config.app_secret.expose_secret(), body, signature);
+        let right = self.config.app_secrets.iter().any(|secret| signs(secret.expose_secret(), body, signature));
         if !self.mismatch.swap(!right, Ordering::Relaxed) && !right {
             tracing::warn!("webhook with a wrong signature refused: if it came from Meta, check the app secret");
         }

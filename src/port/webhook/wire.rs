@@ -4,7 +4,7 @@
 //! which makes a strict reader refuse the whole document) costs itself only: Meta would repeat a refused batch for seven days.
 
 use crate::domain::event::{Event, Heard, News, Said, Status, Tap, Text};
-use crate::domain::ids::{Bsuid, Callback, InstanceId, Wamid};
+use crate::domain::ids::{Address, Bsuid, Callback, Identity, InstanceId, Wamid};
 use crate::domain::time::Timestamp;
 use crate::port::pseudonym::Pseudonyms;
 use serde::Deserialize;
@@ -212,8 +212,9 @@ impl Reader<'_> {
         let at = message.timestamp.and_then(|at| at.number()).map(Timestamp).ok_or(Skip::Broken)?;
         let named = message.from_user_id.as_deref().and_then(Bsuid::new);
         let bsuid = named.or_else(|| user_id(contacts, message.from.as_deref()?)).ok_or(Skip::Anonymous)?;
-        let from = self.pseudonyms.person(bsuid.expose());
-        Ok(Some(Event::Heard(Heard { from, bsuid, wamid: Wamid::new(&id), hash: self.pseudonyms.wamid(&id), at, said })))
+        let from = Identity { hash: self.pseudonyms.person(bsuid.expose()), alias: None };
+        let address = Address::Bsuid(bsuid);
+        Ok(Some(Event::Heard(Heard { from, address, wamid: Wamid::new(&id), hash: self.pseudonyms.wamid(&id), at, said })))
     }
 
     fn status(&self, raw: &RawValue) -> Result<Option<Event>, Skip> {

@@ -1,0 +1,195 @@
+//! A person has paused: what follows from the strongest thing that they said. One turn, one message at most. Counts nothing: that happened
+//! when it arrived (`heard`).
+
+use super::burst::Burst;
+use super::draft::Draft;
+use super::{Person, Reminder, Subscription, Talk};
+use crate::domain::budget;
+use crate::domain::decision::{Change, Decision, Effect};
+use crate::domain::ids::{FeedSet, PersonId};
+use crate::domain::outbox::Kind;
+use crate::domain::rules::Rules;
+use crate::domain::state::State;
+use crate::domain::time::{Millis, Timestamp};
+use crate::domain::wording::Wish;
+
+/// Someone who was asked and writes on is answered at most once in this many seconds.
+const ASK_AGAIN: u32 = 60;
+
+/// Answers what a person has said.
+pub(super) fn answer(state: &State, rules: &Rules, now: Millis, id: PersonId, person: &Person, burst: Burst) -> Decision {
+    let turn = Turn { state, rules, now, person, wish: burst.wish, at: burst.at };
+    let (talk, answer) = turn.table();
+    let mut draft = Draft::new(state);
+    draft.decision.changes.push(Change::Person(id, Person { talk, burst: None, ..person.clone() }));
+    draft.tidy(id, person.window, answer);
+    if let Some(kind) = answer {
+        draft.enqueue(id, kind, person.window);
+    }
+    if let Some(wamid) = state.unread.get(&id) {
+        draft.decision.effects.push(Effect::MarkRead(wamid.clone()));
+        draft.decision.changes.push(Change::Unread(id, None));
+    }
+    draft.finish()
+}
+
+/// One turn of the conversation.
+struct Turn<'a> {
+    state: &'a State,
+    rules: &'a Rules,
+    now: Millis,
+    person: &'a Person,
+    wish: Wish,
+    /// Meta's timestamp of what was said.
+    at: Timestamp,
+}
+
+impl Turn<'_> {
+    /// The conversation as a table: what was agreed and what is wished give what is agreed and what is said.
+    fn table(&self) -> (Talk, Option<Kind>) {
+        let wish = self.wish;
+        if self.state.notice.is_over() {
+            return self.over();
+        }
+        match &self.person.talk {
+            Talk::New => self.stranger(Kind::Welcome),
+            Talk::Asked { revision, .. } if wish.is_yes() => self.agree(|newest| *revision < newest),
+            Talk::Asked { answered, .. } if self.a_moment_ago(*answered) && !wish.wants_reply() => (self.person.talk.clone(), None),
+            Talk::Asked { .. } => self.stranger(Kind::Ask),
+            Talk::Waiting { offered: true, .. } if wish.is_yes() => self.agree(|_| true),
+            Talk::Waiting { answered, .. } if self.a_moment_ago(*answered) && !wish.wants_reply() => (self.person.talk.clone(), None),
+            Talk::Waiting { since, feeds, offered, .. } => self.in_line(*since, *feeds, *offered),
+            Talk::Subscribed { subscription, reminder } => self.subscriber(*subscription, *reminder),
+            Talk::Lapsed { subscription } if wish.is_yes() => self.subscriber(self.agreed_again(*subscription), Reminder::Pending),
+            Talk::Lapsed { .. } => self.stranger(Kind::Ask),
+            Talk::Orphaned { subscription } if wish.is_yes() => {
+                let (talk, _) = self.subscriber(self.agreed_again(*subscription), Reminder::Pending);
+                (up_to_date(self.state, talk), Some(Kind::Resumed))
+            }
+            Talk::Orphaned { .. } => self.stranger(Kind::Interrupted),
+            Talk::Stopped { .. } if wish.is_yes() => self.agree(|_| true),
+            Talk::Stopped { .. } => self.stranger(Kind::Welcome),
+        }
+    }
+
+    /// Whether this is less than a minute after `answered`, which an untrusted clock may have put into the future.
+    fn a_moment_ago(&self, answered: Timestamp) -> bool {
+        answered <= self.now.second() && self.now.second().since(answered) < ASK_AGAIN
+    }
+
+    /// Someone with whom nothing is agreed: a tap subscribes, everything else is answered with a question.
+    fn stranger(&self, question: Kind) -> (Talk, Option<Kind>) {
+        let answer = match self.wish {
+            Wish::Chosen(_) => return self.agree(|_| true),
+            Wish::Privacy => Kind::Privacy { ask: true },
+            Wish::Help => Kind::Help { ask: true },
+            Wish::Access => Kind::Access { ask: true },
+            Wish::Topics => Kind::Topics,
+            Wish::Topic(topic) => Kind::Topic { topic, ask: true },
+            Wish::Yes | Wish::No | Wish::Stop | Wish::Figures | Wish::Start | Wish::Choose | Wish::Nothing => question,
+        };
+        (self.asked(answer), Some(answer))
+    }
+
+    /// What is remembered of someone to whom this was said.
+    fn asked(&self, answer: Kind) -> Talk {
+        let (known, stopped) = match &self.person.talk {
+            Talk::Asked { revision, stopped, .. } => (*revision, *stopped),
+            Talk::Stopped { at } => (0, Some(*at)),
+            Talk::Lapsed { subscription } | Talk::Orphaned { subscription } => (subscription.revision, None),
+            Talk::New | Talk::Waiting { .. } | Talk::Subscribed { .. } => (0, None),
+        };
+        let revision = if answer.shows_figures() { self.state.revision() } else { known };
+        Talk::Asked { answered: self.now.second(), revision, stopped }
+    }
+
+    /// A "Ja" to what is offered: a subscription, if it is clear to what and there is a place. `lacks` says whether they have yet to see the
+    /// figures of this revision.
+    fn agree(&self, lacks: impl Fn(u32) -> bool) -> (Talk, Option<Kind>) {
+        let Some(feeds) = self.meant() else { return (self.asked(Kind::Choose), Some(Kind::Choose)) };
+        let at = self.at;
+        let others = self.state.people.admitted() - usize::from(self.person.talk.is_admitted());
+        if budget::places(self.rules).is_some_and(|places| others >= places) {
+            let now = self.now.second();
+            return (Talk::Waiting { since: now, answered: now, feeds, offered: false }, Some(Kind::Waiting));
+        }
+        let newest = self.state.revision_of(feeds);
+        let subscription = Subscription { feeds, wording: self.rules.texts.consent(), consent: at, yes: at, revision: newest };
+        (Talk::Subscribed { subscription, reminder: Reminder::Pending }, Some(Kind::Subscribed { figures: lacks(newest) }))
+    }
+
+    /// What a "Ja" means: what was tapped, what was waited for, or the only feed there is.
+    fn meant(&self) -> Option<FeedSet> {
+        let all: FeedSet = self.rules.feeds.iter().filter_map(|feed| Some(self.state.feed(&feed.name)?.0)).collect();
+        match (self.wish, &self.person.talk) {
+            (Wish::Chosen(feeds), _) => Some(feeds),
+            (_, Talk::Waiting { feeds, .. }) => Some(*feeds),
+            (_, _) => (all.len() == 1).then_some(all),
+        }
+    }
+
+    /// Someone who waits for a place.
+    fn in_line(&self, since: Timestamp, feeds: FeedSet, offered: bool) -> (Talk, Option<Kind>) {
+        let feeds = if let Wish::Chosen(chosen) = self.wish { chosen } else { feeds };
+        let place = if offered { Kind::Place } else { Kind::Waiting };
+        let talk = Talk::Waiting { since, answered: self.now.second(), feeds, offered };
+        (talk, Some(self.asked_for().unwrap_or(place)))
+    }
+
+    /// What is answered whoever asks for it; `None` if nothing was asked for.
+    fn asked_for(&self) -> Option<Kind> {
+        match self.wish {
+            Wish::Figures => Some(Kind::Figures),
+            Wish::Privacy => Some(Kind::Privacy { ask: false }),
+            Wish::Help => Some(Kind::Help { ask: false }),
+            Wish::Access => Some(Kind::Access { ask: false }),
+            Wish::Topics => Some(Kind::Topics),
+            Wish::Topic(topic) => Some(Kind::Topic { topic, ask: false }),
+            Wish::Start | Wish::Choose if self.rules.feeds.len() > 1 => Some(Kind::Choose),
+            Wish::Start | Wish::Choose => Some(Kind::Figures),
+            Wish::Yes | Wish::No | Wish::Stop | Wish::Chosen(_) | Wish::Nothing => None,
+        }
+    }
+
+    /// A subscriber: what they asked for, else what they missed, else nothing but the blue ticks.
+    fn subscriber(&self, before: Subscription, reminder: Reminder) -> (Talk, Option<Kind>) {
+        let chosen = if let Wish::Chosen(feeds) = self.wish { feeds } else { FeedSet::default() };
+        let feeds = before.feeds.union(chosen);
+        let newest = self.state.revision_of(feeds);
+        let missed = (before.revision < newest).then_some(Kind::Publication { since: before.revision });
+        let answer = if feeds == before.feeds { self.asked_for().or(missed) } else { Some(Kind::Subscribed { figures: true }) };
+        let revision = if answer.is_some_and(Kind::shows_figures) { newest.max(before.revision) } else { before.revision };
+        (Talk::Subscribed { subscription: Subscription { feeds, revision, ..before }, reminder }, answer)
+    }
+
+    fn agreed_again(&self, before: Subscription) -> Subscription {
+        Subscription { yes: before.yes.max(self.at), ..before }
+    }
+
+    /// The service has ended: nothing is agreed any more, and whoever asks is told so.
+    fn over(&self) -> (Talk, Option<Kind>) {
+        let answer = match self.wish {
+            Wish::Privacy => Kind::Privacy { ask: false },
+            Wish::Access => Kind::Access { ask: false },
+            Wish::Yes | Wish::No | Wish::Stop | Wish::Chosen(_) | Wish::Figures | Wish::Help | Wish::Start => Kind::Ended,
+            Wish::Choose | Wish::Topics | Wish::Topic(_) | Wish::Nothing => Kind::Ended,
+        };
+        match &self.person.talk {
+            Talk::Asked { answered, .. } if self.a_moment_ago(*answered) && !self.wish.wants_reply() => (self.person.talk.clone(), None),
+            Talk::Subscribed { .. } => (self.person.talk.clone(), Some(answer)),
+            Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } => (self.asked(answer), Some(answer)),
+            Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => (self.asked(answer), Some(answer)),
+        }
+    }
+}
+
+/// A subscriber who is shown everything that there is.
+fn up_to_date(state: &State, talk: Talk) -> Talk {
+    match talk {
+        Talk::Subscribed { subscription, reminder } => {
+            let revision = state.revision_of(subscription.feeds).max(subscription.revision);
+            Talk::Subscribed { subscription: Subscription { revision, ..subscription }, reminder }
+        }
+        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => talk,
+    }
+}

@@ -1,0 +1,163 @@
+//! Who is who: a person is found by BSUID or, as an alias, by telephone number, and stays the same person when either changes. Answers nobody.
+
+use super::draft::Draft;
+use super::{Person, Reminder, Subscription, Talk};
+use crate::domain::decision::{Change, Decision, Refusal};
+use crate::domain::event::Moved;
+use crate::domain::ids::{Address, Identity, PersonId};
+use crate::domain::state::State;
+use crate::domain::time::Timestamp;
+use crate::domain::window::Window;
+
+/// The person whom a payload is about.
+pub(super) struct Known {
+    /// Their number, or the next free one.
+    pub(super) id: PersonId,
+    /// Their row, if there is one; two rows for the same person are one already.
+    pub(super) person: Option<Person>,
+    /// What makes it so in the store.
+    pub(super) tidied: Vec<Change>,
+}
+
+impl Known {
+    /// A row with the names that this payload and the row before it know. A BSUID is never dropped because a later payload lacks it.
+    pub(super) fn named(from: Identity, before: Option<&Person>) -> Person {
+        let nameless = from.alias == Some(from.hash);
+        let hash = before.filter(|_| nameless).map_or(from.hash, |person| person.hash);
+        let alias = from.alias.or(before.and_then(|person| person.alias));
+        Person { hash, alias, window: Window { latest: Timestamp(0) }, talk: Talk::New, burst: None }
+    }
+
+    /// What becomes of the address: a BSUID replaces a number, and not the other way round.
+    pub(super) fn address(state: &State, id: PersonId, new: &Address) -> Option<Change> {
+        let keep = match (state.addresses.get(&id), new) {
+            (None, _) | (Some(Address::Phone(_)), Address::Bsuid(_)) => false,
+            (Some(Address::Bsuid(_)), Address::Phone(_)) => true,
+            (Some(old @ Address::Bsuid(_)), Address::Bsuid(_)) | (Some(old @ Address::Phone(_)), Address::Phone(_)) => old == new,
+        };
+        (!keep).then(|| Change::Address(id, new.clone()))
+    }
+}
+
+/// Finds the person, and mends what a payload with both names shows to be wrong: two rows for one person become one; a number that belongs
+/// to another BSUID now no longer finds the old one.
+pub(super) fn recognise(state: &State, from: Identity) -> Known {
+    let by_name = state.people.find(from.hash);
+    let by_number = from.alias.and_then(|alias| state.people.find(alias));
+    let row = |id: PersonId| state.people.get(id).cloned();
+    match (by_name, by_number) {
+        (Some(id), None) => Known { id, person: row(id), tidied: Vec::new() },
+        (Some(id), Some(other)) if id == other => Known { id, person: row(id), tidied: Vec::new() },
+        (named, Some(other)) => match row(other) {
+            Some(person) if is_nameless(&person) => adopt(state, named, other, &person),
+            Some(person) => {
+                let tidied = vec![Change::Person(other, Person { alias: None, ..person })];
+                let id = named.unwrap_or_else(|| state.people.next_id());
+                Known { id, person: named.and_then(row), tidied }
+            }
+            None => Known { id: state.people.next_id(), person: None, tidied: Vec::new() },
+        },
+        (None, None) => Known { id: state.people.next_id(), person: None, tidied: Vec::new() },
+    }
+}
+
+/// A row that came without a BSUID belongs to the person whose payload now names both.
+fn adopt(state: &State, named: Option<PersonId>, nameless: PersonId, person: &Person) -> Known {
+    let Some((id, kept)) = named.and_then(|id| Some((id, state.people.get(id)?))) else {
+        return Known { id: nameless, person: Some(person.clone()), tidied: Vec::new() };
+    };
+    let mut draft = Draft::new(state);
+    draft.clear(nameless);
+    draft.forget(nameless);
+    let merged = merged(kept, person);
+    draft.decision.changes.push(Change::Person(id, merged.clone()));
+    Known { id, person: Some(merged), tidied: draft.decision.changes }
+}
+
+fn is_nameless(person: &Person) -> bool {
+    person.alias == Some(person.hash)
+}
+
+/// One person out of two rows: the later window, the stricter agreement, the earlier proof.
+fn merged(kept: &Person, other: &Person) -> Person {
+    let talk = match (kept.talk.subscription(), other.talk.subscription()) {
+        (Some(mine), Some(theirs)) => with_subscription(&kept.talk, both(mine, theirs)),
+        (_, _) if strictness(&other.talk) > strictness(&kept.talk) => other.talk.clone(),
+        (_, _) => kept.talk.clone(),
+    };
+    let burst = kept.burst.or(other.burst);
+    Person { window: kept.window.counted(other.window.latest), talk, burst, ..kept.clone() }
+}
+
+fn both(mine: &Subscription, theirs: &Subscription) -> Subscription {
+    let first = if theirs.consent < mine.consent { theirs } else { mine };
+    Subscription {
+        feeds: mine.feeds.union(theirs.feeds),
+        yes: mine.yes.max(theirs.yes),
+        revision: mine.revision.max(theirs.revision),
+        ..*first
+    }
+}
+
+fn with_subscription(talk: &Talk, subscription: Subscription) -> Talk {
+    match talk {
+        Talk::Subscribed { reminder, .. } => Talk::Subscribed { subscription, reminder: *reminder },
+        Talk::Lapsed { .. } => Talk::Lapsed { subscription },
+        Talk::Orphaned { .. } => Talk::Orphaned { subscription },
+        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Stopped { .. } => talk.clone(),
+    }
+}
+
+/// A stop is the strictest agreement, and none is the least.
+fn strictness(talk: &Talk) -> u8 {
+    match talk {
+        Talk::New => 0,
+        Talk::Asked { .. } => 1,
+        Talk::Waiting { .. } => 2,
+        Talk::Orphaned { .. } => 3,
+        Talk::Lapsed { .. } => 4,
+        Talk::Subscribed { .. } => 5,
+        Talk::Stopped { .. } => 6,
+    }
+}
+
+/// Somebody goes by other names now. Whether the window survives that is not documented: nothing is sent until they write again, and what
+/// was agreed is kept as if we had been away.
+pub fn moved(state: &State, moved: &Moved) -> Decision {
+    let Some(id) = moved.from.iter().find_map(|hash| state.people.find(*hash)) else { return Decision::refused(Refusal::UnknownPerson) };
+    let Some(person) = state.people.get(id) else { return Decision::refused(Refusal::UnknownPerson) };
+    if person.hash == moved.to.hash {
+        return Decision::refused(Refusal::Duplicate);
+    }
+    let mut draft = Draft::new(state);
+    draft.clear(id);
+    draft.forget_address(id);
+    let Known { id: there, person: known, tidied } = recognise(state, moved.to);
+    draft.decision.changes.extend(tidied);
+    let (alias, burst) = (moved.to.alias, None);
+    let talk = match &person.talk {
+        Talk::Subscribed { subscription, .. } | Talk::Lapsed { subscription } | Talk::Orphaned { subscription } => {
+            Talk::Orphaned { subscription: *subscription }
+        }
+        Talk::Stopped { at } => Talk::Stopped { at: *at },
+        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } => {
+            draft.forget(id);
+            return draft.finish();
+        }
+    };
+    let row = Person { hash: moved.to.hash, alias, window: person.window, talk, burst };
+    match known {
+        // They have written under the new name already: that was no silence.
+        Some(known) if there != id => {
+            let talk = row
+                .talk
+                .subscription()
+                .map_or(row.talk.clone(), |subscription| Talk::Subscribed { subscription: *subscription, reminder: Reminder::Pending });
+            let row = Person { talk, ..row };
+            draft.decision.changes.push(Change::Forget(id));
+            draft.decision.changes.push(Change::Person(there, Person { window: known.window, ..merged(&known, &row) }));
+        }
+        Some(_) | None => draft.decision.changes.push(Change::Person(id, row)),
+    }
+    draft.finish()
+}

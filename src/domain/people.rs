@@ -1,0 +1,127 @@
+//! Everyone we know, by number and by hash, and the line of those who wait for a place. Knows nobody's address and decides nothing.
+
+use super::conversation::{Person, Talk};
+use super::ids::{PersonHash, PersonId};
+use super::time::Timestamp;
+use std::collections::{BTreeSet, HashMap};
+
+/// People by dense number, found by hash.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct People {
+    rows: Vec<Option<Person>>,
+    free: BTreeSet<PersonId>,
+    /// By hash and by alias.
+    by_hash: HashMap<PersonHash, PersonId>,
+    /// Who waits for a place, in the order in which they asked for it.
+    line: BTreeSet<(Timestamp, PersonId)>,
+    /// Places taken.
+    admitted: usize,
+    known: usize,
+}
+
+impl People {
+    /// The person's row.
+    pub fn get(&self, id: PersonId) -> Option<&Person> {
+        self.rows.get(id.0 as usize)?.as_ref()
+    }
+
+    /// The person with this hash or alias.
+    pub fn find(&self, hash: PersonHash) -> Option<PersonId> {
+        self.by_hash.get(&hash).copied()
+    }
+
+    /// The lowest number that nobody has.
+    pub fn next_id(&self) -> PersonId {
+        let end = PersonId(u32::try_from(self.rows.len()).unwrap_or(u32::MAX));
+        self.free.first().copied().unwrap_or(end)
+    }
+
+    /// Everyone, by number.
+    pub fn iter(&self) -> impl Iterator<Item = (PersonId, &Person)> {
+        (0..).zip(&self.rows).filter_map(|(id, row)| row.as_ref().map(|person| (PersonId(id), person)))
+    }
+
+    /// How many people are known.
+    pub fn len(&self) -> usize {
+        self.known
+    }
+
+    /// Whether nobody is known.
+    pub fn is_empty(&self) -> bool {
+        self.known == 0
+    }
+
+    /// Places taken: by subscribers, by those who may take their subscription up again, and by those to whom a place is offered.
+    pub fn admitted(&self) -> usize {
+        self.admitted
+    }
+
+    /// Who waits for a place, first come, first served.
+    pub fn line(&self) -> impl Iterator<Item = PersonId> {
+        self.line.iter().map(|(_, id)| *id)
+    }
+
+    pub(super) fn set(&mut self, id: PersonId, person: Option<Person>) {
+        let index = id.0 as usize;
+        if let Some(old) = self.rows.get(index).and_then(Option::as_ref).cloned() {
+            self.unindex(id, &old);
+        }
+        if let Some(new) = &person {
+            while self.rows.len() <= index {
+                self.free.insert(PersonId(u32::try_from(self.rows.len()).unwrap_or(u32::MAX)));
+                self.rows.push(None);
+            }
+            self.index(id, new);
+            self.free.remove(&id);
+        } else if index < self.rows.len() {
+            self.free.insert(id);
+        }
+        if let Some(row) = self.rows.get_mut(index) {
+            *row = person;
+        }
+        self.trim();
+    }
+
+    fn index(&mut self, id: PersonId, person: &Person) {
+        self.by_hash.insert(person.hash, id);
+        self.by_hash.extend(person.alias.map(|alias| (alias, id)));
+        self.line.extend(in_line(person).map(|since| (since, id)));
+        self.admitted += usize::from(person.talk.is_admitted());
+        self.known += 1;
+    }
+
+    fn unindex(&mut self, id: PersonId, person: &Person) {
+        for hash in [Some(person.hash), person.alias].into_iter().flatten() {
+            self.by_hash.remove(&hash);
+        }
+        if let Some(since) = in_line(person) {
+            self.line.remove(&(since, id));
+        }
+        self.admitted -= usize::from(person.talk.is_admitted());
+        self.known -= 1;
+    }
+
+    /// Free numbers at the end are dropped, so that memory rebuilt from disk equals memory that lived through it.
+    fn trim(&mut self) {
+        while let Some(None) = self.rows.last() {
+            self.rows.pop();
+            self.free.pop_last();
+        }
+    }
+
+    pub(super) fn check(&self) {
+        let mut fresh = People::default();
+        for (id, person) in self.iter() {
+            fresh.set(id, Some(person.clone()));
+        }
+        assert!(*self == fresh, "an index of people does not agree with the rows");
+    }
+}
+
+fn in_line(person: &Person) -> Option<Timestamp> {
+    match person.talk {
+        Talk::Waiting { since, offered: false, .. } => Some(since),
+        Talk::Waiting { offered: true, .. } | Talk::New { .. } | Talk::Asked { .. } | Talk::Subscribed { .. } => None,
+        Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => None,
+    }
+}
