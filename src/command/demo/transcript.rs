@@ -54,7 +54,7 @@ impl Transcript {
         println!("  Broker      mqtt://{}:{}", config.mqtt.host, config.mqtt.port);
         println!("  Cloud API   {}", config.graph.base_url);
         println!("  Webhook     http://{}/webhook", config.webhook.listen);
-        let (host, port, feed) = (&config.mqtt.host, config.mqtt.port, &config.mqtt.feed);
+        let (host, port, feed) = (&config.mqtt.host, config.mqtt.port, &config.mqtt.feeds[0].name);
         println!("Mitmachen aus einem anderen Terminal:");
         println!("  mosquitto_pub -h {host} -p {port} -q 1 -t figures/{feed}/cases_new -m 42");
         println!(
