@@ -34,10 +34,11 @@ pub fn leaves(state: &State, entry: &Entry) -> Option<Change> {
     entry.kind.shows_figures().then(|| up_to_date(state, entry.person)).flatten()
 }
 
-/// Nothing more will be written for this message. The address of someone who said stop is kept only for the confirmation.
+/// Nothing more will be written for this message. The address of someone who said stop is kept only for the confirmation, or because they
+/// have written again and wait for an answer.
 pub fn message_ended(state: &State, id: OutboxId, person: PersonId) -> Option<Change> {
     let stopped = state.people.get(person).is_some_and(|row| match row.talk {
-        Talk::Stopped { .. } => true,
+        Talk::Stopped { .. } => row.burst.is_none(),
         Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => false,
         Talk::Lapsed { .. } | Talk::Orphaned { .. } => false,
     });
