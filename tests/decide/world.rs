@@ -1,6 +1,6 @@
 //! The one place in these tests that knows the API: a state, a clock that jumps, and a Meta that answers as it is told.
 
-use drk_relay::domain::conversation::{Burst, Person, Talk};
+use drk_relay::domain::conversation::{Burst, Person, Talk, next_answer};
 use drk_relay::domain::decide;
 use drk_relay::domain::decision::{Body, Effect, Receipt, Send, Verdict};
 use drk_relay::domain::event::{Event, Figure, Heard, Key, News, Outcome, ReceiptTopic, Said, Status, Tap, Text};
@@ -149,7 +149,8 @@ impl World {
 
     fn next(&self) -> Option<Millis> {
         let rows = self.state.keys().filter_map(|key| self.state.deadline(key)).map(Timestamp::millis);
-        rows.chain(outbox::deadline(&self.state, &self.rules, self.now)).min()
+        let answer = next_answer(&self.state).map(Timestamp::millis);
+        rows.chain(answer).chain(outbox::deadline(&self.state, &self.rules, self.now)).min()
     }
 
     /// Something happens now, and everything that follows from it at once.
@@ -178,6 +179,10 @@ impl World {
         for _ in 0..10_000 {
             if self.state.clock == Clock::Untrusted {
                 return;
+            }
+            if next_answer(&self.state).is_some_and(|at| at <= self.now.second()) {
+                assert!(self.turn(&Event::Due(Key::Answers)), "somebody has paused, and is not answered");
+                continue;
             }
             let due = self.state.keys().filter_map(|key| Some((self.state.deadline(key)?, key))).min();
             if let Some((_, key)) = due.filter(|(at, _)| *at <= self.now.second()) {
@@ -263,7 +268,7 @@ impl World {
         Event::Status(Status { id: Some(id), wamid: wamid(id), at, news })
     }
 
-    /// What the person has said and nobody has answered: it is due first, and may be due in the same second as what comes next.
+    /// What the person has said and nobody has answered: whatever is due, that comes first.
     fn burst(&self) -> Option<Burst> {
         self.person()?.burst
     }

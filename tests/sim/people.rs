@@ -21,13 +21,15 @@ const HOUR: u64 = 3_600_000;
 pub(crate) struct Person {
     pub(crate) address: Address,
     pub(crate) hash: PersonHash,
+    /// The latest message that reached them.
+    pub(crate) received: Option<WamidHash>,
     messages: u64,
 }
 
 impl Person {
     pub(crate) fn new(number: u64) -> Person {
         let address = Address::Bsuid(Bsuid::new(&format!("DE.{}", 1_000 + number)).expect("short"));
-        Person { address, hash: PersonHash(1_000 + number), messages: 0 }
+        Person { address, hash: PersonHash(1_000 + number), received: None, messages: 0 }
     }
 }
 
@@ -60,17 +62,41 @@ impl World {
     /// One of the things that happen in a world.
     pub(crate) fn act(&mut self) {
         match self.choices.below(100) {
-            0..24 => {
+            0..20 => {
                 let (person, said) = (self.choices.below(self.people.len() as u64) as usize, words(&mut self.choices));
                 self.speak(person, said);
             }
+            20..22 => self.burst(),
+            22..24 => self.react(),
             24..34 => self.publish(),
             34..64 => self.pass_up_to(10 * 60_000),
             64..80 => self.pass_up_to(6 * HOUR),
             80..86 => self.pass_to_the_edge(),
             86..92 => self.crash(),
-            92..95 => self.break_disk(),
+            92..94 => self.break_disk(),
+            94..95 => self.account(),
             _ => self.wobble(),
+        }
+    }
+
+    /// Several messages within a few seconds.
+    fn burst(&mut self) {
+        let person = self.choices.below(self.people.len() as u64) as usize;
+        for _ in 0..2 + self.choices.below(6) {
+            let said = words(&mut self.choices);
+            let delay = self.choices.below(1_500);
+            self.speak_late(person, said, delay);
+            let pause = self.choices.below(2_500);
+            self.pass(pause);
+        }
+        self.count("burst");
+    }
+
+    /// A thumb on the latest message.
+    fn react(&mut self) {
+        let person = self.choices.below(self.people.len() as u64) as usize;
+        if let Some(message) = self.people[person].received {
+            self.speak(person, Said::Reacted(message));
         }
     }
 

@@ -38,6 +38,10 @@ pub(crate) struct Ledger {
     pub(super) silence: Silence,
     /// When messages left, since the last restart or clock step.
     left: Vec<Millis>,
+    /// Hints by window.
+    hints: BTreeMap<(PersonHash, Timestamp), OutboxId>,
+    /// Places that the budget pays for.
+    places: Option<usize>,
     /// Everyone's row before the present step.
     talks: BTreeMap<PersonHash, Person>,
 }
@@ -63,6 +67,11 @@ pub(crate) fn asks(body: &Body) -> bool {
 }
 
 impl Ledger {
+    /// A ledger for a branch with so many places.
+    pub(crate) fn with_places(places: Option<usize>) -> Ledger {
+        Ledger { places, ..Ledger::default() }
+    }
+
     /// Before a step. Promise 8: what has been acknowledged before changes nothing when it comes again, and what is older than a day sends
     /// nothing and subscribes nobody.
     pub(crate) fn before(&mut self, state: &State, now: Millis, events: &[Event]) {
@@ -84,6 +93,7 @@ impl Ledger {
             Change::Person(_, row) => live(row) && !self.talks.get(&row.hash).is_some_and(live),
             Change::Outbox(..) => true,
             Change::Forget(_) | Change::Address(..) | Change::ForgetAddress(_) | Change::ForgetOutbox(_) | Change::Feed(..) => false,
+            Change::ForgetFeed(_) => false,
             Change::Notice(_) | Change::Hold(_) | Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) => false,
             Change::Seen(..) | Change::ForgetSeen(_) | Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {
                 false
@@ -197,6 +207,14 @@ impl Ledger {
                 self.paced(now);
             }
         }
+        let sends = effects.iter().filter(|effect| matches!(effect, Effect::Send(_))).count();
+        if state.hold.is_some() && sends > 0 {
+            seen.push("probe");
+            assert_eq!(state.outbox.in_flight(), 1, "more than a probe leaves while sending is held");
+        }
+        // Promise 9: whoever is beyond the budget waits.
+        let admitted = state.people.admitted();
+        assert!(self.places.is_none_or(|places| admitted <= places), "{admitted} places are taken");
         self.windows(state, now);
         Self::addresses(state);
         self.turns(state, now, &mut seen);
@@ -230,9 +248,16 @@ impl Ledger {
             seen.extend((shown.len() > 1).then_some("two feeds in one publication"));
             assert!(!shown.is_empty(), "a publication without news");
             for (_, feed) in shown {
-                let first = *self.publications.entry((hash, feed.revision())).or_insert(send.id);
-                assert_eq!(first, send.id, "the same publication twice");
+                // What never reached Meta, and was too late then, may be made up for.
+                let before = self.publications.insert((hash, feed.revision()), send.id);
+                let twice = before.is_some_and(|id| id != send.id && self.accepted.contains(&id));
+                assert!(!twice, "the same publication twice: {before:?}, {:?}", send.id);
             }
+        }
+        if entry.kind == Kind::Hint {
+            seen.push("hint");
+            let first = *self.hints.entry((hash, person.window.latest)).or_insert(send.id);
+            assert_eq!(first, send.id, "a second hint in one window");
         }
         if asks(&send.body) {
             self.silence.left(send.id, hash, entry.kind);
@@ -299,6 +324,9 @@ impl Ledger {
                 (Talk::Lapsed { .. }, Some(Talk::Subscribed { .. })) => seen.push("lapsed, and back"),
                 (Talk::Orphaned { .. }, Some(Talk::Subscribed { .. })) => seen.push("orphaned, and back"),
                 (Talk::Asked { .. }, Some(Talk::Subscribed { .. })) => seen.push("subscribed"),
+                (Talk::Asked { .. }, Some(Talk::Waiting { offered: false, .. })) => seen.push("no place"),
+                (Talk::Waiting { offered: false, .. }, Some(Talk::Waiting { offered: true, .. })) => seen.push("a place"),
+                (Talk::Waiting { offered: true, .. }, Some(Talk::Subscribed { .. })) => seen.push("a place, taken"),
                 _ => {}
             }
         }
