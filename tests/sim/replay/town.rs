@@ -12,6 +12,7 @@ use drk_relay::domain::decision::{Body, Effect, Send, Verdict};
 use drk_relay::domain::event::{Event, Heard, Outcome, Said, Tap};
 use drk_relay::domain::figures::MAX_AGE;
 use drk_relay::domain::ids::{Address, Identity, InstanceId, Name, Wamid, WamidHash};
+use drk_relay::domain::outbox::Kind;
 use drk_relay::domain::rules::{ReminderPolicy, Rules};
 use drk_relay::domain::time::Millis;
 use drk_relay::relay::Relay;
@@ -22,8 +23,9 @@ use std::collections::BTreeMap;
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
-/// People answer after 10 minutes to 4 hours, in whole minutes.
-const ANSWER: std::ops::RangeInclusive<u64> = 10..=240;
+/// People answer after 10 minutes to 4 hours, in steps of ten minutes: who takes equally long shares a window, and so a commit, as in a crowd.
+const ANSWER: u64 = 10 * MINUTE;
+const ANSWERS: u64 = 24;
 /// Nothing happens any more when everybody has answered the last publication, and the subscriptions have lapsed.
 const EPILOGUE: u64 = 30 * HOUR;
 /// The tunnel's self-probe: while nobody writes, it proves that webhooks would come, or every silence might be our fault.
@@ -43,8 +45,8 @@ enum Transit {
     Writes(usize),
     /// A webhook, an answer of the Graph API.
     Told(Event),
-    /// A request to the Graph API: what it says, and what it shows.
-    Request(Box<Send>, Shown),
+    /// A request to the Graph API: what it says, what the relay calls it, and the publication that it shows, if it shows any.
+    Request(Box<Send>, Kind, Option<u32>),
 }
 
 /// Somebody loyal.
@@ -82,9 +84,20 @@ impl<'a> Town<'a> {
         let store = Store::on(InMemoryBackend::new(), InstanceId(1)).expect("a new disk takes a new store");
         let relay = Relay::open(store, Rules { reminder: policy, monthly_messages: None, ..rules }).expect("a new store loads");
         let start = Millis(lines[0].at.0 - 2 * HOUR);
-        let (meta, witness, now, turned) = (Meta::default(), Witness::default(), start, start);
-        let (people_, by_address, transit, order, steps) = (Vec::new(), BTreeMap::new(), BTreeMap::new(), 0, 0);
-        let mut town = Town { lines, loyalty, now, relay, meta, witness, people: people_, by_address, transit, order, turned, steps };
+        let mut town = Town {
+            lines,
+            loyalty,
+            now: start,
+            relay,
+            meta: Meta::default(),
+            witness: Witness::default(),
+            people: Vec::new(),
+            by_address: BTreeMap::new(),
+            transit: BTreeMap::new(),
+            order: 0,
+            turned: start,
+            steps: 0,
+        };
         for number in 0..people {
             town.moves_in(number, names[number % names.len()].clone());
         }
@@ -131,7 +144,7 @@ impl<'a> Town<'a> {
                     }
                     Transit::Writes(person) => self.writes(person),
                     Transit::Told(event) => events.push(event),
-                    Transit::Request(send, shown) => self.request(&send, shown),
+                    Transit::Request(send, kind, revision) => self.request(&send, kind, revision),
                 }
             }
             if !events.is_empty() || due.is_some_and(|due| due <= self.now) {
@@ -209,23 +222,21 @@ impl<'a> Town<'a> {
         let kind = state.outbox.get(send.id).expect("what leaves is in the outbox").kind;
         let person = self.by_address[&send.to];
         let revision = kind.shows_figures().then(|| self.revision(&self.people[person].feed)).filter(|revision| *revision > 0);
-        let latest = self.meta.latest(&self.people[person].person);
-        let at = self.now.plus(UPLINK);
-        self.at(at, Transit::Request(send, Shown { person, kind, revision, latest, at }));
+        self.at(self.now.plus(UPLINK), Transit::Request(send, kind, revision));
     }
 
     /// Meta accepts it, or panics because the window is closed. The telephone rings.
-    fn request(&mut self, send: &Send, shown: Shown) {
-        let (now, person) = (self.now.second(), shown.person);
-        let shown = Shown { latest: self.meta.latest(&self.people[person].person), ..shown };
+    fn request(&mut self, send: &Send, kind: Kind, revision: Option<u32>) {
+        let (now, person) = (self.now.second(), self.by_address[&send.to]);
         let wamid = self.meta.accept(now, &self.people[person].person, send);
         let told = Millis((self.now.0 / SECOND + 1) * SECOND);
         self.at(told, Transit::Told(Event::Sent { id: send.id, outcome: Outcome::Accepted(wamid) }));
         for news in Meta::fate(false) {
-            self.at(told.plus(SECOND), Transit::Told(Meta::status(Some(send.id), wamid, now, news)));
+            self.at(told, Transit::Told(Meta::status(Some(send.id), wamid, now, news)));
         }
         if self.now <= self.people[person].until.plus(MINUTE) {
-            self.witness.shown(&shown);
+            let latest = self.meta.latest(&self.people[person].person);
+            self.witness.shown(&Shown { person, kind, revision, latest, at: self.now });
         }
         match &send.body {
             Body::Buttons { buttons, .. } => {
@@ -244,8 +255,7 @@ impl<'a> Town<'a> {
     fn answers(&mut self, person: usize) {
         let neighbour = &mut self.people[person];
         if self.now <= neighbour.until.plus(MINUTE) {
-            let minutes = ANSWER.start() + neighbour.choices.below(ANSWER.end() - ANSWER.start() + 1);
-            let at = Millis(self.now.second().millis().0 + minutes * MINUTE);
+            let at = self.now.second().millis().plus((1 + neighbour.choices.below(ANSWERS)) * ANSWER);
             self.at(at, Transit::Writes(person));
         }
     }
