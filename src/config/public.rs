@@ -1,4 +1,4 @@
-//! What is known of a configuration without its secrets: for commands of people who may not read them, and for the socket at which they ask.
+//! What a configuration says without its secrets: for commands of people who may not read them, and where they ask. Starts nothing.
 
 use super::phone::{self, PhoneNumber};
 use super::{Config, ConfigError, Raw, RawWhatsapp, directory, value};
