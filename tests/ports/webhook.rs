@@ -5,7 +5,8 @@ use drk_relay::domain::event::{Event, News, Said, Tap, Text};
 use drk_relay::domain::ids::{Callback, InstanceId, OutboxId};
 use drk_relay::domain::time::{Millis, Timestamp};
 use drk_relay::port::Arrival;
-use drk_relay::port::clock::Warp;
+use drk_relay::port::clock::{Clock, Warp};
+use drk_relay::port::link::Link;
 use drk_relay::port::pseudonym::Pseudonyms;
 use drk_relay::port::webhook::serve;
 use drk_relay::simulator::meta::webhook::{Report, body, sign};
@@ -41,7 +42,8 @@ impl Door {
         let config =
             WebhookConfig { listen: address, app_secret: SECRET.into(), verify_token: "tök en+1".into(), phone_number_id: NUMBER.into() };
         let (inbox, arrivals) = mpsc::channel(16);
-        let server = tokio::spawn(async move { drop(serve(&listener, &config, &pseudonyms(), INSTANCE, &inbox).await) });
+        let server =
+            tokio::spawn(async move { drop(serve(&listener, &config, &pseudonyms(), INSTANCE, &inbox, &Link::new(Clock::System)).await) });
         Door { address, arrivals, _server: AbortOnDropHandle::new(server) }
     }
 

@@ -6,6 +6,7 @@
 
 pub mod wire;
 
+use super::link::Link;
 use super::pseudonym::Pseudonyms;
 use super::{Arrival, Inbox};
 use crate::config::WebhookConfig;
@@ -68,9 +69,10 @@ pub async fn serve(
     pseudonyms: &Pseudonyms,
     instance: InstanceId,
     inbox: &Inbox,
+    link: &Link,
 ) -> io::Error {
-    let (config, pseudonyms, inbox) = (config.clone(), pseudonyms.clone(), inbox.clone());
-    let door = Door { config, pseudonyms, instance, inbox, mismatch: AtomicBool::new(false), large: Semaphore::new(LARGE) };
+    let (config, pseudonyms, inbox, link) = (config.clone(), pseudonyms.clone(), inbox.clone(), link.clone());
+    let door = Door { config, pseudonyms, instance, inbox, link, mismatch: AtomicBool::new(false), large: Semaphore::new(LARGE) };
     let router = Router::new().route(PATH, get(verify).post(receive)).layer(DefaultBodyLimit::max(BODY)).with_state(Arc::new(door));
     let mut connections = JoinSet::new();
     let mut failures = 0;
@@ -125,6 +127,8 @@ struct Door {
     pseudonyms: Pseudonyms,
     instance: InstanceId,
     inbox: Inbox,
+    /// Up while Meta's webhooks come.
+    link: Link,
     /// Whether the latest signature was wrong: the technician is told once, not with each of seven days' repetitions.
     mismatch: AtomicBool,
     /// Room for [`LARGE`] bodies.
@@ -185,6 +189,11 @@ impl Door {
         let right = self.config.app_secrets.iter().any(|secret| signs(secret.expose_secret(), body, signature));
         if !self.mismatch.swap(!right, Ordering::Relaxed) && !right {
             tracing::warn!("webhook with a wrong signature refused: if it came from Meta, check the app secret");
+        }
+        if right {
+            self.link.up();
+        } else {
+            self.link.doubted("die Signatur eines Webhooks ist falsch. Abhilfe: wenn er von Meta kam, das App-Secret prüfen");
         }
         right
     }
