@@ -127,4 +127,4 @@ fn longest_length(pattern: &[Part]) -> usize {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
