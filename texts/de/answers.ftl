@@ -3,8 +3,8 @@
 # Nach dem „Ja“. $closes: „morgen um 14:32 Uhr“.
 subscribed = Danke! Du bekommst neue Zahlen, sobald sie vorliegen. Dein Abo läuft bis { $closes }. Vorher fragen wir dich, ob du weiter informiert werden möchtest. Mit *Stopp* meldest du dich jederzeit ab.
 
-# Nach einer Unterbrechung auf unserer Seite, wenn jemand „Ja“ sagt.
-resumed = Entschuldige bitte: Bei uns gab es eine Unterbrechung, deshalb hast du nichts von uns gehört. Jetzt geht es weiter. Dein Abo läuft bis { $closes }.
+# Nach einer Unterbrechung auf unserer Seite, wenn jemand „Ja“ sagt; darüber stehen die Entschuldigung (interruption) und die Zahlen.
+resumed = Jetzt geht es weiter: Du bekommst wieder neue Zahlen, sobald sie vorliegen. Dein Abo läuft bis { $closes }.
 
 # Nach „Stopp“.
 stopped = Du bist abgemeldet und bekommst keine Zahlen mehr von uns. Was wir über dich gespeichert hatten, wird gelöscht. Wenn du wieder Zahlen möchtest, schreib uns einfach.
@@ -22,8 +22,8 @@ ended = Dieser Dienst ist am { $day } zu Ende gegangen, wir verschicken keine Za
 help =
     Das kannst du schreiben:
     • *Zahlen*: die neuesten Zahlen
-    • *Ja*: Nachricht, wenn neue Zahlen vorliegen
-    • *Stopp*: abmelden
+    • *Ja*: Bescheid bekommen, wenn neue Zahlen vorliegen
+    • *Stopp*: abmelden, dann wird alles gelöscht
     • *Datenschutz*: was wir speichern
     • *Auskunft*: was wir über dich gespeichert haben
 help_choose = • *Auswahl*: worüber du informiert wirst
@@ -35,13 +35,18 @@ emergency = Im Notfall wähle *112*. Den ärztlichen Bereitschaftsdienst erreich
 
 # Nach „Datenschutz“. $privacy: wo die ausführliche Erklärung steht. Mit der Frage darunter höchstens 1.024 Zeichen.
 privacy =
-    Datenschutz: Wir speichern, solange wir dir antworten dürfen, eine Kennung von WhatsApp (fehlt sie: deine Nummer). Dazu verschlüsselte Prüfsummen von Kennung und Nummer, den Zeitpunkt deiner letzten Nachricht, ob unsere Nachrichten ankamen und dein Ja: wann, worauf, wofür. Deinen Namen und was du schreibst speichern wir nicht.
-    Nach *Stopp* wird alles gelöscht; nur Prüfsummen bleiben noch gut zwei Tage, damit die Abmeldung gilt. Schreibst du nicht mehr, ist nach neun Tagen alles gelöscht. *Auskunft* zeigt, was wir über dich gespeichert haben.
+    Datenschutz: Wir speichern
+    • eine Kennung von WhatsApp (fehlt sie: deine Nummer), nur solange wir dir antworten dürfen,
+    • verschlüsselte Prüfsummen von Kennung und Nummer,
+    • wann du zuletzt geschrieben hast und ob unsere Nachrichten ankamen,
+    • dein Ja: wann, worauf und wofür.
+    Deinen Namen und was du schreibst speichern wir nicht.
+    Nach *Stopp* wird alles gelöscht; nur Prüfsummen und Uhrzeit bleiben gut zwei Tage, damit die Abmeldung gilt. Schreibst du nicht mehr, ist nach neun Tagen alles gelöscht. *Auskunft* zeigt, was wir über dich gespeichert haben.
     WhatsApp (Meta) überträgt die Nachrichten. Verantwortlich: { $branch }. Mehr: { $privacy }
 
 # Nach „Auskunft“: was über diese Person gespeichert ist, eine Zeile für jede Angabe, die es gibt.
 access = *Auskunft*: Das haben wir über dich gespeichert.
-access_id = • Kennung von WhatsApp: { $id } (etwa bis { $closes })
+access_id = • die Kennung, die WhatsApp uns für dich nennt: { $id } (etwa bis { $closes })
 access_number = • deine Nummer, weil WhatsApp uns keine Kennung genannt hat: { $number } (etwa bis { $closes })
 access_hash = • eine verschlüsselte Prüfsumme davon
 access_hashes = • verschlüsselte Prüfsummen der Kennung und deiner Nummer

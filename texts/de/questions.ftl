@@ -1,6 +1,7 @@
-# Fragen und was sie begleitet. Eigene Fassungen einzelner Sätze gehören in einen eigenen Ordner, siehe Handbuch; diese Dateien stecken
-# im Programm. Form: name = Text. { $wert } wird ersetzt und muss vorkommen. *fett*, _kursiv_. Jede Folgezeile ist eingerückt und beginnt
-# nicht mit * [ oder . (dann hilft ein Aufzählungspunkt davor).
+# Fragen und was sie begleitet. Diese Dateien stecken im Programm; wer einzelne Sätze anders sagen will, schreibt sie in eine eigene
+# .ftl-Datei in den Ordner, den relay.toml nennt. Form: name = Text. { $wert } wird ersetzt und muss vorkommen. *fett*, _kursiv_. Jede
+# Folgezeile ist eingerückt und beginnt nicht mit * [ oder . (dann hilft ein Aufzählungspunkt davor). Wie lang ein Satz mit den längsten
+# Werten werden darf, sagt die Fehlermeldung; die Grenzen kommen von WhatsApp.
 
 # Die erste Antwort; danach kommen die Zahlen und die Frage. Höchstens 400 Zeichen.
 welcome =

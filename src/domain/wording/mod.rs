@@ -56,7 +56,8 @@ impl Speaker<'_> {
             Kind::Interrupted => self.first_question(&self.texts.interruption()),
             Kind::Choose => self.choice("", &joined(&[&self.notice(), &self.texts.choose()])),
             Kind::Figures => Body::Text(self.all_figures(TEXT_MAX)),
-            Kind::Subscribed { figures } => self.perhaps_with_figures(figures, &self.texts.subscribed(&self.closes())),
+            Kind::Subscribed { figures: true } => self.with_all_figures("", &self.texts.subscribed(&self.closes())),
+            Kind::Subscribed { figures: false } => Body::Text(joined(&[&self.texts.subscribed(&self.closes()), &self.notice()])),
             Kind::Publication { since } => {
                 let shown = Shown::newer(self.state, self.rules, self.feeds(), since);
                 self.with_figures(&shown, "", &self.texts.ends(&self.closes()), self.continue_stop())
@@ -66,7 +67,7 @@ impl Speaker<'_> {
                 question("", &asked, self.go_on_stop())
             }
             Kind::Stopped => Body::Text(self.texts.stopped()),
-            Kind::Resumed => self.perhaps_with_figures(true, &self.texts.resumed(&self.closes())),
+            Kind::Resumed => self.with_all_figures(&self.texts.interruption(), &self.texts.resumed(&self.closes())),
             Kind::Privacy { ask } => self.perhaps_asking(&self.texts.privacy(&self.rules.branch, &self.rules.privacy), ask),
             Kind::Help { ask } => self.perhaps_asking(&self.help(), ask),
             Kind::Access { ask } => self.asking_if_it_fits(&self.access(), ask),
@@ -215,10 +216,10 @@ impl Speaker<'_> {
     }
 
     /// What was agreed, below the figures that it is about.
-    fn perhaps_with_figures(&self, shown: bool, text: &str) -> Body {
-        let text = joined(&[text, &self.notice()]);
-        let room = TEXT_MAX.saturating_sub(length(&text) + PARAGRAPH);
-        Body::Text(if shown { joined(&[&self.all_figures(room), &text]) } else { text })
+    fn with_all_figures(&self, intro: &str, agreed: &str) -> Body {
+        let agreed = joined(&[agreed, &self.notice()]);
+        let room = TEXT_MAX.saturating_sub(length(intro) + length(&agreed) + 2 * PARAGRAPH);
+        Body::Text(joined(&[intro, &self.all_figures(room), &agreed]))
     }
 
     /// An introduction, the latest figures, and a question: the figures take what room the others leave.

@@ -262,7 +262,7 @@ fn access_names_what_is_stored_about_this_person() {
     assert_eq!(
         access(&mut state, &agreed, Bsuid::new("DE.1").map(Address::Bsuid)),
         "*Auskunft*: Das haben wir über dich gespeichert.\n\
-         • Kennung von WhatsApp: DE.1 (etwa bis morgen um 20:00 Uhr)\n\
+         • die Kennung, die WhatsApp uns für dich nennt: DE.1 (etwa bis morgen um 20:00 Uhr)\n\
          • verschlüsselte Prüfsummen der Kennung und deiner Nummer\n\
          • den Zeitpunkt deiner letzten Nachricht: 22.11.2026, 20:00 Uhr\n\
          • welche unserer Nachrichten bei dir angekommen sind\n\
@@ -273,7 +273,7 @@ fn access_names_what_is_stored_about_this_person() {
     assert!(old.contains("deine Nummer") && old.contains("+49123") && old.contains("eine verschlüsselte Prüfsumme davon"), "{old}");
     assert!(old.contains("kein Abo"), "{old}");
     let stopped = access(&mut state, &person(Talk::Asked { answered: NOW, revision: 0, stopped: Some(NOW) }, false), None);
-    assert!(stopped.contains("Abmeldung: 22.11.2026") && !stopped.contains("Kennung von"), "{stopped}");
+    assert!(stopped.contains("Abmeldung: 22.11.2026") && !stopped.contains("die Kennung"), "{stopped}");
 }
 
 proptest! {

@@ -83,7 +83,7 @@ sentences! {
 
     /// You are subscribed.
     subscribed(closes) <= ALONE;
-    /// We were not there, and it goes on.
+    /// It goes on; that we were not there, and figures, stand above.
     resumed(closes) <= ALONE;
     /// You are unsubscribed.
     stopped() <= ALONE;
