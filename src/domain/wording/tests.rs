@@ -211,6 +211,23 @@ fn the_longest_messages_keep_to_all_limits_and_what_is_asked_is_whole() {
 }
 
 #[test]
+fn figures_are_shortened_by_lines_and_it_is_said_where_the_rest_is() {
+    for feeds in 1..=FEEDS_MAX {
+        let (mut state, rules) = world(feeds, Texts::german());
+        let all = state.feeds.keys().copied().collect();
+        let subscriber = person(talks(all)[4].clone(), true);
+        state.apply(&Change::Person(PERSON, subscriber.clone()));
+        for kind in kinds().filter(|kind| kind.shows_figures()) {
+            let body = body(&state, &rules, NOW.millis(), &subscriber, kind);
+            let rest = if matches!(body, Body::Buttons { .. }) { "… mehr mit *Zahlen*" } else { "… gekürzt" };
+            let text = within_limits(&body);
+            assert_eq!(text.matches('…').count(), text.lines().filter(|line| *line == rest).count(), "{kind:?}: {text}");
+            assert_eq!(text.matches("Stand: Montag, 23.11.2026\n").count(), feeds, "{kind:?}: {text}");
+        }
+    }
+}
+
+#[test]
 fn an_answer_is_not_cut_for_the_sake_of_the_question() {
     let (mut state, rules) = world(1, Texts::german());
     let ask = |state: &State, person: &Person, kind| body(state, &rules, NOW.millis(), person, kind);
