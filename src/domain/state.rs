@@ -133,9 +133,9 @@ impl State {
         self.feeds.iter().find(|(_, feed)| feed.name == *name).map(|(id, feed)| (*id, feed))
     }
 
-    /// The latest revision of anything that is broadcast; 0 before the first.
+    /// The latest revision of anything that is or was broadcast; 0 before the first.
     pub fn revision(&self) -> u32 {
-        self.feeds.values().map(Feed::revision).max().unwrap_or(0).max(self.notice.revision())
+        self.feeds.values().map(Feed::revision).max().unwrap_or(0).max(self.notice.revision()).max(self.counters.reached)
     }
 
     /// The latest revision that concerns subscribers of these feeds.

@@ -4,12 +4,12 @@
 use super::choices::Choices;
 use super::disk::Disk;
 use super::meta::Meta;
-use super::people::{FEED, METRICS, Person};
+use super::people::{FEEDS, METRICS, Person};
 use super::promises::Ledger;
 use drk_relay::domain::decision::{Effect, Send};
 use drk_relay::domain::event::{Event, Figure, Outcome, Said};
 use drk_relay::domain::ids::{InstanceId, Name, OutboxId, WamidHash};
-use drk_relay::domain::state::{FeedRules, MetricKind, MetricRules, Rules};
+use drk_relay::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
 use drk_relay::domain::time::Millis;
 use drk_relay::relay::{Relay, SLOTS};
 use drk_relay::store::Store;
@@ -254,7 +254,7 @@ impl World {
             return self.after(20_000, Transit::Answer(send.id, Outcome::Unknown));
         }
         if self.fault(2, "send refused") {
-            return self.after(answer, Transit::Answer(send.id, Outcome::Refused(131_026)));
+            return self.after(answer, Transit::Answer(send.id, Outcome::Rejected { code: 131_026, transient: false }));
         }
         let (now, person) = (self.now.second(), self.person(send));
         let wamid = self.meta.accept(now, &self.people[person], send);
@@ -279,7 +279,7 @@ impl World {
     }
 
     fn person(&self, send: &Send) -> usize {
-        self.people.iter().position(|person| person.bsuid == send.to).expect("nobody else has an address")
+        self.people.iter().position(|person| person.address == send.to).expect("nobody else has an address")
     }
 
     /// The power fails: a new process on what the disk kept.
@@ -331,13 +331,12 @@ impl Transit {
     }
 }
 
-/// One feed: a required count and an optional rate.
+/// Two feeds, each with two metrics that a publication waits for.
 pub(crate) fn rules() -> Rules {
     let name = |name: &str| Name::new(name).expect("a valid name");
-    let metric =
-        |index: usize, kind| MetricRules { name: name(METRICS[index]), label: METRICS[index].to_owned(), kind, required: index == 0 };
-    let metrics = vec![metric(0, MetricKind::Count), MetricRules { required: true, ..metric(1, MetricKind::Rate) }];
-    let feed = FeedRules { name: name(FEED), title: "Corona".to_owned(), metrics, settle: 30 };
+    let metric = |index: usize, kind| MetricRules::new(name(METRICS[index]), METRICS[index], kind);
+    let metrics = || vec![metric(0, MetricKind::Count), metric(1, MetricKind::Rate)];
+    let feeds = FEEDS.iter().map(|feed| FeedRules::new(name(feed), feed, metrics())).collect();
     let zone = jiff::tz::TimeZone::get("Europe/Berlin").expect("bundled");
-    Rules { branch: "DRK Musterstadt".to_owned(), privacy: "drk.example".to_owned(), feed, zone, rate: 80 }
+    Rules::new("DRK Musterstadt", "07751 5550100", "drk.example", zone, feeds)
 }
