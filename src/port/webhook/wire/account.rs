@@ -91,7 +91,7 @@ impl Reader {
     /// A change in a field that is not about people. `entry` is the account's id.
     pub(super) fn account(&self, entry: Option<&Loose>, field: &str, raw: &RawValue) -> Result<Option<Event>, Skip> {
         match field {
-            "account_update" => return self.account_update(entry, &read(raw)?),
+            "account_update" => return Ok(self.account_update(entry, &read(raw)?)),
             "account_alerts" => alert(&read(raw)?),
             "phone_number_quality_update" => quality(&read(raw)?),
             "security" => tracing::warn!(
@@ -101,11 +101,11 @@ impl Reader {
             "account_review_update" | "phone_number_name_update" | "business_username_updates" => news(field, &read(raw)?),
             "business_capability_update" => tracing::debug!("other limits for writing first: the relay never does"),
             "payment_configuration_update" => {
-                tracing::info!("Meta has changed how the account pays: nothing to do if the branch wanted it")
+                tracing::info!("Meta has changed how the account pays: nothing to do if the branch wanted it");
             }
-            "user_preferences" if self.notes.first(field.into()) => tracing::info!(
-                "people's choices about marketing messages are ignored: the relay sends none, and whoever wants to hear nothing writes STOPP"
-            ),
+            "user_preferences" if self.notes.first(field.into()) => {
+                tracing::info!("people's choices about marketing messages are ignored: the relay sends none, and STOPP ends what it sends")
+            }
             _ if NEEDLESS.contains(&field) && self.notes.first(field.into()) => {
                 tracing::info!(field, "the app is subscribed to a webhook field that the relay does not need. Remedy: unsubscribe from it");
             }
@@ -115,18 +115,18 @@ impl Reader {
     }
 
     /// The stop switch (WhatsApp docs: webhooks reference, account_update).
-    fn account_update(&self, entry: Option<&Loose>, update: &Update) -> Result<Option<Event>, Skip> {
+    fn account_update(&self, entry: Option<&Loose>, update: &Update) -> Option<Event> {
         let event = word(update.event.as_ref());
         // Updates about partners stand below the partner's id.
         let info = update.waba_info.and_then(|raw| read::<Account>(raw).ok()).and_then(|info| info.waba_id);
         if self.notes.is_foreign(info.as_ref().or(entry)) {
             tracing::info!(event, "an update of another account than our number's is ignored");
-            return Ok(None);
+            return None;
         }
         let standing = match &*event {
             "ACCOUNT_RESTRICTION" => restriction(update),
-            "ACCOUNT_DELETED" | "ACCOUNT_OFFBOARDED" => forbidden(&event),
-            "ACCOUNT_RECONNECTED" => allowed(&event),
+            "ACCOUNT_DELETED" | "ACCOUNT_OFFBOARDED" => Some(forbidden(&event)),
+            "ACCOUNT_RECONNECTED" => Some(allowed(&event)),
             "ACCOUNT_VIOLATION" | "DISABLED_UPDATE" => None,
             _ => {
                 tracing::info!(event, "news about the account: nothing to do");
@@ -142,7 +142,7 @@ impl Reader {
             );
         }
         // Stands in updates about violations, too.
-        Ok(standing.or_else(|| ban(update)).map(Event::Account))
+        standing.or_else(|| ban(update)).map(Event::Account)
     }
 }
 
@@ -150,14 +150,14 @@ fn word(loose: Option<&Loose>) -> String {
     loose.map_or_else(|| "(none)".to_owned(), Loose::word)
 }
 
-fn forbidden(event: &str) -> Option<Standing> {
+fn forbidden(event: &str) -> Standing {
     tracing::error!(event, "Meta does not let us answer people any more: sending stops. Remedy: see the account in Business Support");
-    Some(Standing::Restricted { until: None })
+    Standing::Restricted { until: None }
 }
 
-fn allowed(event: &str) -> Option<Standing> {
+fn allowed(event: &str) -> Standing {
     tracing::info!(event, "Meta lets us answer people again");
-    Some(Standing::Restored)
+    Standing::Restored
 }
 
 /// Restrictions of other things do not stop us: we never write first.
@@ -185,8 +185,8 @@ fn restriction(update: &Update) -> Option<Standing> {
 fn ban(update: &Update) -> Option<Standing> {
     let state = read::<Ban>(update.ban_info?).ok()?.waba_ban_state?.word();
     match &*state {
-        "DISABLE" => forbidden(&state),
-        "REINSTATE" => allowed(&state),
+        "DISABLE" => Some(forbidden(&state)),
+        "REINSTATE" => Some(allowed(&state)),
         // It has not happened yet, and until then everything works.
         "SCHEDULE_FOR_DISABLE" => {
             tracing::error!("Meta is going to disable the account. Remedy: appeal in Business Support before it happens");

@@ -1,5 +1,5 @@
-//! How Meta writes the same thing here and there: a number as a string, a string as a number. Judges nothing: what is neither is an error of
-//! the item that it stands in.
+//! How Meta writes the same thing here and there: a number as a string, a string as a number. Judges nothing: what is neither is an error
+//! of the item that it stands in.
 
 use super::Skip;
 use crate::domain::event::Text;
