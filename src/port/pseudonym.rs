@@ -71,7 +71,7 @@ impl Pseudonyms {
         PersonHash(self.hash(b"person", bsuid))
     }
 
-    /// The hash of a telephone number, digits only: the alias of somebody whose payload names one. Never that of a BSUID, whatever its text.
+    /// The hash of a telephone number, digits only: the alias of somebody whose payload names one. Never that of a BSUID.
     pub fn phone(&self, digits: &str) -> PersonHash {
         PersonHash(self.hash(b"phone", digits))
     }

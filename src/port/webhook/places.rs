@@ -1,8 +1,8 @@
 //! The places for connections. Reads and answers nothing: it knows only which of them has a complete request, and who must go when all
 //! places are taken.
 //!
-//! Whoever takes a byte a second to speak, or has nothing to say, loses the place to the next one who comes; whoever has said everything and
-//! waits for the commit never does.
+//! Whoever takes a second for every byte, or has nothing to say, loses the place to the next one who comes; whoever has said everything
+//! and waits for the commit never does.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

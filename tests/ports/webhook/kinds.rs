@@ -14,7 +14,7 @@ fn read(body: &str) -> Vec<Event> {
     reader().events(body.as_bytes()).expect("a webhook")
 }
 
-const CONTACTS: &str = r#""contacts":[{"profile":{"name":"Erika M."},"wa_id":"491515550101","user_id":"DE.10000000000000000101"},{"wa_id":"1","user_id":"X"}]"#;
+const CONTACTS: &str = r#""contacts":[{"wa_id":"1","user_id":"X"},{"wa_id":"491515550101","user_id":"DE.10000000000000000101"}]"#;
 
 /// What a message of Erika's says.
 fn said_in(message: &str) -> Option<Said> {
