@@ -3,7 +3,9 @@
 //! Events are decided and applied one by one, everything is committed in one transaction, and only then are effects handed out. A failed
 //! commit is fatal, because memory is ahead of the disk then: the process ends and starts again from what is durable.
 
-use crate::domain::conversation::{self, Person};
+pub mod pulse;
+
+use crate::domain::conversation;
 use crate::domain::decide;
 use crate::domain::decision::{Change, Effect, Verdict};
 use crate::domain::event::{Event, Key};
@@ -15,24 +17,12 @@ use crate::domain::state::{Clock, State};
 use crate::domain::time::{Millis, Timestamp};
 use crate::store::{Store, StoreError};
 use crate::wheel::Wheel;
+pub use pulse::{Pulse, Roster};
 
 /// Deadlines of people handled in one step: bounds the commit, and its pause, to a few milliseconds of work.
 const TURNS: usize = 256;
 /// Turns of the outbox in one step: wake, a page of the broadcast, a round of sends, and again.
 const OUTBOX_TURNS: usize = 8;
-
-/// What the relay looks like from outside, for whoever watches.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Pulse {
-    /// When the relay will step by itself.
-    pub next: Option<Millis>,
-    /// Messages waiting or in flight.
-    pub outbox: usize,
-    /// Everyone's row.
-    pub people: Vec<Person>,
-    /// Messages that Meta accepted this month.
-    pub accepted: u32,
-}
 
 /// State, store and wheel, and nothing else that could disagree.
 pub struct Relay {
@@ -101,13 +91,12 @@ impl Relay {
 
     /// What it looks like at `now`. Costs a walk over all people.
     pub fn pulse(&self, now: Millis) -> Pulse {
-        let (state, outbox) = (&self.state, &self.state.outbox);
-        Pulse {
-            next: self.next_deadline(now),
-            outbox: outbox.queued() + outbox.in_flight(),
-            people: state.people.iter().map(|(_, person)| person.clone()).collect(),
-            accepted: state.counters.accepted,
-        }
+        Pulse::of(&self.state, &self.rules, now, self.next_deadline(now))
+    }
+
+    /// Everyone's row. Costs a copy of all of them.
+    pub fn roster(&self) -> Roster {
+        Roster::of(&self.state)
     }
 
     /// What is known.

@@ -21,7 +21,7 @@ mod rejected;
 pub use payload::parse;
 pub use rejected::Rejected;
 
-use super::{Arrival, Inbox};
+use super::{Arrival, Inbox, link};
 use crate::config::MqttConfig;
 use crate::domain::decision::Receipt;
 use crate::domain::event::{Event, Figure};
@@ -66,15 +66,25 @@ const TOPIC_SHOWN: usize = 120;
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// Runs for ever: drop the future to stop, and the broker publishes our last will.
-pub async fn run(config: &MqttConfig, inbox: &Inbox, receipts: &mut mpsc::Receiver<Receipt>) -> Infallible {
+pub async fn run(config: &MqttConfig, inbox: &Inbox, receipts: &mut mpsc::Receiver<Receipt>, broker: &link::Link) -> Infallible {
     let (client, eventloop) = AsyncClient::new(options(config), REQUESTS);
     let link = Link::default();
     let (hand, handed) = mpsc::channel(WINDOW);
     let (fed, unacknowledged) = mpsc::channel(WINDOW);
     let tallies = Tallies::default();
     let (client, link) = (&client, &link);
-    let mut poller =
-        Poller { config, client, link, eventloop, inbox: inbox.clone(), hand, subscribed: false, tallies, back_off: BackOff::new() };
+    let mut poller = Poller {
+        config,
+        client,
+        broker,
+        link,
+        eventloop,
+        inbox: inbox.clone(),
+        hand,
+        subscribed: false,
+        tallies,
+        back_off: BackOff::new(),
+    };
     poller.eventloop.set_network_options(network());
     let (never, ..) = tokio::join!(
         poller.run(),
@@ -153,6 +163,19 @@ enum Lost {
     Line(String),
 }
 
+impl Lost {
+    /// What a technician is told.
+    fn sentence(&self) -> String {
+        match self {
+            Lost::Window => "es kamen mehr Zahlen, als das Relay annehmen kann; der Broker schickt sie noch einmal".to_owned(),
+            Lost::Subscription => "der Broker erlaubt das Abonnieren nicht. Abhilfe: seine Zugriffsregeln prüfen".to_owned(),
+            Lost::Refused(code) => format!("der Broker lehnt ab ({code:?}). Abhilfe: user, password_file und client_id prüfen"),
+            Lost::Oversized(size) => format!("eine Nachricht ist mit {size} Bytes zu groß. Abhilfe: den Sender prüfen"),
+            Lost::Line(why) => format!("keine Verbindung zum Broker: {why}"),
+        }
+    }
+}
+
 impl From<ConnectionError> for Lost {
     fn from(error: ConnectionError) -> Lost {
         match error {
@@ -197,6 +220,8 @@ fn worth_a_line(count: &mut u64) -> Option<u64> {
 struct Poller<'a> {
     config: &'a MqttConfig,
     client: &'a AsyncClient,
+    /// What others are shown of the connection.
+    broker: &'a link::Link,
     link: &'a Link,
     eventloop: EventLoop,
     inbox: Inbox,
@@ -285,6 +310,7 @@ impl Poller<'_> {
             let filters = [root.clone(), root + "/+"].map(|filter| SubscribeFilter::new(filter, QoS::AtLeastOnce));
             self.eventloop.pending.push_front(Request::Subscribe(Subscribe::new_many(filters)));
         }
+        self.broker.up();
         info!(host = %self.config.host, port = self.config.port, session_present, "connected to the MQTT broker");
     }
 
@@ -361,6 +387,7 @@ impl Poller<'_> {
         let (figures, feed) = (&self.config.figures, &self.config.feeds[0].name);
         let again = pause.as_secs_f32();
         let failed = worth_a_line(&mut self.tallies.failed);
+        self.broker.down(lost.sentence());
         match lost {
             Lost::Refused(code) => error!(?code, again, "the MQTT broker refuses us: check user, password and client id"),
             Lost::Subscription => error!(again, "the MQTT broker refuses the subscription: allow {figures}/{feed} and {figures}/{feed}/+"),

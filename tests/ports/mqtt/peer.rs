@@ -6,6 +6,8 @@ use drk_relay::domain::decision::Receipt;
 use drk_relay::domain::event::Event;
 use drk_relay::domain::ids::Name;
 use drk_relay::domain::state::MetricKind;
+use drk_relay::port::clock::Clock;
+use drk_relay::port::link::Link;
 use drk_relay::port::{Arrival, mqtt};
 use rumqttc::mqttbytes::Error;
 use rumqttc::{ConnAck, Connect, ConnectReturnCode, Packet, PubAck, Publish, QoS, SubAck, Subscribe, SubscribeReasonCode};
@@ -55,7 +57,7 @@ impl Port {
         let (sender, inbox) = mpsc::channel(inbox);
         let (receipts, mut queue) = mpsc::channel(16);
         let task = tokio::spawn(async move {
-            mqtt::run(&config, &sender, &mut queue).await;
+            mqtt::run(&config, &sender, &mut queue, &Link::new(Clock::System)).await;
         });
         Port { inbox, receipts, task }
     }
