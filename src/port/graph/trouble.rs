@@ -50,8 +50,7 @@ impl Trouble {
             let login =
                 ["proxy authorization required", "credentials not accepted", "does not support user/pass", "implements authentication"];
             refused |= login.iter().any(|login| text.contains(login));
-            let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            certificate |= inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some_and(is_about_certificates);
+            certificate |= cause.downcast_ref::<rustls::Error>().is_some_and(is_about_certificates);
         }
         match () {
             () if refused => Trouble::ProxyLogin,
@@ -89,6 +88,13 @@ pub(super) fn reason(error: reqwest::Error) -> String {
     causes(&error).last().map_or_else(String::new, ToString::to_string)
 }
 
+/// From the outside in. What an I/O error wraps is not its source, but the source's source is.
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    std::iter::successors(Some(error as &(dyn Error + 'static)), |cause| (*cause).source())
+    std::iter::successors(Some(error as &(dyn Error + 'static)), |cause| {
+        let cause: &(dyn Error + 'static) = *cause;
+        match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => cause.source(),
+        }
+    })
 }
