@@ -190,7 +190,8 @@ impl Relay {
 fn report(before: Option<Hold>, now: Option<Hold>) {
     match now {
         Some(hold) if before.is_none_or(|before| before.why != hold.why) => {
-            tracing::error!(why = ?hold.why, until = hold.until.0, "Meta does not let us send: check token, payment and number in the WhatsApp Manager");
+            let (why, until) = (hold.why, hold.until.0);
+            tracing::error!(?why, until, "Meta does not let us send: check token, payment and number in the WhatsApp Manager");
         }
         None => tracing::info!("Meta lets us send again"),
         Some(_) => {}

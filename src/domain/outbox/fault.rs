@@ -26,7 +26,8 @@ pub fn of_code(code: u32, transient: bool) -> Fault {
     match code {
         // 2 API service, 131016 service unavailable, 131057 maintenance, 133004 server temporarily unavailable.
         2 | 131_016 | 131_057 | 133_004 => Fault::Passing,
-        // 1 API unknown, 131000 something went wrong: said of what is wrong for ever, too. 131014 seen in old fixtures, 131036 payload gone.
+        // 1 API unknown, 131000 something went wrong: said of what is wrong for ever, too. 131014 seen in old fixtures, 131036 payload
+        // gone.
         1 | 131_000 | 131_014 | 131_036 => Fault::Unclear,
         // 4 the app, 80007 the account, 130429 the number.
         4 | 80_007 | 130_429 => Fault::TooFast,
@@ -41,8 +42,8 @@ pub fn of_code(code: u32, transient: bool) -> Fault {
         // 470 is what 131047 was called before the Cloud API.
         470 | 131_047 => Fault::Closed,
         _ if transient => Fault::Unclear,
-        // The message is wrong: 100 parameter, 131008 missing, 131009 value, 131030 not on the test number's list, 131051 type, 131053 media,
-        // 131055 method, 131059 cursor, 131062 a BSUID where it is not supported, 135000 parameters.
+        // The message is wrong: 100 parameter, 131008 missing, 131009 value, 131030 not on the test number's list, 131051 type, 131053
+        // media, 131055 method, 131059 cursor, 131062 a BSUID where it is not supported, 135000 parameters.
         100 | 131_008 | 131_009 | 131_030 | 131_051 | 131_053 | 131_055 | 131_059 | 131_062 | 135_000 => Fault::Final,
         // This person: 130472 an experiment of Meta's, 130497 their country, 131021 ourselves, 131026 undeliverable, 131049 enough from
         // everybody, 131050 does not want it, 137000 another telephone.

@@ -10,8 +10,8 @@
 //!      └──────────────────────────── accepted, or refused for its own sake ────────────────────┘
 //! ```
 //!
-//! What is answered before `until` left before the hold and says nothing about what came later: a port gives up an attempt after 20 seconds,
-//! the shortest hold is a minute.
+//! What is answered before `until` left before the hold and says nothing about what came later: a port gives up an attempt after 20
+//! seconds, the shortest hold is a minute.
 
 use super::fault::{Fault, of_code};
 use crate::domain::decision::Change;
@@ -47,6 +47,26 @@ pub enum Why {
     Code(u32),
     /// Meta announced a restriction (WhatsApp docs: webhooks reference, account_update).
     Restriction,
+}
+
+impl Why {
+    /// What happened and what to do, in German, for technicians.
+    pub fn sentence(self) -> String {
+        let code = match self {
+            Why::Restriction => {
+                return "Meta hat die Nummer vorübergehend gesperrt. Abhilfe: Hinweise im WhatsApp Manager lesen.".to_owned();
+            }
+            Why::Code(code) => code,
+        };
+        let (what, remedy) = match code {
+            0 | 190 => ("Das Zugriffstoken ist abgelaufen oder ungültig", "ein neues Token des Systemnutzers hinterlegen"),
+            3 | 10 | 200..=299 | 131_005 => ("Dem Zugriffstoken fehlen Rechte", "dem Systemnutzer whatsapp_business_messaging geben"),
+            368 | 131_031 | 131_048 => ("Meta hat das Konto oder die Nummer eingeschränkt", "Hinweise im WhatsApp Manager lesen"),
+            131_042 => ("Meta kann nicht abrechnen", "die Zahlungsmethode im WhatsApp Manager prüfen"),
+            _ => ("Die Nummer ist nicht sendebereit", "Anmeldung und Anzeigename der Nummer im WhatsApp Manager prüfen"),
+        };
+        format!("{what} (Meta, Code {code}): es wird nichts gesendet. Abhilfe: {remedy}.")
+    }
 }
 
 impl Hold {

@@ -52,8 +52,8 @@ fn proxy(address: &SecretString) -> anyhow::Result<Proxy> {
 
 const EXAMPLE: &str = "http://proxy.example.org:3128";
 
-/// rustls with ring and Mozilla's roots: a device needs no certificates of its own, and nothing depends on a provider installed elsewhere. A
-/// company's proxy that looks into TLS signs with a root of its own, which is trusted besides.
+/// rustls with ring and Mozilla's roots: a device needs no certificates of its own, and nothing depends on a provider installed elsewhere.
+/// A company's proxy that looks into TLS signs with a root of its own, which is trusted besides.
 fn tls(extra_roots: Option<&[u8]>) -> anyhow::Result<rustls::ClientConfig> {
     let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let theirs = roots.len();

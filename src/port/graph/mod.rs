@@ -8,8 +8,8 @@
 //! - From then on Meta may have all of it: [`Outcome::Unknown`]. A connection that was closed while idle is noticed before, almost always:
 //!   then the client takes another one.
 //!
-//! One bound holds for all of an attempt, so a peer that stalls, wherever it does, costs a slot for that long and no longer. `Retry-After` and
-//! `X-Business-Use-Case-Usage` are not read: how fast and when again is the middle's to decide, by Meta's codes.
+//! One bound holds for all of an attempt, so a peer that stalls, wherever it does, costs a slot for that long and no longer. `Retry-After`
+//! and `X-Business-Use-Case-Usage` are not read: how fast and when again is the middle's to decide, by Meta's codes.
 
 mod client;
 mod date;

@@ -24,7 +24,8 @@ pub enum Trouble {
     ProxyLogin,
     /// The proxy is not there, or does not let us through.
     #[error(
-        "Der Proxy ist nicht erreichbar oder stellt keine Verbindung zu Meta her. Abhilfe: whatsapp.proxy und die Regeln des Proxys prüfen."
+        "Der Proxy ist nicht erreichbar oder stellt keine Verbindung zu Meta her. \
+         Abhilfe: whatsapp.proxy und die Regeln des Proxys prüfen."
     )]
     Proxy,
     /// The request was written, no answer came.

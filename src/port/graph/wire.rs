@@ -6,8 +6,8 @@ use crate::domain::ids::{Address, Callback, InstanceId, Wamid};
 use crate::port::pseudonym::Pseudonyms;
 use serde_json::{Value, json};
 
-/// One message (WhatsApp docs: send-messages, text messages, interactive reply buttons, interactive lists). Addressed by BSUID or by number,
-/// never by both: then the number would win.
+/// One message (WhatsApp docs: send-messages, text messages, interactive reply buttons, interactive lists). Addressed by BSUID or by
+/// number, never by both: then the number would win.
 pub(super) fn message(send: &Send, instance: InstanceId) -> Value {
     let (kind, content) = match &send.body {
         Body::Text(text) => ("text", json!({ "preview_url": false, "body": text })),
@@ -53,9 +53,9 @@ pub(super) fn read(wamid: &Wamid) -> Value {
 /// What an answer means for the message.
 ///
 /// A code decides, whatever the HTTP status: Meta sends its codes with 400, 401, 403, 404, 500 and 503 (WhatsApp docs: error-codes), and no
-/// message has a code and an id. So a 500 with a code (131000, 131016) is a refusal, too: it is the Cloud API itself that says the message was
-/// not taken, as opposed to something in front of it that lost sight of it. A failure that Meta finds out later comes as a status about an id
-/// that was given, not as an answer without one.
+/// message has a code and an id. So a 500 with a code (131000, 131016) is a refusal, too: it is the Cloud API itself that says the message
+/// was not taken, as opposed to something in front of it that lost sight of it. A failure that Meta finds out later comes as a status about
+/// an id that was given, not as an answer without one.
 pub(super) fn outcome(status: u16, body: &[u8], pseudonyms: &Pseudonyms) -> Outcome {
     match (Answer::read(body), status) {
         (Answer::Taken(wamid), 200..=299) => Outcome::Accepted(pseudonyms.wamid(&wamid)),

@@ -1,6 +1,7 @@
-//! Orders as Meta reads them: every limit that is documented, each with Meta's code. Stricter than Meta in two ways, because no order of ours
-//! has a reason to need more: what is not known is refused, and so is whatever is counted in a way that is not documented and might be too
-//! long in the strictest one. Sends nothing.
+//! Orders as Meta reads them: every limit that is documented, each with Meta's code. Sends nothing.
+//!
+//! Stricter than Meta in three ways, because no order of ours has a reason to need more: what is not known is refused; so are two
+//! addresses, of which Meta would take one; and texts are counted in UTF-16 units, in which they are longest of all likely ways.
 
 use serde_json::Value;
 use std::collections::BTreeSet;

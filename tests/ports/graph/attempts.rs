@@ -1,5 +1,5 @@
-//! One attempt against a Meta that is not there, breaks off, lies or stalls: what is known of the message then. Everything is over plain HTTP
-//! on loopback; what comes before the request in real life is in `way`.
+//! One attempt against a Meta that is not there, breaks off, lies or stalls: what is known of the message then. Everything is over plain
+//! HTTP on loopback; what comes before the request in real life is in `way`.
 
 use super::{NOW, TOKEN, clock, graph, listener, send};
 use crate::webhook::pseudonyms;

@@ -1,5 +1,5 @@
-//! The port that sends, against the simulated Meta: what becomes of a message that is taken or refused, and the whole round with its statuses.
-//! A Meta that is not there, breaks off or lies is in `attempts`; proxies, certificates and clocks are in `way`.
+//! The port that sends, against the simulated Meta: what becomes of a message that is taken or refused, and the whole round with its
+//! statuses. A Meta that is not there, breaks off or lies is in `attempts`; proxies, certificates and clocks are in `way`.
 
 mod attempts;
 mod tls;
@@ -125,12 +125,10 @@ async fn a_list_goes_to_a_number_and_its_row_comes_back() {
         loop {
             let arrival = door.arrivals.recv().await.expect("an arrival");
             arrival.ack.expect("awaited").send(()).expect("somebody waits");
-            let tapped = arrival.events.into_iter().find_map(|event| match event {
-                Event::Heard(Heard { said: Said::Tapped(tap), .. }) => Some(tap),
-                _ => None,
-            });
-            if let Some(tap) = tapped {
-                return tap;
+            for event in arrival.events {
+                if let Event::Heard(Heard { said: Said::Tapped(tap), .. }) = event {
+                    return tap;
+                }
             }
         }
     };

@@ -87,7 +87,8 @@ async fn a_connection_that_ends_before_tls_carried_nothing() {
     }
 }
 
-/// A peer that takes the connection and never answers the handshake: given up after the time for connecting, or earlier if the window closes.
+/// A peer that takes the connection and never answers the handshake is given up after the time for connecting, or earlier if the window
+/// closes.
 #[test]
 fn a_handshake_that_stalls_carried_nothing() {
     for (left, expected) in [(60, Outcome::Later), (3, Outcome::TooLate)] {
