@@ -128,6 +128,8 @@ pub struct GraphConfig {
     pub token: SecretString,
     /// The proxy that leads outside, if there is one: `http://host:port` (CONNECT), `socks5://` or `socks5h://`; may carry user and password.
     pub proxy: Option<SecretString>,
+    /// Certificates in PEM that are trusted besides Mozilla's roots: that of a company's proxy which looks into TLS.
+    pub extra_roots: Option<Vec<u8>>,
 }
 
 /// Where Meta's webhooks arrive.
@@ -308,7 +310,14 @@ impl Raw {
             state_dir,
             clock: self.clock.trust,
             mqtt: self.mqtt.typed(base, name, metrics)?,
-            graph: GraphConfig { base_url, version: self.whatsapp.version, phone_number_id: phone_number_id.clone(), token, proxy: None },
+            graph: GraphConfig {
+                base_url,
+                version: self.whatsapp.version,
+                phone_number_id: phone_number_id.clone(),
+                token,
+                proxy: None,
+                extra_roots: None,
+            },
             webhook: WebhookConfig {
                 listen: self.webhook.listen,
                 app_secrets: vec![secret("whatsapp.app_secret_file", base, &self.whatsapp.app_secret_file)?],
