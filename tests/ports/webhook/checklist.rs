@@ -28,8 +28,8 @@ enum Line {
 
 use Line::{Batch, Body, Budget, Challenge, Changes, Codes, Identities, Kinds, Order, Reminder, Signature, Statuses};
 
-/// What the list says beyond the rows below, and the test that covers it. Not there: 130429, which slows everything down; a reminder due in a
-/// back-off.
+/// What the list says beyond the rows below, and the test that covers it. Not there: 130429, which slows everything down; a reminder due
+/// in a back-off.
 const ELSEWHERE: [(Line, &str, &str); 24] = [
     (Batch, "1,000 mixed updates in one POST", "a_batch_of_a_thousand_arrives_whole_and_in_order"),
     (Batch, "… committed together, one 200", "a_thousand_people_in_one_webhook_get_one_200"),
