@@ -116,6 +116,20 @@ impl Machine {
         Relay(self.command(Stdio::from(log)).spawn().expect("the binary"))
     }
 
+    /// Starts the relay as systemd does, in an environment with these variables.
+    pub(crate) fn start_for(&self, manager: &[(&str, &str)]) -> Relay {
+        Relay(self.command(Stdio::null()).envs(manager.iter().copied()).spawn().expect("the binary"))
+    }
+
+    /// Another command of the same program, with this machine's configuration: its exit code, what it prints and its last words.
+    pub(crate) async fn says(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drk-relay"));
+        command.args(arguments).arg("--config").arg(self.path("relay.toml")).stdin(Stdio::null()).kill_on_drop(true);
+        let output = within(command.output()).await.expect("the binary");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
     /// Starts a relay that ends by itself: its exit code and its last words.
     pub(crate) async fn refused(&self) -> (Option<i32>, String) {
         let child = self.command(Stdio::piped()).spawn().expect("the binary");

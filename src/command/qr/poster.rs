@@ -46,7 +46,8 @@ impl Poster<'_> {
             escaped(self.branch)
         );
         let write = if self.text.is_empty() { "eine Nachricht".to_owned() } else { format!("„{}“", self.text) };
-        let by_hand = format!("Oder schreib {write} per WhatsApp an {}", self.number);
+        // A number is not broken.
+        let by_hand = format!("Oder schreib {write} per WhatsApp an {}", self.number.to_string().replace(' ', "\u{a0}"));
         let privacy = format!(
             "Abmelden geht jederzeit mit „Stopp“. Deine Telefonnummer und deine Nachrichten speichern wir nicht. \
              WhatsApp ist ein Dienst von Meta. Datenschutz: {}",
@@ -56,8 +57,10 @@ impl Poster<'_> {
         block(self.branch, 20.0, 34.0, &[13.0, 11.0, 9.0, 7.0, 5.0], "normal").write(&mut svg);
         block("Neue Zahlen direkt auf dein Handy", 58.0, 36.0, &[13.0, 11.0], "bold").write(&mut svg);
         self.code(&mut svg);
-        block("QR-Code scannen, Nachricht absenden, mit „Ja“ antworten", 214.0, 20.0, &[8.0], "bold").write(&mut svg);
-        block(&by_hand, 240.0, 16.0, &[6.0, 5.0, 4.0], "normal").write(&mut svg);
+        for (step, top) in [("1. QR-Code scannen", 213.0), ("2. Nachricht absenden", 222.0), ("3. Mit „Ja“ antworten", 231.0)] {
+            block(step, top, 9.0, &[7.0], "bold").write(&mut svg);
+        }
+        block(&by_hand, 243.0, 16.0, &[6.0, 5.0, 4.0], "normal").write(&mut svg);
         block(&privacy, 260.0, 20.0, &[4.0, 3.5, 3.0], "normal").write(&mut svg);
         svg.push_str("</g>\n</svg>\n");
         svg
@@ -118,7 +121,7 @@ impl Block<'_> {
 fn wrapped(text: &str, room: f64) -> Vec<String> {
     let width = |text: &str| text.chars().map(ems).sum::<f64>();
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
+    for word in text.split(|char: char| char.is_whitespace() && char != '\u{a0}').filter(|word| !word.is_empty()) {
         match lines.last_mut() {
             Some(line) if width(line) + ems(' ') + width(word) <= room => {
                 line.push(' ');
@@ -143,7 +146,7 @@ fn wrapped(text: &str, room: f64) -> Vec<String> {
 /// No narrower than in DejaVu Sans Bold, the widest of the fonts that a browser may take.
 fn ems(char: char) -> f64 {
     match char {
-        ' ' => 0.35,
+        ' ' | '\u{a0}' => 0.35,
         'I' | 'f' | 'i' | 'j' | 'l' | 'r' | 't' | '.' | ',' | ':' | ';' | '!' | '|' | '\'' | '(' | ')' | '/' | '-' => 0.5,
         'W' | 'M' | 'm' | '@' | '%' | '—' | '…' | 'Œ' | 'œ' | 'Æ' | 'æ' => 1.1,
         'w' => 0.93,
@@ -217,7 +220,7 @@ mod tests {
             runs.iter().any(|[left, top, width]| *top == y && (*left..left + width).contains(&x))
         };
         assert_eq!(read(side, dark), "https://wa.me/4915123456789?text=Start");
-        let all = texts(&svg).join(" ");
+        let all = texts(&svg).join(" ").replace('\u{a0}', " ");
         for said in ["DRK-Ortsverein Musterstadt", "Neue Zahlen direkt auf dein Handy", "QR-Code scannen", "„Start“", "+49 151 23456789"]
         {
             assert!(all.contains(said), "{said}: {all}");
