@@ -69,7 +69,8 @@ impl<'t> Document<'t> {
         let span = |error: &Error| error.span().unwrap_or(0..0);
         let header = |error: &Error| source.text[..span(error).start.min(source.text.len())].trim_end().ends_with('[');
         if let Some(error) = errors.iter().find(|error| error.message() != TWICE || header(error)) {
-            let (what, remedy) = syntax(error.message());
+            let empty = source.text.get(span(error)).is_some_and(|text| text.trim().is_empty());
+            let (what, remedy) = syntax(error.message(), empty);
             return Err(ConfigError::new(source.name, vec![source.problem(&span(error), &what, remedy)]));
         }
         let twice = |error| source.problem(&span(error), "Dieser Schlüssel steht hier zum zweiten Mal.", "eine der beiden Zeilen löschen.");
@@ -79,7 +80,15 @@ impl<'t> Document<'t> {
 
     /// The table that everything else is in.
     pub(super) fn root(&self) -> Section<'_> {
-        Section { document: self, path: String::new(), span: None, table: Some(self.root.get_ref()), asked: Vec::new() }
+        Section {
+            document: self,
+            path: String::new(),
+            several: false,
+            span: None,
+            table: Some(self.root.get_ref()),
+            asked: Vec::new(),
+            missing: Vec::new(),
+        }
     }
 
     /// What has been found.
@@ -104,11 +113,15 @@ pub(super) struct Section<'d> {
     document: &'d Document<'d>,
     /// `feed.metric`; empty for the root.
     path: String,
+    /// Whether there may be several of that name.
+    several: bool,
     /// Its header.
     span: Option<Range<usize>>,
     table: Option<&'d DeTable<'d>>,
     /// The keys that there are.
     asked: Vec<&'static str>,
+    /// What is wrong because a key is not there, unless it turns out to be misspelt.
+    missing: Vec<(&'static str, Problem)>,
 }
 
 impl<'d> Section<'d> {
@@ -120,6 +133,15 @@ impl<'d> Section<'d> {
     /// Whether it is there at all.
     pub(super) fn is_given(&self) -> bool {
         self.table.is_some()
+    }
+
+    /// How it is called in reports.
+    fn place(&self) -> String {
+        match (self.path.as_str(), self.several) {
+            ("", _) => "auf oberster Ebene".to_owned(),
+            (path, false) => format!("unter [{path}]"),
+            (path, true) => format!("unter [[{path}]]"),
+        }
     }
 
     /// How a key of it is called in reports.
@@ -175,8 +197,8 @@ impl<'d> Section<'d> {
             Read::Given(value) => Some(value),
             Read::Refused => None,
             Read::Absent => {
-                let place = if self.path.is_empty() { "ganz oben".to_owned() } else { format!("unter [{}]", self.path) };
-                self.refuse_section(&format!("{} fehlt.", self.name(key)), &format!("{place} ergänzen, zum Beispiel: {key} = {example}"));
+                let remedy = format!("{} ergänzen, zum Beispiel: {key} = {example}", self.place());
+                self.missing(key, &format!("{} fehlt.", self.name(key)), &remedy);
                 None
             }
         }
@@ -237,7 +259,7 @@ impl<'d> Section<'d> {
             }
         };
         let (table, span) = table.unzip();
-        Some(Section { document: self.document, path: self.name(key), span, table, asked: Vec::new() })
+        Some(Section { path: self.name(key), several: false, span, table, ..self.document.root() })
     }
 
     /// A table that must be there. `keys` are those that it cannot be without.
@@ -245,7 +267,7 @@ impl<'d> Section<'d> {
         let section = self.section(key)?;
         if !section.is_given() {
             let name = self.name(key);
-            self.refuse_section(&format!("Der Abschnitt [{name}] fehlt."), &format!("[{name}] ergänzen, darunter mindestens {keys}."));
+            self.missing(key, &format!("Der Abschnitt [{name}] fehlt."), &format!("[{name}] ergänzen, darunter mindestens {keys}."));
             return None;
         }
         Some(section)
@@ -259,7 +281,7 @@ impl<'d> Section<'d> {
         let Some(Item { value: DeValue::Array(array), span }) = item else {
             let remedy = format!("jeden Abschnitt mit einer Zeile [[{name}]] beginnen, auch wenn es nur einer ist.");
             match item {
-                None => self.refuse_section(&format!("Es fehlt mindestens ein Abschnitt [[{name}]]."), &remedy),
+                None => self.missing(key, &format!("Es fehlt mindestens ein Abschnitt [[{name}]]."), &remedy),
                 Some(Item { value, span }) => {
                     let what = format!("{name}: hier werden Abschnitte in doppelten Klammern erwartet, nicht {}.", kind(value));
                     self.document.refuse(source.problem(&span, &what, &remedy));
@@ -274,13 +296,9 @@ impl<'d> Section<'d> {
             return None;
         }
         let section = |value: &'d Spanned<DeValue<'d>>| match value.get_ref() {
-            DeValue::Table(table) => Some(Section {
-                document: self.document,
-                path: name.clone(),
-                span: Some(value.span()),
-                table: Some(table),
-                asked: Vec::new(),
-            }),
+            DeValue::Table(table) => {
+                Some(Section { path: name.clone(), several: true, span: Some(value.span()), table: Some(table), ..self.document.root() })
+            }
             other => {
                 let what = format!("{name}: hier wird ein Abschnitt erwartet, nicht {}.", kind(other));
                 self.document.refuse(source.problem(&value.span(), &what, &format!("mit einer Zeile [[{name}]] beginnen.")));
@@ -327,28 +345,42 @@ impl<'d> Section<'d> {
         self.document.source.problem(&self.span(key), &format!("{}: {what}", self.name(key)), remedy)
     }
 
-    /// Something is wrong with the section, or with the whole document.
-    pub(super) fn refuse_section(&self, what: &str, remedy: &str) {
+    /// Something is wrong because `key` is not there. It is said at the end, unless the key turns out to be misspelt.
+    pub(super) fn missing(&mut self, key: &'static str, what: &str, remedy: &str) {
         let source = self.document.source;
-        self.document.refuse(match &self.span {
+        let problem = match &self.span {
             Some(span) => source.problem(span, what, remedy),
             None => Problem::of_file(0, source.name, what, remedy),
-        });
+        };
+        self.missing.push((key, problem));
+    }
+
+    /// The same, said of the value of another key.
+    pub(super) fn missing_beside(&mut self, key: &'static str, beside: &str, what: &str, remedy: &str) {
+        let problem = self.problem(beside, what, remedy);
+        self.missing.push((key, problem));
     }
 
     /// Refuses the keys that nobody has asked for. To be called when all have been read.
-    pub(super) fn end(&self) {
+    pub(super) fn end(&mut self) {
         for (key, _) in self.table.into_iter().flatten() {
             let name: &str = key.get_ref();
             if self.asked.contains(&name) {
                 continue;
             }
-            let place = if self.path.is_empty() { "auf oberster Ebene".to_owned() } else { format!("unter [{}]", self.path) };
-            let meant = nearest(name, &self.asked).map_or(String::new(), |near| format!(" Meinten Sie „{near}“?"));
-            let what = format!("„{name}“ ist {place} unbekannt.{meant}");
+            let near = nearest(name, &self.asked);
+            let meant = near.map_or(String::new(), |near| format!(" Meinten Sie „{near}“?"));
+            let what = format!("„{name}“ ist {} unbekannt.{meant}", self.place());
             let remedy = format!("berichtigen oder löschen; bekannt sind hier: {}.", self.asked.join(", "));
             self.document.refuse(self.document.source.problem(&key.span(), &what, &remedy));
+            self.missing.retain(|(missing, _)| Some(*missing) != near);
         }
+        self.end_early();
+    }
+
+    /// To be called when not all keys have been read and the others do not matter.
+    pub(super) fn end_early(&mut self) {
+        self.missing.drain(..).for_each(|(_, problem)| self.document.refuse(problem));
     }
 }
 
@@ -357,7 +389,10 @@ fn one_of<T: Copy>(item: &Item<'_>, words: &[(&str, T)]) -> Result<T, Complaint>
     let given = match item.value {
         DeValue::String(given) => given,
         other => {
-            return Err(Complaint { what: format!("erwartet wird {known}, nicht {}.", kind(other)), remedy: format!("{known} schreiben.") });
+            return Err(Complaint {
+                what: format!("erwartet wird {known}, nicht {}.", kind(other)),
+                remedy: format!("{known} schreiben."),
+            });
         }
     };
     let found = words.iter().find(|(word, _)| word == given);
@@ -401,7 +436,7 @@ fn literal(value: &DeValue<'_>) -> String {
 const DOTS: &str = "…";
 
 /// The parser's reason in German, as far as technicians usually meet it.
-fn syntax(message: &str) -> (String, &'static str) {
+fn syntax(message: &str, empty: bool) -> (String, &'static str) {
     let known: &[(&str, &str, &'static str)] = &[
         ("string values must be quoted", "Text steht hier ohne Anführungszeichen.", "den Wert in Anführungszeichen setzen: \"…\""),
         ("invalid basic string", "Das schließende Anführungszeichen fehlt.", "hinter dem Wert ein \" ergänzen."),
@@ -412,7 +447,10 @@ fn syntax(message: &str) -> (String, &'static str) {
         ("unclosed array", "Die schließende Klammer ] fehlt.", "hinter dem letzten Wert ein ] ergänzen."),
         ("duplicate key", "Diesen Abschnitt gibt es schon.", "beide zu einem zusammenfassen; wo es mehrere geben darf, heißen alle [[…]]."),
     ];
-    let reason = message.split(", expected").next().unwrap_or_default();
+    let reason = match message.split(", expected").next().unwrap_or_default() {
+        "string values must be quoted" if empty => "missing value for key",
+        reason => reason,
+    };
     match known.iter().find(|(english, ..)| *english == reason) {
         Some((_, german, remedy)) => ((*german).to_owned(), remedy),
         None => (format!("Das ist kein TOML ({message})."), "diese Zeile und die davor mit der Beispielkonfiguration vergleichen."),
@@ -433,17 +471,19 @@ fn nearest<'w>(given: &str, words: &[&'w str]) -> Option<&'w str> {
     near.filter(|(distance, _)| *distance <= allowed).map(|(_, word)| word)
 }
 
-/// Letters to be put in, left out or exchanged to come from one word to the other (Levenshtein).
+/// Letters to be put in, left out, exchanged or swapped to come from one word to the other (Damerau and Levenshtein).
 fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (index, char) in from.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], index + 1);
-        for (column, other) in to.iter().enumerate() {
-            let exchanged = diagonal + usize::from(char != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = exchanged.min(row[column] + 1).min(diagonal + 1);
+    let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=to.len()).collect()];
+    for (i, char) in from.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, other) in to.iter().enumerate() {
+            let exchanged = rows[i][j] + usize::from(char != other);
+            let swapped = i > 0 && j > 0 && from[i - 1] == *other && to[j - 1] == *char;
+            let least = exchanged.min(rows[i][j + 1] + 1).min(row[j] + 1);
+            row.push(if swapped { least.min(rows[i - 1][j - 1] + 1) } else { least });
         }
+        rows.push(row);
     }
-    row[to.len()]
+    rows[from.len()][to.len()]
 }

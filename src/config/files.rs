@@ -3,7 +3,7 @@
 
 use super::document::{Complaint, Item, Read, Section, quoted};
 use super::kinds;
-use super::report::Problem;
+use super::report::{Problem, discreet};
 use secrecy::SecretString;
 use std::fs::File;
 use std::io::Read as _;
@@ -87,7 +87,8 @@ impl Files {
     pub(super) fn required_secret(&self, section: &mut Section<'_>, secret: &Secret) -> Option<SecretString> {
         let found = self.secret(section, secret)?;
         if found.is_none() {
-            section.refuse_section(&format!("{} fehlt: {}.", secret.title, self.nowhere(section, secret)), &secret.remedy());
+            let what = format!("{} fehlt: {}.", secret.title, self.nowhere(section, secret));
+            section.missing(secret.key, &what, &secret.remedy());
         }
         found
     }
@@ -216,7 +217,10 @@ impl Refusal {
     /// For people. `path` is left out where the file is named anyway.
     fn complaint(&self, path: Option<&Path>) -> Complaint {
         let (what, remedy) = match self {
-            Refusal::Gone => ("gibt es nicht".to_owned(), "den Pfad berichtigen oder die Datei anlegen.".to_owned()),
+            Refusal::Gone => {
+                let remedy = "den Pfad berichtigen oder die Datei anlegen; ein Geheimnis selbst gehört nicht hierher.";
+                ("gibt es nicht".to_owned(), remedy.to_owned())
+            }
             Refusal::Denied => {
                 let remedy = "die Datei muss dem Benutzer gehören, unter dem das Relay läuft, ihr Ordner für ihn zugänglich sein.";
                 ("darf dieser Benutzer nicht lesen".to_owned(), remedy.to_owned())
@@ -228,7 +232,7 @@ impl Refusal {
             }
             Refusal::Broken { what, remedy } => ((*what).to_owned(), (*remedy).to_owned()),
         };
-        Complaint { what: format!("{} {what}.", path.map_or("diese Datei".into(), Path::to_string_lossy)), remedy }
+        Complaint { what: format!("{} {what}.", path.map_or("diese Datei".to_owned(), |path| discreet(&path.to_string_lossy()))), remedy }
     }
 }
 

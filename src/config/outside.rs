@@ -93,11 +93,13 @@ fn login(section: &mut Section<'_>, files: &Files) -> Option<Option<(String, Sec
         (Some(user), Some(password)) => Some(Some((user, password))),
         (None, None) => Some(None),
         (Some(_), None) => {
-            section.refuse("user", &format!("zum Benutzer fehlt das Passwort: {}.", files.nowhere(section, &PASSWORD)), &PASSWORD.remedy());
+            let what = format!("zum Benutzer fehlt das Passwort: {}.", files.nowhere(section, &PASSWORD));
+            section.missing_beside(PASSWORD.key, "user", &what, &PASSWORD.remedy());
             None
         }
         (None, Some(_)) => {
-            section.refuse(PASSWORD.key, "zum Passwort fehlt der Benutzer.", "user = \"…\" ergänzen oder das Passwort weglassen.");
+            let remedy = "user = \"…\" ergänzen oder das Passwort weglassen.";
+            section.missing_beside("user", PASSWORD.key, "zum Passwort fehlt der Benutzer.", remedy);
             None
         }
     }

@@ -54,10 +54,12 @@ fn known(root: &mut Section<'_>, files: &Files) -> Option<Public> {
     let branch = root.required_section("branch", "name und privacy").and_then(|mut section| {
         let name = section.required("name", "\"DRK-Ortsverein Musterstadt\"", text(BRANCH_MAX));
         let privacy = section.required("privacy", "\"drk-musterstadt.example/datenschutz\"", text(PRIVACY_MAX));
+        section.end_early();
         Some((name?, privacy?))
     });
     let phone_number = root.section("whatsapp").and_then(|mut section| section.optional("phone_number", phone_number));
     let socket = root.section("status").and_then(|mut section| section.optional("socket", a_path));
+    root.end_early();
     let ((branch, privacy), state_dir) = (branch?, state_dir?);
     let sockets = match socket? {
         Some(socket) => vec![files.at(&socket)],

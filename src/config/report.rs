@@ -158,7 +158,7 @@ fn columns(char: char) -> usize {
 /// Names under which somebody may write down a secret itself instead of the file that holds it.
 const SECRET_NAMES: &[&str] = &["token", "secret", "secret_next", "password", "passwort", "passphrase", "key"];
 /// A run of letters and digits that long is no word: Meta's app secret has 32.
-const SECRET_RUN: usize = 24;
+const SECRET_RUN: usize = 20;
 
 /// The bytes of a line that may be secret: values of keys that are called so, user and password of an address, long runs of letters and
 /// digits. Looks at the text, because a line that is not TOML may contain a secret, too.
@@ -184,6 +184,19 @@ fn secrets(line: &str) -> Vec<Range<usize>> {
         from += run.len();
     }
     hidden
+}
+
+/// A text in which what may be secret is left out: somebody may have written the secret where its file should be named.
+pub(super) fn discreet(text: &str) -> String {
+    let (mut shown, hidden) = (String::new(), secrets(text));
+    for (at, char) in text.char_indices() {
+        match hidden.iter().any(|range| range.contains(&at)) {
+            false => shown.push(char),
+            true if shown.ends_with(DOTS) => {}
+            true => shown.push(DOTS),
+        }
+    }
+    shown
 }
 
 /// Everything that is wrong with a configuration: at least one thing, in the order of the file.

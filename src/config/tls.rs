@@ -29,7 +29,7 @@ pub(super) fn read(section: &mut Section<'_>, files: &Files, encrypted: Option<b
         let given = [(AUTHORITY, roots.is_some()), (CERTIFICATE, chain.is_some()), (KEY.key, key.is_some())];
         let in_vain: Vec<_> = given.into_iter().filter(|(_, given)| *given).collect();
         for (key, _) in &in_vain {
-            section.refuse(key, "das gilt nur mit Verschlüsselung.", "tls = true ergänzen oder diese Zeile löschen.");
+            section.missing_beside("tls", key, "das gilt nur mit Verschlüsselung.", "tls = true ergänzen oder diese Zeile löschen.");
         }
         return in_vain.is_empty().then_some(None);
     }
@@ -37,11 +37,17 @@ pub(super) fn read(section: &mut Section<'_>, files: &Files, encrypted: Option<b
         (None, None) => None,
         (Some(chain), Some(key)) => Some(pair(section, chain, key)?),
         (Some(_), None) => {
-            section.refuse(CERTIFICATE, &format!("zum Zertifikat fehlt der Schlüssel: {}.", files.nowhere(section, &KEY)), &KEY.remedy());
+            let what = format!("zum Zertifikat fehlt der Schlüssel: {}.", files.nowhere(section, &KEY));
+            section.missing_beside(KEY.key, CERTIFICATE, &what, &KEY.remedy());
             return None;
         }
         (None, Some(_)) => {
-            section.refuse(KEY.key, "zum Schlüssel fehlt das Zertifikat.", &format!("{CERTIFICATE} = \"…\" ergänzen."));
+            section.missing_beside(
+                CERTIFICATE,
+                KEY.key,
+                "zum Schlüssel fehlt das Zertifikat.",
+                &format!("{CERTIFICATE} = \"…\" ergänzen."),
+            );
             return None;
         }
     };
