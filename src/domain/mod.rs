@@ -54,9 +54,9 @@ fn started(state: &State, rules: &Rules) -> Decision {
     let mut decision = outbox::started(state);
     decision.changes.extend(figures::configured(state, rules));
     decision.changes.extend(notice::planned(state, rules));
-    let wording = rules.texts.consent();
+    let wording = rules.texts.consent(rules.feeds.len());
     if !state.wordings.contains_key(&wording) {
-        decision.changes.push(Change::Wording(wording, rules.texts.question().into()));
+        decision.changes.push(Change::Wording(wording, rules.texts.consent_question(rules.feeds.len()).into()));
     }
     let agreed = state.people.iter().filter_map(|(_, person)| Some(person.talk.subscription()?.wording));
     let needed: BTreeSet<u32> = agreed.chain([wording]).collect();

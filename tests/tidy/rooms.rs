@@ -35,7 +35,7 @@ pub(crate) const ROOMS: &[Room] = &[
         name: "domain",
         at: "src/domain",
         may: &[],
-        crates: Crates::Only(&["jiff", "serde"]),
+        crates: Crates::Only(&["fluent_syntax", "jiff", "serde"]),
         never: &[WAITING, WORLD, CLOCK, CHANCE],
         purpose: "the domain decides and knows nothing else of the crate",
         instead: "take what it needs as an argument, and return what should happen as a Change or an Effect",

@@ -114,7 +114,8 @@ impl Turn<'_> {
             return (Talk::Waiting { since: now, answered: now, feeds, offered: false }, Some(Kind::Waiting));
         }
         let newest = self.state.revision_of(feeds);
-        let subscription = Subscription { feeds, wording: self.rules.texts.consent(), consent: at, yes: at, revision: newest };
+        let wording = self.rules.texts.consent(self.rules.feeds.len());
+        let subscription = Subscription { feeds, wording, consent: at, yes: at, revision: newest };
         (Talk::Subscribed { subscription, reminder: Reminder::Pending }, Some(Kind::Subscribed { figures: lacks(newest) }))
     }
 
