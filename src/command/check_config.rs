@@ -5,11 +5,12 @@ use super::Failure;
 use crate::config::{Checked, Files};
 use crate::domain::budget;
 use crate::domain::rules::Rules;
+use crate::port::clock::Clock;
 use std::path::Path;
 
 #[expect(clippy::print_stdout, reason = "this is what was asked for")]
 pub(super) fn execute(path: &Path) -> Result<(), Failure> {
-    let checked = Checked::open(path, &Files::of_technician(path))?;
+    let checked = Checked::open(path, &Files::of_technician(path), Some(Clock::System.now()))?;
     println!("{}", page(&checked));
     Ok(())
 }

@@ -14,7 +14,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
 pub(super) async fn execute(config: &Path) -> Result<(), Failure> {
-    let Checked { config, warnings, .. } = Checked::open(config, &Files::of_service(config))?;
+    let Checked { config, warnings, .. } = Checked::open(config, &Files::of_service(config), None)?;
     log();
     if !warnings.is_empty() {
         tracing::warn!(count = warnings.len(), "the configuration works, but something in it deserves a look: drk-relay check-config");

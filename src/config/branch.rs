@@ -8,25 +8,13 @@ use crate::domain::rules::{
     End, FEEDS_MAX, FeedRules, METRICS_MAX, MetricKind, MetricRules, NAMES_MAX, RATE, ReminderPolicy, Rules, SETTLE,
 };
 use crate::domain::time::{Day, Timestamp};
-use crate::domain::wording::{ROW_DESCRIPTION_MAX, ROW_TITLE_MAX, Texts};
+use crate::domain::wording::{
+    BRANCH_MAX, CONTACT_MAX, FEED_TITLE_MAX, LABEL_MAX, PRIVACY_MAX, ROW_DESCRIPTION_MAX, ROW_TITLE_MAX, Texts, UNIT_MAX, length,
+};
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 use toml::de::DeValue;
 
-// The first answer names branch, privacy notice, titles and all metrics and asks a question in 1,024 characters (WhatsApp docs: interactive
-// reply buttons). With these the fixed parts of it leave more than half of that to figures, and what does not fit is fetched with „Zahlen“.
-/// Characters of the branch's name.
-pub const BRANCH_MAX: usize = 80;
-/// Characters of the contact.
-pub const CONTACT_MAX: usize = 120;
-/// Characters of the line on privacy.
-pub const PRIVACY_MAX: usize = 160;
-/// Characters of a feed's title.
-pub const TITLE_MAX: usize = 60;
-/// Characters of a metric's label.
-pub const LABEL_MAX: usize = 40;
-/// Characters of a unit.
-pub const UNIT_MAX: usize = 20;
 /// Digits behind the comma: more than any publisher of figures states.
 const DECIMALS_MAX: u32 = 6;
 /// Longest time to wait for the rest of a day's metrics: the reminder comes 55 s before the last second in which one may be sent.
@@ -98,9 +86,9 @@ fn feeds(root: &mut Section<'_>) -> Option<Vec<FeedRules>> {
         feeds.push(read);
     }
     let feeds: Vec<FeedRules> = feeds.into_iter().collect::<Option<_>>()?;
-    let length = feeds.iter().map(|feed| feed.name.as_str().len() + 1).sum::<usize>().saturating_sub(1);
-    if length > NAMES_MAX {
-        let what = format!("die Namen aller Zahlenreihen sind zusammen {length} Zeichen lang, erlaubt sind {NAMES_MAX}.");
+    let joined = feeds.iter().map(|feed| feed.name.as_str().len() + 1).sum::<usize>().saturating_sub(1);
+    if joined > NAMES_MAX {
+        let what = format!("die Namen aller Zahlenreihen sind zusammen {joined} Zeichen lang, erlaubt sind {NAMES_MAX}.");
         root.refuse("feed", &what, "kürzere Namen wählen: sie müssen zusammen in die Kennung einer Schaltfläche passen.");
     }
     Some(feeds)
@@ -109,14 +97,14 @@ fn feeds(root: &mut Section<'_>) -> Option<Vec<FeedRules>> {
 fn feed(section: &mut Section<'_>, many: bool) -> Option<FeedRules> {
     section.begin_another();
     let name = section.required("name", "\"corona\"", name);
-    let title = section.required("title", "\"Corona im Kreis Musterstadt\"", text(TITLE_MAX));
+    let title = section.required("title", "\"Corona im Kreis Musterstadt\"", text(FEED_TITLE_MAX));
     let description = section.optional("description", text(ROW_DESCRIPTION_MAX));
     let settle = section.or("settle_seconds", SETTLE, integer(0..=SETTLE_MAX));
     let metrics = metrics(section);
     section.end();
-    let length = title.as_ref().map_or(0, |title| title.chars().count());
-    if many && length > ROW_TITLE_MAX {
-        let what = format!("in der Auswahlliste erscheinen nur die ersten {ROW_TITLE_MAX} der {length} Zeichen.");
+    let shown = title.as_ref().map_or(0, |title| length(title));
+    if many && shown > ROW_TITLE_MAX {
+        let what = format!("in der Auswahlliste erscheinen nur die ersten {ROW_TITLE_MAX} der {shown} Zeichen.");
         section.warn("title", &what, "kürzen, oder das Wichtige nach vorn stellen; description erscheint darunter.");
     }
     Some(FeedRules { name: name?, title: title?, description: description?, metrics: metrics?, settle: settle? })

@@ -101,6 +101,11 @@ impl<'t> Document<'t> {
         self.findings.borrow_mut().problems.push(problem);
     }
 
+    /// The same, of something that works but deserves a look.
+    pub(super) fn warn(&self, problem: Problem) {
+        self.findings.borrow_mut().warnings.push(problem);
+    }
+
     fn write(&self, line: &str) {
         let effective = &mut self.findings.borrow_mut().effective;
         effective.push_str(line);
@@ -337,8 +342,7 @@ impl<'d> Section<'d> {
 
     /// Something about the value of a key deserves a look.
     pub(super) fn warn(&self, key: &str, what: &str, remedy: &str) {
-        let problem = self.problem(key, what, remedy);
-        self.document.findings.borrow_mut().warnings.push(problem);
+        self.document.warn(self.problem(key, what, remedy));
     }
 
     fn problem(&self, key: &str, what: &str, remedy: &str) -> Problem {

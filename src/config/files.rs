@@ -3,15 +3,17 @@
 
 use super::document::{Complaint, Item, Read, Section, quoted};
 use super::kinds;
-use super::report::{Problem, discreet};
+use super::report::{Problem, discreet, why};
 use secrecy::SecretString;
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Longest secret or certificate file: a chain of ten certificates has 20 KiB.
+/// Longest file: a chain of ten certificates has 20 KiB, a topic 4 KiB, all our sentences together 10.
 const FILE_MAX: u64 = 64 * 1024;
+/// Files in a folder of texts: more than there can be topics or sentences.
+const TEXTS_MAX: usize = 100;
 /// Everybody but the owner.
 const OTHERS_AND_GROUP: u32 = 0o077;
 /// systemd lets the service's user read a credential by an access list, which `stat` shows as rights of the group (systemd.exec: credentials).
@@ -83,6 +85,48 @@ impl Files {
         })
     }
 
+    /// Reads the files with this extension in the folder that a key names, ordered by name; the folder, too, as it is called in reports.
+    pub(super) fn folder(
+        &self,
+        section: &mut Section<'_>,
+        key: &'static str,
+        example: &str,
+        extension: &str,
+    ) -> Option<(String, Vec<TextFile>)> {
+        let folder = section.required(key, example, |item| {
+            let folder = self.at(&kinds::path(item)?);
+            let failed =
+                |error| kinds::wrong(format!("{}: {}.", folder.display(), why(&error)), "den Pfad oder die Leserechte berichtigen.");
+            let mut paths = Vec::new();
+            for entry in std::fs::read_dir(&folder).map_err(failed)? {
+                let path = entry.map_err(failed)?.path();
+                let visible = path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."));
+                paths.extend((visible && path.extension().is_some_and(|found| found == extension)).then_some(path));
+            }
+            paths.sort();
+            if !(1..=TEXTS_MAX).contains(&paths.len()) {
+                let what = format!("{} enthält {} Dateien *.{extension}, erlaubt sind 1 bis {TEXTS_MAX}.", folder.display(), paths.len());
+                return Err(kinds::wrong(what, "den richtigen Ordner nennen, oder den Abschnitt löschen."));
+            }
+            Ok((folder, paths))
+        });
+        let (folder, paths) = folder?;
+        let order = section.span(key).start;
+        let read: Vec<_> = paths.iter().map(|path| TextFile::read(path, order)).collect();
+        let mut complete = true;
+        let mut files = Vec::new();
+        for file in read {
+            match file {
+                Ok(file) => files.push(file),
+                Err(problem) => {
+                    section.document().refuse(problem);
+                    complete = false;
+                }
+            }
+        }
+        complete.then(|| (folder.display().to_string(), files))
+    }
+
     /// Reads a secret that must be there.
     pub(super) fn required_secret(&self, section: &mut Section<'_>, secret: &Secret) -> Option<SecretString> {
         let found = self.secret(section, secret)?;
@@ -140,6 +184,32 @@ impl Files {
         read.optional()
     }
 }
+
+/// A text in a folder of texts.
+pub(super) struct TextFile {
+    /// Its name without the extension.
+    pub(super) name: String,
+    /// What it is called in reports.
+    pub(super) path: String,
+    pub(super) text: String,
+}
+
+impl TextFile {
+    fn read(path: &Path, order: usize) -> Result<TextFile, Problem> {
+        let shown = path.display().to_string();
+        let refused = |refusal: &Refusal| {
+            let Complaint { what, remedy } = refusal.complaint(None);
+            Problem::of_file(order, &shown, &what, &remedy)
+        };
+        let bytes = content(path, 0).map_err(|refusal| refused(&refusal))?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| refused(&Refusal::Broken { what: "ist nicht in UTF-8 geschrieben", remedy: UTF_8 }))?;
+        let name = path.file_stem().map_or(String::new(), |stem| stem.to_string_lossy().into_owned());
+        Ok(TextFile { name, path: shown, text })
+    }
+}
+
+const UTF_8: &str = "im Editor als UTF-8 speichern.";
 
 /// One secret of the configuration.
 pub(super) struct Secret {

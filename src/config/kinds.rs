@@ -4,6 +4,7 @@
 use super::document::{Complaint, Item, kind};
 use crate::domain::ids::Name;
 use crate::domain::time::Day;
+use crate::domain::wording::length;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -17,13 +18,13 @@ fn not_of_kind(expected: &str, item: &Item<'_>, remedy: &str) -> Complaint {
     wrong(format!("erwartet wird {expected}, hier steht {}.", kind(item.value)), remedy)
 }
 
-/// Text of 1 to `max` characters in one line.
+/// Text of 1 to `max` characters in one line, counted as WhatsApp does.
 pub(super) fn text(max: usize) -> impl Fn(&Item<'_>) -> Result<String, Complaint> {
     move |item| {
         let DeValue::String(text) = item.value else {
             return Err(not_of_kind("Text in Anführungszeichen", item, "den Wert in Anführungszeichen setzen: \"…\""));
         };
-        let length = text.chars().count();
+        let length = length(text);
         if text.trim().is_empty() {
             return Err(wrong("der Text ist leer.", "ausfüllen oder die Zeile löschen."));
         }

@@ -12,17 +12,18 @@ mod outside;
 pub mod phone;
 mod public;
 mod report;
-pub mod texts;
+mod texts;
 mod tls;
-pub mod topics;
+mod topics;
 
-pub use branch::{BRANCH_MAX, CONTACT_MAX, LABEL_MAX, PRIVACY_MAX, TITLE_MAX, UNIT_MAX};
 pub use files::Files;
 pub use public::{Public, RUNTIME_DIRECTORY, SOCKET, StatusConfig};
 pub use report::{ConfigError, Problem};
 
+use crate::domain::budget::local;
 use crate::domain::ids::Name;
 use crate::domain::rules::{MetricKind, Rules};
+use crate::domain::time::{Day, Millis};
 use document::Document;
 use report::{Source, why};
 use secrecy::SecretString;
@@ -144,26 +145,26 @@ impl Config {
     /// # Errors
     /// Everything that is wrong.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        Ok(Checked::open(path, &Files::of_service(path))?.config)
+        Ok(Checked::open(path, &Files::of_service(path), None)?.config)
     }
 }
 
 impl Checked {
-    /// Reads the file at `path` and what it names.
+    /// Reads the file at `path` and what it names. `now`, if the clock can be trusted, tells which topics are old.
     ///
     /// # Errors
     /// Everything that is wrong.
-    pub fn open(path: &Path, files: &Files) -> Result<Checked, ConfigError> {
-        Checked::read(&path.display().to_string(), &content(path)?, files)
+    pub fn open(path: &Path, files: &Files, now: Option<Millis>) -> Result<Checked, ConfigError> {
+        Checked::read(&path.display().to_string(), &content(path)?, files, now)
     }
 
-    /// Reads `text`, which is called `name` in reports, and the files that it names.
+    /// Reads `text`, which is called `name` in reports, and the files that it names; `now` as for [`Checked::open`].
     ///
     /// # Errors
     /// Everything that is wrong.
-    pub fn read(name: &str, text: &str, files: &Files) -> Result<Checked, ConfigError> {
+    pub fn read(name: &str, text: &str, files: &Files, now: Option<Millis>) -> Result<Checked, ConfigError> {
         let document = Document::parse(Source { name, text })?;
-        let config = settings(&document, files);
+        let config = settings(&document, files, now);
         let document::Findings { problems, mut warnings, effective } = document.into_findings();
         report::in_order(&mut warnings);
         match config {
@@ -174,16 +175,17 @@ impl Checked {
 }
 
 /// Everything that there is to be read. Nothing if something is missing or wrong, which has been written down then.
-fn settings(document: &Document<'_>, files: &Files) -> Option<Config> {
+fn settings(document: &Document<'_>, files: &Files, now: Option<Millis>) -> Option<Config> {
     let mut root = document.root();
     let state_dir = root.required("state_dir", "\"/var/lib/drk-relay\"", |item| files.folder_to_be(item));
     let zone = branch::zone(&mut root);
+    let today = now.zip(zone.as_ref()).map(|(now, zone)| Day::of(local(now, zone).date()));
     let clock = outside::clock(&mut root);
     let rules = branch::rules(&mut root, zone);
     let mqtt = outside::mqtt(&mut root, files);
     let whatsapp = outside::whatsapp(&mut root, files);
     let listen = outside::ingress(&mut root);
-    let topics = topics::read(&mut root, files);
+    let topics = topics::read(&mut root, files, today);
     let texts = texts::read(&mut root, files);
     let status = outside::status(&mut root, files, state_dir.as_deref());
     root.end();

@@ -1,6 +1,5 @@
 //! What is known of a configuration without its secrets: for commands of people who may not read them, and for the socket at which they ask.
 
-use super::branch::{BRANCH_MAX, PRIVACY_MAX};
 use super::document::{Document, Section};
 use super::files::Files;
 use super::kinds::{path as a_path, text};
@@ -8,6 +7,7 @@ use super::outside::phone_number;
 use super::phone::PhoneNumber;
 use super::report::Source;
 use super::{Config, ConfigError, content};
+use crate::domain::wording::{BRANCH_MAX, PRIVACY_MAX};
 use std::path::{Path, PathBuf};
 
 /// The directory that systemd/drk-relay.service asks for: RuntimeDirectory=.

@@ -44,6 +44,12 @@ impl Problem {
         Problem { order, file: file.to_owned(), place: None, what: what.to_owned(), remedy: remedy.to_owned() }
     }
 
+    /// The same, with a sentence of the domain, which brings its remedy along.
+    pub(super) fn saying(order: usize, file: &str, sentence: &str) -> Problem {
+        let (what, remedy) = taken_apart(sentence);
+        Problem::of_file(order, file, what, remedy)
+    }
+
     /// The same, shown where byte `order` of `relay.toml` stands.
     pub(super) fn ordered(self, order: usize) -> Problem {
         Problem { order, ..self }
@@ -91,12 +97,18 @@ impl<'t> Source<'t> {
         Problem { order: start, place: Some(place), ..Problem::of_file(start, self.name, what, remedy) }
     }
 
-    /// Something about line `line` of this file, counted from 1.
-    pub(super) fn problem_in_line(self, line: usize, what: &str, remedy: &str) -> Problem {
+    /// Something about line `line` of this file, counted from 1: a sentence of the domain, which brings its remedy along.
+    pub(super) fn saying(self, line: usize, sentence: &str) -> Problem {
         let before: usize = self.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
         let length = self.text[before..].split(['\r', '\n']).next().map_or(0, str::len);
+        let (what, remedy) = taken_apart(sentence);
         self.problem(&(before..before + length), what, remedy)
     }
+}
+
+/// What is wrong, and what to do.
+fn taken_apart(sentence: &str) -> (&str, &str) {
+    sentence.split_once(" Abhilfe: ").unwrap_or((sentence, "die Stelle berichtigen."))
 }
 
 /// A line as it is shown, and the marks under bytes `span` of it.

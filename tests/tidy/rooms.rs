@@ -89,7 +89,13 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "config",
         at: "src/config",
-        may: &["crate::domain::ids", "crate::domain::rules", "crate::domain::time", "crate::domain::wording"],
+        may: &[
+            "crate::domain::budget::local",
+            "crate::domain::ids",
+            "crate::domain::rules",
+            "crate::domain::time",
+            "crate::domain::wording",
+        ],
         crates: Crates::Only(&["jiff", "rustls", "secrecy", "thiserror", "toml"]),
         never: &[WAITING, CHANCE],
         purpose: "the configuration is read once, at start",

@@ -54,7 +54,7 @@ impl Folder {
     }
 
     pub(crate) fn check(&self, text: &str) -> Result<Checked, ConfigError> {
-        Checked::read("relay.toml", text, &Files::new(self.0.path(), Some(&self.path("credentials"))))
+        Checked::read("relay.toml", text, &Files::new(self.0.path(), Some(&self.path("credentials"))), None)
     }
 
     /// Line and sentence of everything that is wrong.
