@@ -157,13 +157,11 @@ fn reminder(root: &mut Section<'_>) -> Option<ReminderPolicy> {
 fn budget(root: &mut Section<'_>) -> Option<Option<u32>> {
     let mut section = root.section("budget")?;
     section.begin();
-    let parse = |item: &Item<'_>| match item.value {
-        DeValue::String(text) if text == "unlimited" => Ok(None),
-        DeValue::String(_) => {
-            let remedy = format!("eine Zahl ohne Anführungszeichen schreiben, zum Beispiel {MONTHLY_MESSAGES}, oder \"unlimited\".");
-            Err(wrong("erwartet wird eine ganze Zahl oder \"unlimited\".", remedy))
-        }
-        _ => integer(1..=u32::MAX)(item).map(Some),
+    let parse = |item: &Item<'_>| {
+        let DeValue::String(word) = item.value else { return integer(1..=u32::MAX)(item).map(Some) };
+        let remedy = || format!("eine Zahl ohne Anführungszeichen schreiben, zum Beispiel {MONTHLY_MESSAGES}, oder \"unlimited\".");
+        let unlimited = word == "unlimited";
+        if unlimited { Ok(None) } else { Err(wrong("erwartet wird eine ganze Zahl oder \"unlimited\".", remedy())) }
     };
     let messages = section.or_shown("monthly_messages", Some(MONTHLY_MESSAGES), &MONTHLY_MESSAGES.to_string(), parse);
     section.end();

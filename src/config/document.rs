@@ -1,5 +1,5 @@
-//! A TOML document as it is read: every key asked for once, everything that is wrong collected, every value written down as it takes effect.
-//! Knows no key by name; what there is to be read stands in `branch` and `outside`.
+//! A TOML document as it is read: every key asked for once, everything that is wrong collected, every value written down as it takes
+//! effect. Knows no key by name; what there is to be read stands in `branch` and `outside`.
 
 use super::report::{ConfigError, Problem, Source};
 use std::cell::RefCell;
@@ -300,15 +300,13 @@ impl<'d> Section<'d> {
             self.document.refuse(source.problem(&span, &what, "überzählige Abschnitte löschen, fehlende ergänzen."));
             return None;
         }
-        let section = |value: &'d Spanned<DeValue<'d>>| match value.get_ref() {
-            DeValue::Table(table) => {
-                Some(Section { path: name.clone(), several: true, span: Some(value.span()), table: Some(table), ..self.document.root() })
-            }
-            other => {
-                let what = format!("{name}: hier wird ein Abschnitt erwartet, nicht {}.", kind(other));
+        let section = |value: &'d Spanned<DeValue<'d>>| {
+            let DeValue::Table(table) = value.get_ref() else {
+                let what = format!("{name}: hier wird ein Abschnitt erwartet, nicht {}.", kind(value.get_ref()));
                 self.document.refuse(source.problem(&value.span(), &what, &format!("mit einer Zeile [[{name}]] beginnen.")));
-                None
-            }
+                return None;
+            };
+            Some(Section { path: name.clone(), several: true, span: Some(value.span()), table: Some(table), ..self.document.root() })
         };
         let found: Vec<_> = array.iter().map(section).collect();
         found.into_iter().collect()
@@ -390,14 +388,9 @@ impl<'d> Section<'d> {
 
 fn one_of<T: Copy>(item: &Item<'_>, words: &[(&str, T)]) -> Result<T, Complaint> {
     let known = words.iter().map(|(word, _)| quoted(word)).collect::<Vec<_>>().join(" oder ");
-    let given = match item.value {
-        DeValue::String(given) => given,
-        other => {
-            return Err(Complaint {
-                what: format!("erwartet wird {known}, nicht {}.", kind(other)),
-                remedy: format!("{known} schreiben."),
-            });
-        }
+    let DeValue::String(given) = item.value else {
+        let what = format!("erwartet wird {known}, nicht {}.", kind(item.value));
+        return Err(Complaint { what, remedy: format!("{known} schreiben.") });
     };
     let found = words.iter().find(|(word, _)| word == given);
     found.map(|(_, value)| *value).ok_or_else(|| {

@@ -1,12 +1,12 @@
-//! The files beside the configuration: secrets, certificates, folders. Reads them within limits and says what is wrong with them; what their
-//! content means is for others. No message of it contains a secret.
+//! The files beside the configuration: secrets, certificates, folders. Reads them within limits and says what is wrong with them; what
+//! their content means is for others. No message of it contains a secret.
 
 use super::document::{Complaint, Item, Read, Section, quoted};
 use super::kinds;
 use super::report::{Problem, discreet, why};
 use secrecy::SecretString;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,8 @@ const FILE_MAX: u64 = 64 * 1024;
 const TEXTS_MAX: usize = 100;
 /// Everybody but the owner.
 const OTHERS_AND_GROUP: u32 = 0o077;
-/// systemd lets the service's user read a credential by an access list, which `stat` shows as rights of the group (systemd.exec: credentials).
+/// systemd lets the service's user read a credential by an access list, which `stat` shows as rights of the group (systemd.exec:
+/// credentials).
 const OTHERS: u32 = 0o007;
 /// Where systemd looks for the credentials that `LoadCredential=` names without a path.
 const STORE: &str = "/etc/credstore";
@@ -69,7 +70,7 @@ impl Files {
         let path = kinds::path(item)?;
         let there = std::fs::metadata(self.at(&path));
         let taken = there.as_ref().is_ok_and(|found| !found.is_dir());
-        let blocked = there.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotADirectory);
+        let blocked = there.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotADirectory);
         if taken || blocked {
             let what = format!("{} oder ein Teil davon ist kein Ordner.", self.at(&path).display());
             return Err(kinds::wrong(what, "einen Ordner nennen, etwa \"/var/lib/drk-relay\"; er wird angelegt, wenn es ihn nicht gibt."));
@@ -85,14 +86,8 @@ impl Files {
         })
     }
 
-    /// Reads the files with this extension in the folder that a key names, ordered by name; the folder, too, as it is called in reports.
-    pub(super) fn folder(
-        &self,
-        section: &mut Section<'_>,
-        key: &'static str,
-        example: &str,
-        extension: &str,
-    ) -> Option<(String, Vec<TextFile>)> {
+    /// Reads the files with this extension in the folder that a key names, ordered by name.
+    pub(super) fn folder(&self, section: &mut Section<'_>, key: &'static str, example: &str, extension: &str) -> Option<TextFolder> {
         let folder = section.required(key, example, |item| {
             let folder = self.at(&kinds::path(item)?);
             let failed =
@@ -112,19 +107,17 @@ impl Files {
         });
         let (folder, paths) = folder?;
         let order = section.span(key).start;
-        let read: Vec<_> = paths.iter().map(|path| TextFile::read(path, order)).collect();
-        let mut complete = true;
-        let mut files = Vec::new();
-        for file in read {
-            match file {
+        let (mut complete, mut files) = (true, Vec::new());
+        for path in paths {
+            match TextFile::read(&path) {
                 Ok(file) => files.push(file),
-                Err(problem) => {
-                    section.document().refuse(problem);
+                Err(Complaint { what, remedy }) => {
+                    section.document().refuse(Problem::of_file(order, &path.display().to_string(), &what, &remedy));
                     complete = false;
                 }
             }
         }
-        complete.then(|| (folder.display().to_string(), files))
+        Some(TextFolder { path: folder.display().to_string(), files, complete })
     }
 
     /// Reads a secret that must be there.
@@ -185,6 +178,16 @@ impl Files {
     }
 }
 
+/// A folder of texts.
+pub(super) struct TextFolder {
+    /// What it is called in reports.
+    pub(super) path: String,
+    /// What could be read.
+    pub(super) files: Vec<TextFile>,
+    /// Whether that is all.
+    pub(super) complete: bool,
+}
+
 /// A text in a folder of texts.
 pub(super) struct TextFile {
     /// Its name without the extension.
@@ -195,21 +198,14 @@ pub(super) struct TextFile {
 }
 
 impl TextFile {
-    fn read(path: &Path, order: usize) -> Result<TextFile, Problem> {
-        let shown = path.display().to_string();
-        let refused = |refusal: &Refusal| {
-            let Complaint { what, remedy } = refusal.complaint(None);
-            Problem::of_file(order, &shown, &what, &remedy)
-        };
-        let bytes = content(path, 0).map_err(|refusal| refused(&refusal))?;
-        let text =
-            String::from_utf8(bytes).map_err(|_| refused(&Refusal::Broken { what: "ist nicht in UTF-8 geschrieben", remedy: UTF_8 }))?;
+    fn read(path: &Path) -> Result<TextFile, Complaint> {
+        let bytes = content(path, 0).map_err(|refusal| refusal.complaint(None))?;
+        let broken = Refusal::Broken { what: "ist nicht in UTF-8 geschrieben", remedy: "im Editor als UTF-8 speichern." };
+        let text = String::from_utf8(bytes).map_err(|_| broken.complaint(None))?;
         let name = path.file_stem().map_or(String::new(), |stem| stem.to_string_lossy().into_owned());
-        Ok(TextFile { name, path: shown, text })
+        Ok(TextFile { name, path: path.display().to_string(), text })
     }
 }
-
-const UTF_8: &str = "im Editor als UTF-8 speichern.";
 
 /// One secret of the configuration.
 pub(super) struct Secret {
@@ -239,8 +235,8 @@ impl Secret {
     pub(super) fn remedy(&self) -> String {
         let Secret { key, credential, .. } = self;
         format!(
-            "das Geheimnis in eine Datei schreiben, die nur ihr Besitzer lesen darf (chmod 600), und sie mit {key} = \"…\" nennen; oder es als \
-             {STORE}/{STORE_PREFIX}{credential} ablegen, dann gibt systemd es dem Dienst."
+            "das Geheimnis in eine Datei schreiben, die nur ihr Besitzer lesen darf (chmod 600), und sie mit {key} = \"…\" nennen; oder es \
+             als {STORE}/{STORE_PREFIX}{credential} ablegen, dann gibt systemd es dem Dienst."
         )
     }
 
@@ -308,10 +304,9 @@ impl Refusal {
 
 /// What is in a file of at most [`FILE_MAX`] bytes, if nobody has one of the `forbidden` rights to it.
 fn content(path: &Path, forbidden: u32) -> Result<Vec<u8>, Refusal> {
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => Refusal::Gone,
-        std::io::ErrorKind::PermissionDenied => Refusal::Denied,
-        _ => Refusal::System(error),
+    let failed = |error: std::io::Error| {
+        let kinds = [(ErrorKind::NotFound, Refusal::Gone), (ErrorKind::PermissionDenied, Refusal::Denied)];
+        kinds.into_iter().find(|(kind, _)| *kind == error.kind()).map_or(Refusal::System(error), |(_, refusal)| refusal)
     };
     let metadata = std::fs::metadata(path).map_err(failed)?;
     // Opening a pipe would wait for somebody to write.

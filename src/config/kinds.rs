@@ -54,10 +54,10 @@ pub(super) fn name(item: &Item<'_>) -> Result<Name, Complaint> {
 }
 
 pub(super) fn boolean(item: &Item<'_>) -> Result<bool, Complaint> {
-    match item.value {
-        DeValue::Boolean(yes) => Ok(*yes),
-        _ => Err(not_of_kind("true oder false", item, "true oder false schreiben, ohne Anführungszeichen.")),
-    }
+    let DeValue::Boolean(yes) = item.value else {
+        return Err(not_of_kind("true oder false", item, "true oder false schreiben, ohne Anführungszeichen."));
+    };
+    Ok(*yes)
 }
 
 /// A whole number.

@@ -111,8 +111,11 @@ pub struct GraphConfig {
     pub phone_number_id: String,
     /// The system user's access token.
     pub token: SecretString,
-    /// The proxy that leads outside, if there is one: `http://host:port` (CONNECT), `socks5://` or `socks5h://`; may carry user and password.
+    /// The proxy that leads outside, if there is one: `http://host:port` (CONNECT), `socks5://` or `socks5h://`; may carry user and
+    /// password.
     pub proxy: Option<SecretString>,
+    /// Certificates in PEM that are trusted besides Mozilla's roots: that of a company's proxy which looks into TLS.
+    pub extra_roots: Option<Vec<u8>>,
 }
 
 /// Where Meta's webhooks arrive.

@@ -62,7 +62,7 @@ pub(super) fn mqtt(root: &mut Section<'_>, files: &Files) -> Option<MqttConfig> 
     let port = section.or("port", usual, integer(1..=u16::MAX.into()));
     let client_id = section.or("client_id", "drk-relay".to_owned(), text(WORD_MAX));
     let login = login(&mut section, files);
-    let tls = tls::read(&mut section, files, encrypted);
+    let tls = tls::mqtt(&mut section, files, encrypted);
     section.end();
     if let (Some(host), Some(false), Some(Some(_))) = (&host, encrypted, &login)
         && !is_local(host)
@@ -127,12 +127,20 @@ pub(super) fn whatsapp(root: &mut Section<'_>, files: &Files) -> Option<Whatsapp
     let next = files.secret(&mut section, &APP_SECRET_NEXT);
     let verify_token = files.required_secret(&mut section, &VERIFY_TOKEN);
     let proxy = proxy(&mut section, files);
+    let extra_roots = tls::roots(&mut section, files);
     section.end();
     if let (Some(token), Some(app_secret)) = (&token, &app_secret) {
         doubts(&section, token, app_secret);
     }
     phone_number?;
-    let graph = GraphConfig { base_url: base_url?, version: version?, phone_number_id: phone_number_id?, token: token?, proxy: proxy? };
+    let graph = GraphConfig {
+        base_url: base_url?,
+        version: version?,
+        phone_number_id: phone_number_id?,
+        token: token?,
+        proxy: proxy?,
+        extra_roots: extra_roots?,
+    };
     let app_secrets = [Some(app_secret?), next?].into_iter().flatten().collect();
     Some(Whatsapp { graph, app_secrets, verify_token: verify_token?, rate: rate? })
 }

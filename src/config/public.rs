@@ -1,4 +1,5 @@
-//! What is known of a configuration without its secrets: for commands of people who may not read them, and for the socket at which they ask.
+//! What is known of a configuration without its secrets: for commands of people who may not read them, and for the socket at which they
+//! ask.
 
 use super::document::{Document, Section};
 use super::files::Files;

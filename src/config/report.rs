@@ -253,10 +253,11 @@ pub(super) fn in_order(problems: &mut [Problem]) {
 
 /// Why a file cannot be read, in German as far as it is usual.
 pub(super) fn why(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "es gibt sie nicht".to_owned(),
-        io::ErrorKind::PermissionDenied => "dieser Benutzer darf sie nicht lesen".to_owned(),
-        io::ErrorKind::NotADirectory => "ein Teil des Pfads ist kein Ordner".to_owned(),
-        _ => error.to_string(),
-    }
+    let usual = [
+        (io::ErrorKind::NotFound, "es gibt sie nicht"),
+        (io::ErrorKind::PermissionDenied, "dieser Benutzer darf sie nicht lesen"),
+        (io::ErrorKind::NotADirectory, "ein Teil des Pfads ist kein Ordner"),
+    ];
+    let known = usual.into_iter().find(|(kind, _)| *kind == error.kind());
+    known.map_or_else(|| error.to_string(), |(_, german)| german.to_owned())
 }

@@ -2,7 +2,7 @@
 //! `domain::wording`'s.
 
 use super::document::Section;
-use super::files::{Files, TextFile};
+use super::files::{Files, TextFile, TextFolder};
 use super::report::{Problem, Source};
 use crate::domain::wording::{TextProblem, Texts};
 use std::sync::Arc;
@@ -16,11 +16,11 @@ pub(super) fn read(root: &mut Section<'_>, files: &Files) -> Option<Arc<Texts>> 
     section.begin();
     let read = files.folder(&mut section, "folder", "\"texts\"", "ftl");
     section.end();
-    let (_, found) = read?;
+    let TextFolder { files: found, complete, .. } = read?;
     let order = section.span("folder").start;
     let pairs: Vec<(String, String)> = found.iter().map(|file| (file.path.clone(), file.text.clone())).collect();
     let problems = match Texts::overridden(&pairs) {
-        Ok(texts) => return Some(Arc::new(texts)),
+        Ok(texts) => return complete.then(|| Arc::new(texts)),
         Err(problems) => problems,
     };
     for problem in &problems {

@@ -1,4 +1,4 @@
-//! Certificates for the broker: read, and tried out as far as that is possible without a connection. How they are used is the MQTT port's.
+//! Certificates: read, and tried out as far as that is possible without a connection. How they are used is for the ports.
 
 use super::MqttTls;
 use super::document::{Read, Section};
@@ -16,13 +16,9 @@ const KEY: Secret =
     Secret { key: "client_key_file", credential: "mqtt-client-key", title: "Der Schlüssel zum Zertifikat", form: Form::Pem };
 
 /// How the broker proves who it is, and how we do. Nothing if it is not asked to.
-pub(super) fn read(section: &mut Section<'_>, files: &Files, encrypted: Option<bool>) -> Option<Option<MqttTls>> {
-    let (roots, chain) = (files.read(section, AUTHORITY), files.read(section, CERTIFICATE));
+pub(super) fn mqtt(section: &mut Section<'_>, files: &Files, encrypted: Option<bool>) -> Option<Option<MqttTls>> {
+    let (roots, chain) = (roots(section, files), files.read(section, CERTIFICATE));
     let key = files.secret(section, &KEY);
-    let roots = good(section, AUTHORITY, roots, |pem| {
-        let mut store = RootCertStore::empty();
-        certificates(pem).is_some_and(|all| all.into_iter().all(|certificate| store.add(certificate).is_ok()))
-    });
     let chain = good(section, CERTIFICATE, chain, |pem| certificates(pem).is_some());
     let (roots, chain, key) = (roots?, chain?, key?);
     if !encrypted? {
@@ -52,6 +48,15 @@ pub(super) fn read(section: &mut Section<'_>, files: &Files, encrypted: Option<b
         }
     };
     Some(Some(MqttTls { roots, client }))
+}
+
+/// The certificates that the other side's must be signed by.
+pub(super) fn roots(section: &mut Section<'_>, files: &Files) -> Option<Option<Vec<u8>>> {
+    let read = files.read(section, AUTHORITY);
+    good(section, AUTHORITY, read, |pem| {
+        let mut store = RootCertStore::empty();
+        certificates(pem).is_some_and(|all| all.into_iter().all(|certificate| store.add(certificate).is_ok()))
+    })
 }
 
 /// A file in which `check` finds certificates. What is wrong is written down.

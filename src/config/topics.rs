@@ -1,8 +1,8 @@
-//! The folder of topics: short texts that people can ask for, one Markdown file each. Reads files and shows what is wrong in them; what they
-//! must look like is `domain::wording::topic`'s.
+//! The folder of topics: short texts that people can ask for, one Markdown file each. Reads files and shows what is wrong in them; what
+//! they must look like is `domain::wording::topic`'s.
 
 use super::document::Section;
-use super::files::{Files, TextFile};
+use super::files::{Files, TextFile, TextFolder};
 use super::report::{Problem, Source};
 use crate::domain::rules::Topic;
 use crate::domain::time::Day;
@@ -18,11 +18,10 @@ pub(super) fn read(root: &mut Section<'_>, files: &Files, today: Option<Day>) ->
     section.begin();
     let read = files.folder(&mut section, "folder", "\"topics\"", "md");
     section.end();
-    let (folder, found) = read?;
+    let TextFolder { path: folder, files: found, mut complete } = read?;
     let order = section.span("folder").start;
     let refuse = |problem: Problem| section.document().refuse(problem.ordered(order));
     let mut topics = Vec::new();
-    let mut complete = true;
     for TextFile { name, path, text } in &found {
         match topic::parse(name, text, today) {
             Ok((topic, warnings)) => {

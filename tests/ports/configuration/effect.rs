@@ -1,5 +1,5 @@
-//! What a good configuration amounts to: every value reaches the part of the program that it is for, defaults are what the example says, and
-//! what is shown is what counts.
+//! What a good configuration amounts to: every value reaches the part of the program that it is for, defaults are what the example says,
+//! and what is shown is what counts.
 
 use super::{EXAMPLE, FULL, Folder, edited};
 use drk_relay::config::{Checked, ClockConfig};

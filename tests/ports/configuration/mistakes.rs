@@ -66,7 +66,8 @@ fn a_report_shows_the_place_and_what_to_do() {
     let report = Folder::new().check(text).expect_err("nearly nothing is there").to_string();
     for shown in [
         "relay.toml:2:2: branch.contact fehlt.\n   |\n 2 |     [branch] # 日本 🦠\n   |     ^^^^^^^^\n Abhilfe: unter [branch] ergänzen, ",
-        "relay.toml:4:2: „nmae“ ist unter [branch] unbekannt. Meinten Sie „name“?\n   |\n 4 |     nmae = \"e\u{301}\" # ✓\n   |     ^^^^\n Abhilfe: ",
+        "relay.toml:4:2: „nmae“ ist unter [branch] unbekannt. Meinten Sie „name“?\n",
+        "\n 4 |     nmae = \"e\u{301}\" # ✓\n   |     ^^^^\n Abhilfe: ",
         "relay.toml: Der Abschnitt [whatsapp] fehlt.\n Abhilfe: [whatsapp] ergänzen, darunter mindestens phone_number_id, ",
         "relay.toml: Es fehlt mindestens ein Abschnitt [[feed]].\n Abhilfe: ",
     ] {

@@ -1,7 +1,8 @@
-//! `relay.toml`: what is found wrong, where and how often, what takes effect, and what is shown of it. Starts the binary only to see what it
-//! says and exits with; what a relay does with its configuration is for the other tests.
+//! `relay.toml`: what is found wrong, where and how often, what takes effect, and what is shown of it. Starts the binary only to see what
+//! it says and exits with; what a relay does with its configuration is for the other tests.
 
 mod effect;
+mod folders;
 mod mistakes;
 mod program;
 mod secrets;
