@@ -11,7 +11,7 @@ use crate::domain::decision::{Change, Effect, Verdict};
 use crate::domain::event::{Event, Key};
 use crate::domain::ids::{FeedId, FeedSet, PersonId};
 pub use crate::domain::outbox::SLOTS;
-use crate::domain::outbox::{self, QUEUE};
+use crate::domain::outbox::{self, Hold, QUEUE};
 use crate::domain::rules::Rules;
 use crate::domain::state::{Clock, State};
 use crate::domain::time::{Millis, Timestamp};
@@ -168,6 +168,9 @@ impl Relay {
     fn turn(&mut self, now: Millis, event: &Event, pending: &mut Pending) -> bool {
         let decision = decide(&self.state, &self.rules, now, event);
         for change in &decision.changes {
+            if let Change::Hold(hold) = change {
+                report(self.state.hold, *hold);
+            }
             self.state.apply(change);
             if let Some(key) = State::touched(change) {
                 self.wheel.set(index(key), self.state.deadline(key).map(|at| at.0));
@@ -181,6 +184,18 @@ impl Relay {
         pending.changes.extend(decision.changes);
         pending.effects.extend(decision.effects);
         moved
+    }
+}
+
+/// Says when Meta lets us send no more, or again: once per change, not with every message and not with every probe.
+fn report(before: Option<Hold>, now: Option<Hold>) {
+    match now {
+        Some(hold) if before.is_none_or(|before| before.why != hold.why) => {
+            let (why, until) = (hold.why, hold.until.0);
+            tracing::error!(?why, until, "Meta does not let us send: check token, payment and number in the WhatsApp Manager");
+        }
+        None => tracing::info!("Meta lets us send again"),
+        Some(_) => {}
     }
 }
 

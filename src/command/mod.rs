@@ -1,5 +1,6 @@
-//! What is typed: `drk-relay run`, `status`, `qr`, `demo`. Commands start and show things; they hold no rule.
+//! What is typed: `drk-relay run`, `check-config`, `status`, `qr`, `demo`. Commands start and show things; they hold no rule.
 
+mod check_config;
 #[cfg(feature = "simulator")]
 mod demo;
 mod qr;
@@ -28,6 +29,12 @@ pub struct Arguments {
 enum Command {
     /// Das Relay starten, bis es beendet wird.
     Run {
+        /// Die Konfiguration.
+        #[arg(long, value_name = "DATEI", default_value = CONFIGURATION_FILE)]
+        config: PathBuf,
+    },
+    /// Die Konfiguration prüfen: alle Fehler auf einmal, sonst was sie bewirkt und für wie viele Personen sie reicht.
+    CheckConfig {
         /// Die Konfiguration.
         #[arg(long, value_name = "DATEI", default_value = CONFIGURATION_FILE)]
         config: PathBuf,
@@ -70,6 +77,7 @@ impl Arguments {
     pub async fn execute(self) -> Result<(), Failure> {
         match self.command {
             Command::Run { config } => run::execute(&config).await,
+            Command::CheckConfig { config } => check_config::execute(&config),
             Command::Status(options) => status::execute(&options).await,
             Command::Qr(options) => qr::execute(&options),
             #[cfg(feature = "simulator")]

@@ -1,7 +1,7 @@
 //! `drk-relay run`: the relay as systemd starts it. Holds no rule: it reads the configuration, binds the port and waits for a signal.
 
 use super::Failure;
-use crate::config::Config;
+use crate::config::{Checked, Files};
 use crate::port::clock::Clock;
 use crate::port::systemd::Manager;
 use crate::run::{Show, Surroundings, run};
@@ -14,8 +14,11 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
 pub(super) async fn execute(config: &Path) -> Result<(), Failure> {
-    let config = Config::load(config)?;
+    let Checked { config, warnings, .. } = Checked::open(config, &Files::of_service(config), None)?;
     log();
+    if !warnings.is_empty() {
+        tracing::warn!(count = warnings.len(), "the configuration works, but something in it deserves a look: drk-relay check-config");
+    }
     let address = config.webhook.listen;
     let listener = TcpListener::bind(address).await.with_context(|| format!("{address}: der Port lässt sich nicht öffnen"))?;
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;

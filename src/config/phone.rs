@@ -12,9 +12,10 @@ pub struct PhoneNumber {
 /// Digits behind the `+`: E.164 allows 15, and no international number of a person or branch is shorter than 8.
 const DIGITS: std::ops::RangeInclusive<usize> = 8..=15;
 
-/// What is wrong with a number, and what to do.
-pub const RULE: &str =
-    "keine internationale Telefonnummer. Abhilfe: mit + und Landesvorwahl schreiben, ohne (0), zum Beispiel \"+49 151 23456789\"";
+/// What is wrong with what is no number.
+pub const WRONG: &str = "das ist keine internationale Telefonnummer.";
+/// What to do about it.
+pub const REMEDY: &str = "mit + und Landesvorwahl schreiben, ohne (0), zum Beispiel \"+49 151 23456789\".";
 
 impl PhoneNumber {
     /// The number, if it is one: `+`, then digits, between which people put spaces and `-/.()`. The `(0)` that is dialled only inside a

@@ -1,8 +1,14 @@
-//! What a configuration says without its secrets: for commands of people who may not read them, and where they ask. Starts nothing.
+//! What is known of a configuration without its secrets: for commands of people who may not read them, and for the socket at which they
+//! ask.
 
-use super::phone::{self, PhoneNumber};
-use super::{Config, ConfigError, Raw, RawWhatsapp, directory, value};
-use serde::Deserialize;
+use super::document::{Document, Section};
+use super::files::Files;
+use super::kinds::{path as a_path, text};
+use super::outside::phone_number;
+use super::phone::PhoneNumber;
+use super::report::Source;
+use super::{Config, ConfigError, content};
+use crate::domain::wording::{BRANCH_MAX, PRIVACY_MAX};
 use std::path::{Path, PathBuf};
 
 /// The directory that systemd/drk-relay.service asks for: RuntimeDirectory=.
@@ -30,40 +36,43 @@ pub struct Public {
     pub sockets: Vec<PathBuf>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawStatus {
-    socket: Option<PathBuf>,
-}
-
 impl Config {
-    /// Reads the file and no secret.
+    /// Reads the file and no secret, and of the file only what is needed: whoever may not read the secrets, or is not finished with the
+    /// rest, can still print a poster.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// Everything that is wrong with what is needed.
     pub fn public(path: &Path) -> Result<Public, ConfigError> {
-        let raw = Raw::read(path)?;
-        let phone_number = raw.whatsapp.phone_number()?;
-        let sockets = match raw.status.socket {
-            Some(socket) => vec![directory(path).join(socket)],
-            None => vec![directory(path).join(raw.state_dir).join(SOCKET), Path::new(RUNTIME_DIRECTORY).join(SOCKET)],
-        };
-        Ok(Public { branch: raw.branch.name, privacy: raw.branch.privacy, phone_number, sockets })
+        let (name, content) = (path.display().to_string(), content(path)?);
+        let document = Document::parse(Source { name: &name, text: &content })?;
+        let public = known(&mut document.root(), &Files::new(path.parent().unwrap_or(Path::new("")), None));
+        public.ok_or_else(|| ConfigError::new(&name, document.into_findings().problems))
     }
 }
 
-impl RawWhatsapp {
-    pub(super) fn phone_number(&self) -> Result<Option<PhoneNumber>, ConfigError> {
-        let parsed = |text: &String| PhoneNumber::parse(text).ok_or_else(|| value("whatsapp.phone_number", phone::RULE));
-        self.phone_number.as_ref().map(parsed).transpose()
-    }
+fn known(root: &mut Section<'_>, files: &Files) -> Option<Public> {
+    let state_dir = root.required("state_dir", "\"/var/lib/drk-relay\"", a_path);
+    let branch = root.required_section("branch", "name und privacy").and_then(|mut section| {
+        let name = section.required("name", "\"DRK-Ortsverein Musterstadt\"", text(BRANCH_MAX));
+        let privacy = section.required("privacy", "\"drk-musterstadt.example/datenschutz\"", text(PRIVACY_MAX));
+        section.end_early();
+        Some((name?, privacy?))
+    });
+    let phone_number = root.section("whatsapp").and_then(|mut section| section.optional("phone_number", phone_number));
+    let socket = root.section("status").and_then(|mut section| section.optional("socket", a_path));
+    root.end_early();
+    let ((branch, privacy), state_dir) = (branch?, state_dir?);
+    let sockets = match socket? {
+        Some(socket) => vec![files.at(&socket)],
+        None => vec![files.at(&state_dir).join(SOCKET), Path::new(RUNTIME_DIRECTORY).join(SOCKET)],
+    };
+    Some(Public { branch, privacy, phone_number: phone_number?, sockets })
 }
 
-impl RawStatus {
+impl StatusConfig {
     /// As configured, else in the directory that systemd makes for the service (RuntimeDirectory=), else beside the store.
-    pub(super) fn typed(self, base: &Path, state_dir: &Path) -> StatusConfig {
+    pub(super) fn new(socket: Option<PathBuf>, state_dir: &Path) -> StatusConfig {
         let runtime = || std::env::var("RUNTIME_DIRECTORY").ok()?.split(':').next().filter(|first| !first.is_empty()).map(PathBuf::from);
-        let fallback = || runtime().unwrap_or_else(|| state_dir.to_owned()).join(SOCKET);
-        StatusConfig { socket: self.socket.map_or_else(fallback, |socket| base.join(socket)) }
+        StatusConfig { socket: socket.unwrap_or_else(|| runtime().unwrap_or_else(|| state_dir.to_owned()).join(SOCKET)) }
     }
 }

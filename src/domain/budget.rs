@@ -39,11 +39,15 @@ const SUBSCRIBER: u32 = 37;
 /// What each further daily feed adds for those who take all of them.
 const FURTHER_FEED: u32 = 31;
 
+/// Messages that somebody who takes every feed costs a month, at most, if each comes once a day.
+pub fn messages_per_person(rules: &Rules) -> u32 {
+    let further = u32::try_from(rules.feeds.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    SUBSCRIBER.saturating_add(further.saturating_mul(FURTHER_FEED))
+}
+
 /// How many people there is room for, if everyone takes every feed; `None`: no limit.
 pub fn places(rules: &Rules) -> Option<usize> {
-    let further = u32::try_from(rules.feeds.len().saturating_sub(1)).unwrap_or(u32::MAX);
-    let each = SUBSCRIBER.saturating_add(further.saturating_mul(FURTHER_FEED));
-    rules.monthly_messages.map(|messages| (messages / each) as usize)
+    rules.monthly_messages.map(|messages| (messages / messages_per_person(rules)) as usize)
 }
 
 fn month_of(now: Millis, zone: &TimeZone) -> u32 {

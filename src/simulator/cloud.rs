@@ -4,7 +4,7 @@
 //! Webhooks are delivered as Meta does it: side by side, in batches, in no promised order, and again until the answer is 200.
 
 use super::meta::webhook::{Report, Update, body, sign};
-use super::meta::{Counters, Meta, Order, Person, Refusal, refusal};
+use super::meta::{Counters, Meta, Order, Person, Refusal, Row, http_status, refusal};
 use crate::domain::time::Timestamp;
 use crate::port::clock::Clock;
 use anyhow::Context;
@@ -66,6 +66,8 @@ pub struct Accepted {
     pub body: String,
     /// Id and title of each button.
     pub buttons: Vec<(String, String)>,
+    /// The rows of a list.
+    pub rows: Vec<Row>,
     /// When it was taken.
     pub at: Timestamp,
 }
@@ -125,6 +127,12 @@ impl Cloud {
         self.inner.tell(update).await;
     }
 
+    /// Somebody who has joined chooses a row of a list.
+    pub async fn choose(&self, user_id: &str, row: &Row) {
+        let update = self.look(|meta| meta.choose_webhook(user_id, row, self.inner.now()));
+        self.inner.tell(update).await;
+    }
+
     /// A message of ours fares, beyond `sent` and `delivered`, which come by themselves.
     pub async fn report(&self, wamid: &str, report: Report) {
         let update = self.look(|meta| meta.status_webhook(wamid, report, self.inner.now()));
@@ -165,8 +173,11 @@ impl Inner {
 
     /// A request: a message, or a read receipt.
     async fn take(&self, request: &Value) -> Result<Value, u32> {
-        if request["status"] == "read" {
-            return self.read(request["message_id"].as_str().unwrap_or_default());
+        if request.get("status").is_some() {
+            let known = ["messaging_product", "status", "message_id"];
+            let known = request.as_object().is_some_and(|request| request.keys().all(|key| known.contains(&key.as_str())));
+            let whatsapp = request["messaging_product"] == "whatsapp" && request["status"] == "read";
+            return if known && whatsapp { self.read(request["message_id"].as_str().unwrap_or_default()) } else { Err(100) };
         }
         let order = Order::parse(request)?;
         let to = order.to.clone();
@@ -186,7 +197,7 @@ impl Inner {
 
     async fn send(&self, order: Order) -> Result<String, u32> {
         let at = self.now();
-        let (body, buttons) = (order.body.clone(), order.buttons.clone());
+        let (body, buttons, rows) = (order.body.clone(), order.buttons.clone(), order.rows.clone());
         let wamid = self.look(|meta| meta.send(order, at, self.config.refusal))?;
         let Some((to, open)) = self.look(|meta| meta.record(&wamid).map(|record| (record.user_id.clone(), record.open))) else {
             return Err(1);
@@ -197,7 +208,7 @@ impl Inner {
                 self.tell(update).await;
             }
         }
-        let accepted = Accepted { to, wamid: wamid.clone(), body, buttons, at };
+        let accepted = Accepted { to, wamid: wamid.clone(), body, buttons, rows, at };
         if open && self.accepted.try_send(accepted).is_err() {
             tracing::debug!("nobody notices the message");
         }
@@ -214,7 +225,7 @@ async fn messages(
 ) -> Response {
     let bearer = head.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
     if bearer != Some(&inner.config.token) {
-        return answer(StatusCode::UNAUTHORIZED, &refusal(190));
+        return refused(190);
     }
     let request = serde_json::from_slice(&body).ok().filter(|_| version == inner.config.version && number == inner.config.phone_number_id);
     let taken = match request {
@@ -223,8 +234,12 @@ async fn messages(
     };
     match taken {
         Ok(taken) => answer(StatusCode::OK, &taken),
-        Err(code) => answer(StatusCode::BAD_REQUEST, &refusal(code)),
+        Err(code) => refused(code),
     }
+}
+
+fn refused(code: u32) -> Response {
+    answer(StatusCode::from_u16(http_status(code)).unwrap_or(StatusCode::BAD_REQUEST), &refusal(code))
 }
 
 fn answer(status: StatusCode, json: &Value) -> Response {

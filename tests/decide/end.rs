@@ -23,13 +23,13 @@ fn subscribers_are_told_once_and_every_question_says_so_from_then_on() {
         ending(),
         SUBSCRIBED,
         "
-        21.11. 12:00:00 -> 20.11.: 17; 57,4 · endet morgen um 10:00 Uhr · Ende am 23.11.2026 [Weiter informieren] [Stopp]
+        21.11. 12:00:00 -> 20.11.: 17; 57,4 · Ende am 23.11.2026 · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
         21.11. 13:00:00 restart
         21.11. 13:00:01 clock trusted
         21.11. 18:00:00 taps Weiter informieren
                         read
                         = subscribed until 22.11. 18:00:00
-        22.11. 17:59:00 -> Erinnerung · Ende am 23.11.2026 · auch später [Ja, weiter] [Nein, Stopp]
+        22.11. 17:59:00 -> Ende am 23.11.2026 · Erinnerung · auch später [Ja, weiter] [Nein, Stopp]
         22.11. 18:00:00 nothing
     ",
     );

@@ -296,7 +296,7 @@ fn paragraph(text: &str) -> String {
         return format!("läuft bis {when}");
     }
     let known = [
-        ("Hallo! Hier ist der Zahlen-Dienst von DRK-Ortsverein Musterstadt.", "Hallo"),
+        ("Hallo! Hier ist DRK-Ortsverein Musterstadt mit dem", "Hallo"),
         ("Es liegen noch keine Zahlen vor.", "keine Zahlen"),
         ("Möchtest du informiert werden, wenn neue Zahlen vorliegen?", "Frage"),
         ("Es liegen aktuell keine neuen Zahlen vor. Möchtest du weiter informiert werden?", "Erinnerung"),
@@ -305,14 +305,14 @@ fn paragraph(text: &str) -> String {
         ("Entschuldige: Bei uns gab es eine Unterbrechung, deshalb hast du nichts von uns gehört. Jetzt", "Unterbrechung, weiter"),
         ("Entschuldige: Bei uns gab es eine Unterbrechung, deshalb hast du nichts von uns gehört.", "Unterbrechung"),
         ("Datenschutz: ", "Datenschutz"),
-        ("Über dich gespeichert sind: ", "Auskunft"),
+        ("*Auskunft*: ", "Auskunft"),
         ("Worüber möchtest du informiert werden", "Auswahl"),
-        ("Eine Reaktion kommt bei uns nicht als Antwort an", "bitte tippen"),
+        ("Danke für deine Reaktion! ", "bitte tippen"),
         ("Zurzeit ist leider kein Platz frei", "kein Platz"),
         ("Es ist ein Platz frei geworden", "ein Platz"),
         ("Zu diesen Themen haben wir", "Themen"),
         ("Dieser Dienst ist am ", "zu Ende"),
-        ("Schreibe *Zahlen* für die neuesten Zahlen", "Hilfe"),
+        ("Das kannst du schreiben:", "Hilfe"),
     ];
     known.iter().find(|(start, _)| text.starts_with(start)).map_or_else(|| text.to_owned(), |(_, name)| (*name).to_owned())
 }

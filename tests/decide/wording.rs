@@ -37,8 +37,8 @@ fn the_greeting_says_who_we_are_and_what_can_be_read() {
     let greeting = says(&mut world, text("Hallo"));
     assert_eq!(
         greeting,
-        "Hallo! Hier ist der Zahlen-Dienst von DRK-Ortsverein Musterstadt.\n\
-         Schreibe *Datenschutz*, wenn du wissen möchtest, was wir speichern, und *Stopp*, um dich abzumelden.\n\n\
+        "Hallo! Hier ist DRK-Ortsverein Musterstadt mit dem automatischen Zahlen-Dienst.\nSchreibe *Hilfe*, wenn du nicht weiterweißt, \
+         *Datenschutz*, wenn du wissen möchtest, was wir speichern, und *Stopp*, um dich abzumelden.\n\n\
          *Corona im Kreis Musterstadt*\nStand: Samstag, 21.11.2026\nNeue Fälle: 12.735\nInzidenz: 57,4\n\n\
          Möchtest du informiert werden, wenn neue Zahlen vorliegen?\n\n[Ja] [Nein]"
     );

@@ -210,38 +210,3 @@ async fn a_store_that_it_cannot_have_is_left_alone() {
     fs::set_permissions(machine.path("state/hash.key"), Permissions::from_mode(0o640)).expect("chmod");
     said(machine.refused().await, 1, &["hash.key", "Andere Benutzer dürfen die Schlüsseldatei lesen. Abhilfe: chmod 600"]);
 }
-
-#[tokio::test]
-async fn a_configuration_that_cannot_work_is_64() {
-    let table: [(&str, &str, &[&str]); 7] = [
-        ("title = ", "titel = ", &["relay.toml", "line #", "titel"]),
-        ("[mqtt]", "[mqtt", &["relay.toml", "line #"]),
-        ("port = ", "port = \"x\" # ", &["relay.toml", "line #", "x"]),
-        ("name = \"corona\"", "name = \"Corona\"", &["feed.name", "Kleinbuchstaben"]),
-        ("state_dir = \"state\"", "state_dir = \"state\"\ntime_zone = \"Europe/Bonn\"", &["time_zone", "Europe/Berlin"]),
-        ("base_url = \"http://", "base_url = \"", &["whatsapp.base_url"]),
-        ("\"app-secret\"", "\"secret\"", &["secret", "Abhilfe"]),
-    ];
-    for (from, to, words) in table {
-        let (machine, _broker, _api) = alone();
-        machine.edit("relay.toml", from, to);
-        let text = fs::read_to_string(machine.path("relay.toml")).expect("text");
-        let line = 1 + text.lines().position(|line| line.contains(to.lines().next().unwrap_or_default())).expect("edited");
-        let words: Vec<String> = words.iter().map(|word| word.replace('#', &line.to_string())).collect();
-        said(machine.refused().await, 64, &words.iter().map(String::as_str).collect::<Vec<_>>());
-        assert!(!machine.path("state").exists(), "{to}: nothing is made before the configuration is understood");
-    }
-    for (name, content, mode, word) in [
-        ("token", "x", 0o644, "chmod 600"),
-        ("app-secret", "x", 0o604, "chmod 600"),
-        ("verify-token", "\n", 0o600, "leer"),
-        ("token", "a\nb", 0o600, "eine Zeile"),
-    ] {
-        let (machine, _broker, _api) = alone();
-        machine.write(name, content, mode);
-        said(machine.refused().await, 64, &[name, word]);
-    }
-    let (machine, _broker, _api) = alone();
-    fs::remove_file(machine.path("relay.toml")).expect("there");
-    said(machine.refused().await, 64, &["relay.toml", "Abhilfe"]);
-}

@@ -77,14 +77,15 @@ impl Machine {
         let text = format!(
             "state_dir = \"state\"\n\
              [clock]\ntrust = \"always\"\n\
-             [branch]\nname = \"DRK-Ortsverein Musterstadt\"\nprivacy = \"drk-musterstadt.example/datenschutz\"\n\
-             [feed]\nname = \"corona\"\ntitle = \"Corona im Kreis Musterstadt\"\n\
+             [branch]\nname = \"DRK-Ortsverein Musterstadt\"\ncontact = \"07751 5550100\"\n\
+             privacy = \"drk-musterstadt.example/datenschutz\"\n\
+             [[feed]]\nname = \"corona\"\ntitle = \"Corona im Kreis Musterstadt\"\n\
              [[feed.metric]]\nname = \"cases_new\"\nlabel = \"Neue Fälle\"\nkind = \"count\"\n\
              [[feed.metric]]\nname = \"incidence\"\nlabel = \"7-Tage-Inzidenz\"\nkind = \"rate\"\nrequired = false\n\
              [mqtt]\nhost = \"{}\"\nport = {}\n\
              [whatsapp]\nbase_url = \"http://{api}\"\nphone_number_id = \"{NUMBER}\"\n\
              token_file = \"token\"\napp_secret_file = \"app-secret\"\nverify_token_file = \"verify-token\"\n\
-             [webhook]\nlisten = \"{}\"\n",
+             [ingress]\nlisten = \"{}\"\n",
             broker.ip(),
             broker.port(),
             machine.webhook.address
@@ -123,8 +124,11 @@ impl Machine {
 
     /// Another command of the same program, with this machine's configuration: its exit code, what it prints and its last words.
     pub(crate) async fn says(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
-        let config = self.path("relay.toml");
-        says(&[arguments, &["--config", config.to_str().expect("text")]].concat()).await
+        let mut command = self.program();
+        command.args(arguments).arg("--config").arg(self.path("relay.toml"));
+        let output = within(command.output()).await.expect("the binary");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        (output.status.code(), text(output.stdout), text(output.stderr))
     }
 
     /// Starts a relay that ends by itself: its exit code and its last words.
@@ -135,9 +139,15 @@ impl Machine {
     }
 
     fn command(&self, stderr: Stdio) -> Command {
+        let mut command = self.program();
+        command.args(["run", "--config"]).arg(self.path("relay.toml")).stdout(Stdio::null()).stderr(stderr);
+        command
+    }
+
+    /// With credentials of this machine only, whatever the one that runs the tests has.
+    fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_drk-relay"));
-        command.args(["run", "--config"]).arg(self.path("relay.toml")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
-        command.kill_on_drop(true);
+        command.env("CREDENTIALS_DIRECTORY", self.path("credentials")).stdin(Stdio::null()).kill_on_drop(true);
         command
     }
 
@@ -161,14 +171,6 @@ impl Machine {
         let answer = String::from_utf8(answer).ok()?;
         Some((answer.split(' ').nth(1)?.parse().ok()?, answer))
     }
-}
-
-/// Any command of the program: its exit code, what it prints and its last words.
-pub(crate) async fn says(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_drk-relay"));
-    let output = within(command.args(arguments).stdin(Stdio::null()).kill_on_drop(true).output()).await.expect("the binary");
-    let text = |bytes| String::from_utf8(bytes).expect("text");
-    (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 /// A running relay; ends with the test.

@@ -89,8 +89,14 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "config",
         at: "src/config",
-        may: &["crate::domain::ids", "crate::domain::state", "crate::domain::time"],
-        crates: Crates::Only(&["jiff", "secrecy", "serde", "thiserror", "toml"]),
+        may: &[
+            "crate::domain::budget::local",
+            "crate::domain::ids",
+            "crate::domain::rules",
+            "crate::domain::time",
+            "crate::domain::wording",
+        ],
+        crates: Crates::Only(&["jiff", "rustls", "secrecy", "thiserror", "toml"]),
         never: &[WAITING, CHANCE],
         purpose: "the configuration is read once, at start",
         instead: "what waits or connects belongs to a port, what depends on another part of the program to run",

@@ -129,6 +129,7 @@ fn config(state_dir: &Path, zone: TimeZone, broker: SocketAddr, api: SocketAddr,
             phone_number_id: NUMBER.to_owned(),
             token: TOKEN.into(),
             proxy: None,
+            extra_roots: None,
         },
         webhook: WebhookConfig {
             listen: webhook,

@@ -36,10 +36,15 @@ pub(super) struct Options {
 
 pub(super) fn execute(options: &Options) -> Result<(), Failure> {
     let config = Config::public(&options.config)?;
-    let given = options.number.as_deref().map(|text| PhoneNumber::parse(text).ok_or(wrong("--number", phone::RULE))).transpose()?;
-    let missing = "fehlt. Abhilfe: in relay.toml unter [whatsapp] die Nummer des Ortsvereins eintragen, \
-                   zum Beispiel phone_number = \"+49 151 23456789\", oder --number angeben";
-    let number = given.or(config.phone_number).ok_or(wrong("whatsapp.phone_number", missing))?;
+    let given = options
+        .number
+        .as_deref()
+        .map(|text| PhoneNumber::parse(text).ok_or(ConfigError::single("--number", phone::WRONG, phone::REMEDY)))
+        .transpose()?;
+    let remedy = "in relay.toml unter [whatsapp] die Nummer des Ortsvereins eintragen, zum Beispiel phone_number = \"+49 151 23456789\", \
+                  oder --number angeben.";
+    let missing = || ConfigError::single("whatsapp.phone_number", "Die Telefonnummer fehlt.", remedy);
+    let number = given.or(config.phone_number).ok_or_else(missing)?;
     let link = link(&number, &options.text);
     let small = code(&link, EcLevel::M)?;
     println!("{}\n{link}", terminal(&small, std::io::stdout().is_terminal()));
@@ -51,10 +56,6 @@ pub(super) fn execute(options: &Options) -> Result<(), Failure> {
         println!("Plakat: {}", path.display());
     }
     Ok(())
-}
-
-fn wrong(key: &'static str, why: &str) -> ConfigError {
-    ConfigError::Value { key, why: why.to_owned() }
 }
 
 /// Opens a chat with the number and `text` ready to be sent (WhatsApp help: click to chat).

@@ -121,8 +121,9 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::sync::mpsc;
-    use tokio::sync::oneshot;
+    use std::time::Duration;
+    use tokio::sync::{mpsc, oneshot};
+    use tokio::time::timeout;
 
     /// A visit that stays until it is sent away, and says so.
     fn enter(places: &mut Places, name: u8, gone: &mpsc::Sender<u8>) -> Arc<Visit> {
@@ -176,7 +177,7 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(left.try_recv().is_err() && done.is_empty());
         waiting[1] = None;
-        let _places = seeking.await.expect("a place");
+        let _places = timeout(Duration::from_secs(60), seeking).await.expect("an answer makes room").expect("no panic");
         assert_eq!(left.try_recv(), Ok(2));
     }
 }

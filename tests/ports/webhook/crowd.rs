@@ -146,9 +146,10 @@ async fn who_says_nothing_makes_room_at_once() {
 }
 
 /// Meta keeps its connections open. One that has been answered may go, one that waits for its answer may not.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_waits_for_the_commit_keeps_the_place() {
     let mut door = Door::open().await;
+    let clock = Warp::new(Millis(0), 1.0);
     let mut waiting = Vec::new();
     for nth in 0..PLACES {
         let mut stream = connect(door.address).await;
@@ -178,6 +179,7 @@ async fn who_waits_for_the_commit_keeps_the_place() {
     for stream in waiting.iter_mut().chain([&mut late]) {
         assert_eq!(status(stream).await, "200");
     }
+    assert!(clock.now().0 < 1_000, "the newcomer came in as soon as there was room: {:?}", clock.now());
 }
 
 /// One connection, request after request, as Meta does it.

@@ -155,14 +155,13 @@ async fn a_batch_of_a_thousand_arrives_whole_and_in_order() {
     arrival.ack.expect("awaited").send(()).expect("somebody waits");
     assert_eq!(asked.await.expect("answered"), 200);
     assert!(door.arrivals.try_recv().is_err(), "one webhook is one arrival");
-    let arrived: Vec<_> = arrival
-        .events
-        .into_iter()
-        .map(|event| match event {
-            Event::Heard(heard) => (heard.at, Some(heard.said), None),
-            Event::Status(status) => (status.at, None, Some((status.id, status.news))),
-            other => unreachable!("{other:?}"),
-        })
-        .collect();
+    let told = |event: Event| {
+        if let Event::Heard(heard) = event {
+            return (heard.at, Some(heard.said), None);
+        }
+        let Event::Status(status) = event else { unreachable!("{event:?}") };
+        (status.at, None, Some((status.id, status.news)))
+    };
+    let arrived: Vec<_> = arrival.events.into_iter().map(told).collect();
     assert_eq!(arrived, expected);
 }

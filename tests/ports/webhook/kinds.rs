@@ -21,9 +21,9 @@ fn said_in(message: &str) -> Option<Said> {
     let fixed = r#""from":"491515550101","from_user_id":"DE.10000000000000000101","id":"wamid.IN","timestamp":"1795305600""#;
     let events = read(&of_value(&format!(r#"{CONTACTS},"messages":[{{{fixed},{message}}}]"#)));
     assert!(events.len() <= 1);
-    events.into_iter().next().map(|event| match event {
-        Event::Heard(heard) => heard.said,
-        other => unreachable!("{other:?}"),
+    events.into_iter().next().map(|event| {
+        let Event::Heard(heard) = event else { unreachable!("{event:?}") };
+        heard.said
     })
 }
 

@@ -104,7 +104,7 @@ impl Reader {
                 tracing::info!("Meta has changed how the account pays: nothing to do if the branch wanted it");
             }
             "user_preferences" if self.notes.first(field.into()) => {
-                tracing::info!("people's choices about marketing messages are ignored: the relay sends none, and STOPP ends what it sends")
+                tracing::info!("people's choices about marketing messages are ignored: the relay sends none, and STOPP ends what it sends");
             }
             _ if NEEDLESS.contains(&field) && self.notes.first(field.into()) => {
                 tracing::info!(field, "the app is subscribed to a webhook field that the relay does not need. Remedy: unsubscribe from it");

@@ -78,7 +78,7 @@ pub(super) fn complaint(raw: &RawValue) {
             "Meta has dropped messages of people, because no webhook arrived for an hour. Remedy: turn off \"No Storage\" for the number"
         ),
         Some(code) => {
-            tracing::warn!(code, "Meta says that something is wrong with the number. Remedy: look the code up in Meta's error codes")
+            tracing::warn!(code, "Meta says that something is wrong with the number. Remedy: look the code up in Meta's error codes");
         }
         None => tracing::warn!("Meta says that something is wrong with the number, in a form that is not known"),
     }

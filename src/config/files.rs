@@ -1,0 +1,326 @@
+//! The files beside the configuration: secrets, certificates, folders. Reads them within limits and says what is wrong with them; what
+//! their content means is for others. No message of it contains a secret.
+
+use super::document::{Complaint, Item, Read, Section, quoted};
+use super::kinds;
+use super::report::{Problem, discreet, why};
+use secrecy::SecretString;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Longest file: a chain of ten certificates has 20 KiB, a topic 4 KiB, all our sentences together 10.
+const FILE_MAX: u64 = 64 * 1024;
+/// Files in a folder of texts: more than there can be topics or sentences.
+const TEXTS_MAX: usize = 100;
+/// Everybody but the owner.
+const OTHERS_AND_GROUP: u32 = 0o077;
+/// systemd lets the service's user read a credential by an access list, which `stat` shows as rights of the group (systemd.exec:
+/// credentials).
+const OTHERS: u32 = 0o007;
+/// Where systemd looks for the credentials that `LoadCredential=` names without a path.
+const STORE: &str = "/etc/credstore";
+/// How systemd/drk-relay.service calls them there: `drk-relay.whatsapp-token`.
+const STORE_PREFIX: &str = "drk-relay.";
+
+/// Where files are looked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Files {
+    base: PathBuf,
+    credentials: Option<Credentials>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Credentials {
+    folder: PathBuf,
+    prefix: &'static str,
+    /// Rights that nobody may have.
+    forbidden: u32,
+}
+
+impl Files {
+    /// For a configuration in the folder `base`, where relative paths start. `credentials` is the folder in which systemd shows a service
+    /// its credentials; there they go before paths.
+    pub fn new(base: &Path, credentials: Option<&Path>) -> Files {
+        let credentials = credentials.map(|folder| Credentials { folder: folder.to_owned(), prefix: "", forbidden: OTHERS });
+        Files { base: base.to_owned(), credentials }
+    }
+
+    /// For the configuration at `path`, as the service sees it.
+    pub fn of_service(path: &Path) -> Files {
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        Files::new(path.parent().unwrap_or(Path::new("")), credentials.as_deref())
+    }
+
+    /// For the configuration at `path`, as somebody at a terminal sees it: credentials are where systemd will take them from.
+    pub fn of_technician(path: &Path) -> Files {
+        let files = Files::of_service(path);
+        let store = || Credentials { folder: STORE.into(), prefix: STORE_PREFIX, forbidden: OTHERS_AND_GROUP };
+        Files { credentials: Some(files.credentials.unwrap_or_else(store)), ..files }
+    }
+
+    /// A path of the configuration.
+    pub(super) fn at(&self, path: &Path) -> PathBuf {
+        self.base.join(path)
+    }
+
+    /// The path of a folder that may still have to be made.
+    pub(super) fn folder_to_be(&self, item: &Item<'_>) -> Result<PathBuf, Complaint> {
+        let path = kinds::path(item)?;
+        let there = std::fs::metadata(self.at(&path));
+        let taken = there.as_ref().is_ok_and(|found| !found.is_dir());
+        let blocked = there.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotADirectory);
+        if taken || blocked {
+            let what = format!("{} oder ein Teil davon ist kein Ordner.", self.at(&path).display());
+            return Err(kinds::wrong(what, "einen Ordner nennen, etwa \"/var/lib/drk-relay\"; er wird angelegt, wenn es ihn nicht gibt."));
+        }
+        Ok(path)
+    }
+
+    /// Reads the file that a key names. Nothing if the key is not there; what is wrong is written down.
+    pub(super) fn read(&self, section: &mut Section<'_>, key: &'static str) -> Read<Vec<u8>> {
+        section.read(key, |item| {
+            let path = self.at(&kinds::path(item)?);
+            content(&path, 0).map_err(|refusal| refusal.complaint(Some(&path)))
+        })
+    }
+
+    /// Reads the files with this extension in the folder that a key names, ordered by name.
+    pub(super) fn folder(&self, section: &mut Section<'_>, key: &'static str, example: &str, extension: &str) -> Option<TextFolder> {
+        let folder = section.required(key, example, |item| {
+            let folder = self.at(&kinds::path(item)?);
+            let failed =
+                |error| kinds::wrong(format!("{}: {}.", folder.display(), why(&error)), "den Pfad oder die Leserechte berichtigen.");
+            let mut paths = Vec::new();
+            for entry in std::fs::read_dir(&folder).map_err(failed)? {
+                let path = entry.map_err(failed)?.path();
+                let visible = path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."));
+                paths.extend((visible && path.extension().is_some_and(|found| found == extension)).then_some(path));
+            }
+            paths.sort();
+            if !(1..=TEXTS_MAX).contains(&paths.len()) {
+                let what = format!("{} enthält {} Dateien *.{extension}, erlaubt sind 1 bis {TEXTS_MAX}.", folder.display(), paths.len());
+                return Err(kinds::wrong(what, "den richtigen Ordner nennen, oder den Abschnitt löschen."));
+            }
+            Ok((folder, paths))
+        });
+        let (folder, paths) = folder?;
+        let order = section.span(key).start;
+        let (mut complete, mut files) = (true, Vec::new());
+        for path in paths {
+            match TextFile::read(&path) {
+                Ok(file) => files.push(file),
+                Err(Complaint { what, remedy }) => {
+                    section.document().refuse(Problem::of_file(order, &path.display().to_string(), &what, &remedy));
+                    complete = false;
+                }
+            }
+        }
+        Some(TextFolder { path: folder.display().to_string(), files, complete })
+    }
+
+    /// Reads a secret that must be there.
+    pub(super) fn required_secret(&self, section: &mut Section<'_>, secret: &Secret) -> Option<SecretString> {
+        let found = self.secret(section, secret)?;
+        if found.is_none() {
+            let what = format!("{} fehlt: {}.", secret.title, self.nowhere(section, secret));
+            section.missing(secret.key, &what, &secret.remedy());
+        }
+        found
+    }
+
+    /// Where a secret was looked for in vain.
+    pub(super) fn nowhere(&self, section: &Section<'_>, secret: &Secret) -> String {
+        let credential = self.credential(secret).map(|(path, there)| (content(&path, there.forbidden), path));
+        let credential = match credential {
+            None => format!("das Credential {} auch nicht", secret.credential),
+            Some((Err(Refusal::Denied), path)) => format!("{} darf dieser Benutzer nicht lesen (als root aufrufen)", path.display()),
+            Some((_, path)) => format!("{} gibt es auch nicht", path.display()),
+        };
+        format!("{} steht nicht da, und {credential}", section.name(secret.key))
+    }
+
+    fn credential(&self, secret: &Secret) -> Option<(PathBuf, &Credentials)> {
+        self.credentials.as_ref().map(|there| (there.folder.join(format!("{}{}", there.prefix, secret.credential)), there))
+    }
+
+    /// Reads a secret that may be left out: from systemd's credentials, else from the file that the key names.
+    pub(super) fn secret(&self, section: &mut Section<'_>, secret: &Secret) -> Option<Option<SecretString>> {
+        if let Some((path, there)) = self.credential(secret) {
+            match content(&path, there.forbidden).and_then(|bytes| secret.text(bytes)) {
+                Ok(text) => {
+                    section.has(secret.key);
+                    section.effective(secret.shown(), &quoted(&format!("… (aus Credential {})", path.display())));
+                    return Some(Some(text));
+                }
+                // It is not there, or the folder is not ours to look into: then the file counts.
+                Err(Refusal::Gone | Refusal::Denied) => {}
+                Err(refusal) => {
+                    let (Complaint { what, remedy }, order) = (refusal.complaint(None), section.span(secret.key).start);
+                    section.has(secret.key);
+                    section.document().refuse(Problem::of_file(order, &path.display().to_string(), &what, &remedy));
+                    return None;
+                }
+            }
+        }
+        let mut shown = String::new();
+        let read = section.read_silently(secret.key, |item| {
+            let path = self.at(&kinds::path(item)?);
+            shown = quoted(&format!("… (aus Datei {})", path.display()));
+            let text = content(&path, OTHERS_AND_GROUP).and_then(|bytes| secret.text(bytes));
+            text.map_err(|refusal| refusal.complaint(Some(&path)))
+        });
+        if let Read::Given(_) = read {
+            section.effective(secret.shown(), &shown);
+        }
+        read.optional()
+    }
+}
+
+/// A folder of texts.
+pub(super) struct TextFolder {
+    /// What it is called in reports.
+    pub(super) path: String,
+    /// What could be read.
+    pub(super) files: Vec<TextFile>,
+    /// Whether that is all.
+    pub(super) complete: bool,
+}
+
+/// A text in a folder of texts.
+pub(super) struct TextFile {
+    /// Its name without the extension.
+    pub(super) name: String,
+    /// What it is called in reports.
+    pub(super) path: String,
+    pub(super) text: String,
+}
+
+impl TextFile {
+    fn read(path: &Path) -> Result<TextFile, Complaint> {
+        let bytes = content(path, 0).map_err(|refusal| refusal.complaint(None))?;
+        let broken = Refusal::Broken { what: "ist nicht in UTF-8 geschrieben", remedy: "im Editor als UTF-8 speichern." };
+        let text = String::from_utf8(bytes).map_err(|_| broken.complaint(None))?;
+        let name = path.file_stem().map_or(String::new(), |stem| stem.to_string_lossy().into_owned());
+        Ok(TextFile { name, path: path.display().to_string(), text })
+    }
+}
+
+/// One secret of the configuration.
+pub(super) struct Secret {
+    /// The key that names its file: `token_file`.
+    pub(super) key: &'static str,
+    /// What systemd/drk-relay.service calls it.
+    pub(super) credential: &'static str,
+    /// What it is, for people, at the beginning of a sentence.
+    pub(super) title: &'static str,
+    /// What it consists of.
+    pub(super) form: Form,
+}
+
+/// What a secret consists of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Letters, digits and signs of ASCII, no spaces.
+    Word,
+    /// One line.
+    Line,
+    /// Lines.
+    Pem,
+}
+
+impl Secret {
+    /// What to do if it is not there.
+    pub(super) fn remedy(&self) -> String {
+        let Secret { key, credential, .. } = self;
+        format!(
+            "das Geheimnis in eine Datei schreiben, die nur ihr Besitzer lesen darf (chmod 600), und sie mit {key} = \"…\" nennen; oder es \
+             als {STORE}/{STORE_PREFIX}{credential} ablegen, dann gibt systemd es dem Dienst."
+        )
+    }
+
+    /// `token` of `token_file`.
+    fn shown(&self) -> &'static str {
+        self.key.strip_suffix("_file").unwrap_or(self.key)
+    }
+
+    fn text(&self, bytes: Vec<u8>) -> Result<SecretString, Refusal> {
+        let broken = |what, remedy| Err(Refusal::Broken { what, remedy });
+        let Ok(text) = String::from_utf8(bytes) else {
+            return broken("ist kein Text (UTF-8)", "nur das Geheimnis selbst in die Datei schreiben.");
+        };
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.trim().is_empty() {
+            return broken("ist leer", "das Geheimnis in die Datei schreiben.");
+        }
+        match self.form {
+            Form::Word if !text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                broken("enthält Leerzeichen, Umlaute oder mehrere Zeilen", "nur das Geheimnis selbst hineinschreiben, in eine Zeile.")
+            }
+            Form::Line if text.contains(char::is_control) => {
+                broken("enthält mehrere Zeilen oder Steuerzeichen", "nur das Geheimnis selbst hineinschreiben, in eine Zeile.")
+            }
+            Form::Word | Form::Line | Form::Pem => Ok(text.into()),
+        }
+    }
+}
+
+/// Why a file is not read. The sentences continue the name of the file.
+enum Refusal {
+    Gone,
+    Denied,
+    System(std::io::Error),
+    /// Others may read it; its mode.
+    Open(u32),
+    Broken {
+        what: &'static str,
+        remedy: &'static str,
+    },
+}
+
+impl Refusal {
+    /// For people. `path` is left out where the file is named anyway.
+    fn complaint(&self, path: Option<&Path>) -> Complaint {
+        let (what, remedy) = match self {
+            Refusal::Gone => {
+                let remedy = "den Pfad berichtigen oder die Datei anlegen; ein Geheimnis selbst gehört nicht hierher.";
+                ("gibt es nicht".to_owned(), remedy.to_owned())
+            }
+            Refusal::Denied => {
+                let remedy = "die Datei muss dem Benutzer gehören, unter dem das Relay läuft, ihr Ordner für ihn zugänglich sein.";
+                ("darf dieser Benutzer nicht lesen".to_owned(), remedy.to_owned())
+            }
+            Refusal::System(error) => (format!("lässt sich nicht lesen: {error}"), "Datei und Speicherkarte prüfen.".to_owned()),
+            Refusal::Open(mode) => {
+                let what = format!("dürfen auch andere Benutzer lesen (Rechte {:03o})", mode & 0o777);
+                (what, format!("chmod 600 {}", path.map_or("<Datei>".into(), Path::to_string_lossy)))
+            }
+            Refusal::Broken { what, remedy } => ((*what).to_owned(), (*remedy).to_owned()),
+        };
+        Complaint { what: format!("{} {what}.", path.map_or("diese Datei".to_owned(), |path| discreet(&path.to_string_lossy()))), remedy }
+    }
+}
+
+/// What is in a file of at most [`FILE_MAX`] bytes, if nobody has one of the `forbidden` rights to it.
+fn content(path: &Path, forbidden: u32) -> Result<Vec<u8>, Refusal> {
+    let failed = |error: std::io::Error| {
+        let kinds = [(ErrorKind::NotFound, Refusal::Gone), (ErrorKind::PermissionDenied, Refusal::Denied)];
+        kinds.into_iter().find(|(kind, _)| *kind == error.kind()).map_or(Refusal::System(error), |(_, refusal)| refusal)
+    };
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    // Opening a pipe would wait for somebody to write.
+    if !metadata.is_file() {
+        return Err(Refusal::Broken { what: "ist keine Datei", remedy: "eine gewöhnliche Datei nennen." });
+    }
+    let mode = metadata.permissions().mode();
+    if mode & forbidden != 0 {
+        return Err(Refusal::Open(mode));
+    }
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    if bytes.len() as u64 > FILE_MAX {
+        return Err(Refusal::Broken { what: "ist größer als 64 KiB", remedy: "nur hineinschreiben, was hineingehört." });
+    }
+    Ok(bytes)
+}

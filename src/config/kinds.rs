@@ -1,0 +1,145 @@
+//! Kinds of values: what text, numbers, names, dates and addresses must look like. Each function reads one value; what values have to do
+//! with each other is for `branch` and `outside`.
+
+use super::document::{Complaint, Item, kind};
+use crate::domain::ids::Name;
+use crate::domain::time::Day;
+use crate::domain::wording::length;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use toml::de::DeValue;
+
+pub(super) fn wrong(what: impl Into<String>, remedy: impl Into<String>) -> Complaint {
+    Complaint { what: what.into(), remedy: remedy.into() }
+}
+
+fn not_of_kind(expected: &str, item: &Item<'_>, remedy: &str) -> Complaint {
+    wrong(format!("erwartet wird {expected}, hier steht {}.", kind(item.value)), remedy)
+}
+
+/// Text of 1 to `max` characters in one line, counted as WhatsApp does.
+pub(super) fn text(max: usize) -> impl Fn(&Item<'_>) -> Result<String, Complaint> {
+    move |item| {
+        let DeValue::String(text) = item.value else {
+            return Err(not_of_kind("Text in Anführungszeichen", item, "den Wert in Anführungszeichen setzen: \"…\""));
+        };
+        let length = length(text);
+        if text.trim().is_empty() {
+            return Err(wrong("der Text ist leer.", "ausfüllen oder die Zeile löschen."));
+        }
+        if text.contains(char::is_control) {
+            return Err(wrong("der Text enthält Zeilenumbrüche oder Steuerzeichen.", "in eine Zeile schreiben."));
+        }
+        if length > max {
+            return Err(wrong(format!("{length} Zeichen, erlaubt sind {max}."), "kürzen."));
+        }
+        Ok(text.trim().to_owned())
+    }
+}
+
+/// Longest path that Linux takes.
+const PATH_MAX: usize = 4096;
+/// Longest name of a host, a user, a client.
+pub(super) const WORD_MAX: usize = 255;
+
+pub(super) fn path(item: &Item<'_>) -> Result<PathBuf, Complaint> {
+    text(PATH_MAX)(item).map(PathBuf::from)
+}
+
+pub(super) fn name(item: &Item<'_>) -> Result<Name, Complaint> {
+    let remedy =
+        "Kleinbuchstaben a–z, Ziffern, - und _, höchstens 64 Zeichen, vorn ein Buchstabe oder eine Ziffer, zum Beispiel \"cases_new\".";
+    Name::new(&text(PATH_MAX)(item)?).ok_or_else(|| wrong("das ist kein Name, wie er in MQTT-Topics stehen kann.", remedy))
+}
+
+pub(super) fn boolean(item: &Item<'_>) -> Result<bool, Complaint> {
+    let DeValue::Boolean(yes) = item.value else {
+        return Err(not_of_kind("true oder false", item, "true oder false schreiben, ohne Anführungszeichen."));
+    };
+    Ok(*yes)
+}
+
+/// A whole number.
+pub(super) fn integer(range: RangeInclusive<u32>) -> impl Fn(&Item<'_>) -> Result<u32, Complaint> {
+    move |item| {
+        let remedy = format!("eine ganze Zahl von {} bis {} ohne Anführungszeichen schreiben.", range.start(), range.end());
+        let DeValue::Integer(number) = item.value else { return Err(not_of_kind("eine ganze Zahl", item, &remedy)) };
+        let number = u32::from_str_radix(number.as_str(), number.radix()).ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| wrong(format!("erlaubt sind {} bis {}.", range.start(), range.end()), remedy))
+    }
+}
+
+pub(super) fn day(item: &Item<'_>) -> Result<Day, Complaint> {
+    let remedy = "in der Form 2026-12-31 schreiben, ohne Uhrzeit und ohne Anführungszeichen.";
+    let DeValue::Datetime(toml::value::Datetime { date: Some(date), time: None, offset: None }) = item.value else {
+        return Err(not_of_kind("ein Tag", item, remedy));
+    };
+    let parts = (i16::try_from(date.year), i8::try_from(date.month), i8::try_from(date.day));
+    let (Ok(year), Ok(month), Ok(day)) = parts else { return Err(wrong("diesen Tag gibt es nicht.", remedy)) };
+    jiff::civil::Date::new(year, month, day).map(Day::of).map_err(|_| wrong("diesen Tag gibt es nicht.", remedy))
+}
+
+/// Decimal digits only.
+pub(super) fn digits(item: &Item<'_>) -> Result<String, Complaint> {
+    let text = text(WORD_MAX)(item)?;
+    let good = text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let remedy = "die Nummer aus dem WhatsApp Manager in Anführungszeichen schreiben; es ist nicht die Telefonnummer.";
+    if good { Ok(text) } else { Err(wrong("erwartet werden nur Ziffern.", remedy)) }
+}
+
+pub(super) fn socket_address(item: &Item<'_>) -> Result<SocketAddr, Complaint> {
+    let remedy = "in der Form \"127.0.0.1:8080\" schreiben.";
+    text(WORD_MAX)(item)?.parse().map_err(|_| wrong("das ist keine Adresse mit Port.", remedy))
+}
+
+/// The host of a broker, without port and scheme.
+pub(super) fn host(item: &Item<'_>) -> Result<String, Complaint> {
+    let text = text(WORD_MAX)(item)?;
+    let good = text.parse::<std::net::IpAddr>().is_ok() || text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    let remedy = "nur den Namen oder die IP-Adresse schreiben, den Port unter port, Verschlüsselung unter tls.";
+    if good { Ok(text) } else { Err(wrong("das ist kein Rechnername.", remedy)) }
+}
+
+/// What stands between scheme and path of an address.
+pub(super) struct Authority<'a> {
+    pub(super) scheme: &'a str,
+    /// `user:password`.
+    pub(super) user: Option<&'a str>,
+    pub(super) host: &'a str,
+    pub(super) port: Option<u16>,
+    /// What follows, with its `/`.
+    pub(super) path: &'a str,
+}
+
+impl<'a> Authority<'a> {
+    /// Nothing if it is no address.
+    pub(super) fn parse(url: &'a str) -> Option<Authority<'a>> {
+        let (scheme, rest) = url.split_once("://")?;
+        let end = rest.find('/').unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let (user, place) = authority.rsplit_once('@').map_or((None, authority), |(user, place)| (Some(user), place));
+        // An IPv6 address has its colons in brackets.
+        let (host, port) = match place.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
+            Some((host, port)) => (host, Some(port.parse().ok()?)),
+            None => (place, None),
+        };
+        let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let good = match inner {
+            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)),
+        };
+        let plain = url.bytes().all(|byte| byte.is_ascii_graphic()) && !path.contains(['?', '#']);
+        (good && plain).then_some(Authority { scheme, user, host, port, path })
+    }
+
+    /// Whether it leads nowhere but to this machine.
+    pub(super) fn is_local(&self) -> bool {
+        is_local(self.host.trim_matches(['[', ']']))
+    }
+}
+
+/// Whether a host is this machine.
+pub(super) fn is_local(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}

@@ -1,0 +1,92 @@
+//! Certificates: read, and tried out as far as that is possible without a connection. How they are used is for the ports.
+
+use super::MqttTls;
+use super::document::{Read, Section};
+use super::files::{Files, Form, Secret};
+use rustls::RootCertStore;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use secrecy::{ExposeSecret, SecretString};
+
+const AUTHORITY: &str = "ca_file";
+const CERTIFICATE: &str = "client_certificate_file";
+const KEY: Secret =
+    Secret { key: "client_key_file", credential: "mqtt-client-key", title: "Der Schlüssel zum Zertifikat", form: Form::Pem };
+
+/// How the broker proves who it is, and how we do. Nothing if it is not asked to.
+pub(super) fn mqtt(section: &mut Section<'_>, files: &Files, encrypted: Option<bool>) -> Option<Option<MqttTls>> {
+    let (roots, chain) = (roots(section, files), files.read(section, CERTIFICATE));
+    let key = files.secret(section, &KEY);
+    let chain = good(section, CERTIFICATE, chain, |pem| certificates(pem).is_some());
+    let (roots, chain, key) = (roots?, chain?, key?);
+    if !encrypted? {
+        let given = [(AUTHORITY, roots.is_some()), (CERTIFICATE, chain.is_some()), (KEY.key, key.is_some())];
+        let in_vain: Vec<_> = given.into_iter().filter(|(_, given)| *given).collect();
+        for (key, _) in &in_vain {
+            section.missing_beside("tls", key, "das gilt nur mit Verschlüsselung.", "tls = true ergänzen oder diese Zeile löschen.");
+        }
+        return in_vain.is_empty().then_some(None);
+    }
+    let client = match (chain, key) {
+        (None, None) => None,
+        (Some(chain), Some(key)) => Some(pair(section, chain, key)?),
+        (Some(_), None) => {
+            let what = format!("zum Zertifikat fehlt der Schlüssel: {}.", files.nowhere(section, &KEY));
+            section.missing_beside(KEY.key, CERTIFICATE, &what, &KEY.remedy());
+            return None;
+        }
+        (None, Some(_)) => {
+            section.missing_beside(
+                CERTIFICATE,
+                KEY.key,
+                "zum Schlüssel fehlt das Zertifikat.",
+                &format!("{CERTIFICATE} = \"…\" ergänzen."),
+            );
+            return None;
+        }
+    };
+    Some(Some(MqttTls { roots, client }))
+}
+
+/// The certificates that the other side's must be signed by.
+pub(super) fn roots(section: &mut Section<'_>, files: &Files) -> Option<Option<Vec<u8>>> {
+    let read = files.read(section, AUTHORITY);
+    good(section, AUTHORITY, read, |pem| {
+        let mut store = RootCertStore::empty();
+        certificates(pem).is_some_and(|all| all.into_iter().all(|certificate| store.add(certificate).is_ok()))
+    })
+}
+
+/// A file in which `check` finds certificates. What is wrong is written down.
+fn good(section: &Section<'_>, key: &str, read: Read<Vec<u8>>, check: impl FnOnce(&[u8]) -> bool) -> Option<Option<Vec<u8>>> {
+    let read = read.optional()?;
+    if read.as_ref().is_some_and(|pem| !check(pem)) {
+        let remedy = "eine Datei mit Zeilen „-----BEGIN CERTIFICATE-----“ nennen; DER wandelt openssl x509 -inform der um.";
+        section.refuse(key, "darin steht kein brauchbares Zertifikat in PEM.", remedy);
+        return None;
+    }
+    Some(read)
+}
+
+/// The certificates in a PEM file, if there are some and all of them are readable.
+fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let all: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
+    (!all.is_empty()).then_some(all)
+}
+
+/// Certificate and key, if they belong together.
+fn pair(section: &Section<'_>, chain: Vec<u8>, key: SecretString) -> Option<(Vec<u8>, SecretString)> {
+    let Ok(parsed) = PrivateKeyDer::from_pem_slice(key.expose_secret().as_bytes()) else {
+        let remedy = "eine Datei mit einer Zeile „-----BEGIN PRIVATE KEY-----“ nennen, ohne Passwort: openssl pkey entfernt es.";
+        section.refuse(KEY.key, "darin steht kein brauchbarer privater Schlüssel in PEM.", remedy);
+        return None;
+    };
+    let certified = CertifiedKey::from_der(certificates(&chain)?, parsed, &default_provider());
+    if certified.is_err() {
+        section.refuse(KEY.key, "der Schlüssel passt nicht zum Zertifikat.", "beide Dateien aus demselben Vorgang verwenden.");
+        return None;
+    }
+    Some((chain, key))
+}
