@@ -3,6 +3,10 @@
 //! The relay steps on a thread of its own, because an fsync is slow; the ports are tasks on the caller's runtime, so a slow card never
 //! stalls an MQTT ping. A failed commit or a panic in the relay ends the process; a panic in a port restarts that port.
 
+mod rehearsal;
+
+pub use rehearsal::{Drill, Rehearsal};
+
 use crate::config::Config;
 use crate::domain::decision::{Effect, Receipt, Send};
 use crate::domain::event::Event;
@@ -39,7 +43,7 @@ const RECEIPTS: usize = 4_096;
 const RESTART: Duration = Duration::from_secs(1);
 
 /// The store's file in the state directory.
-const STORE: &str = "relay.redb";
+pub const STORE: &str = "relay.redb";
 /// The key of all hashes, beside it.
 pub const KEY: &str = "hash.key";
 
@@ -52,6 +56,8 @@ pub struct Surroundings {
     pub listener: TcpListener,
     /// Receives a [`Pulse`] after every step.
     pub pulse: watch::Sender<Pulse>,
+    /// Empty at work.
+    pub rehearsal: Rehearsal,
 }
 
 /// Runs until `stop` resolves. Stopping needs no ceremony: what was acknowledged is durable.
@@ -59,12 +65,12 @@ pub struct Surroundings {
 /// # Errors
 /// If the store cannot be opened, or a commit fails, or the relay panics.
 pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let Surroundings { clock, listener, pulse } = around;
+    let Surroundings { clock, listener, pulse, rehearsal: Rehearsal { roots, drill } } = around;
     std::fs::create_dir_all(&config.state_dir).with_context(|| format!("{}: lässt sich nicht anlegen", config.state_dir.display()))?;
     let pseudonyms = Pseudonyms::open(&config.state_dir.join(KEY)).context(KEY)?;
     let store = Store::open(&config.state_dir.join(STORE), fresh_instance()?).context(STORE)?;
     let instance = store.instance();
-    let graph = Arc::new(graph::Graph::new(config.graph, clock.clone(), pseudonyms.clone(), instance)?);
+    let graph = Arc::new(graph::Graph::trusting(&roots, config.graph, clock.clone(), pseudonyms.clone(), instance)?);
     let relay = Relay::open(store, config.rules).context(STORE)?;
     let stopped = CancellationToken::new();
     let Turning { inbox, mut outlets, ended } = turn(relay, clock.clone(), pulse, stopped.clone())?;
@@ -72,15 +78,15 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let ports = async {
         tokio::join!(
             clock::watch_trust(config.clock, &clock, &inbox),
-            restarting("mqtt", async || mqtt::run(&config.mqtt, &inbox, &mut outlets.receipts).await),
-            restarting("graph", async || {
+            restarting("mqtt", &drill, async || mqtt::run(&config.mqtt, &inbox, &mut outlets.receipts).await),
+            restarting("graph", &drill, async || {
                 if std::mem::replace(&mut restarted, true) {
                     // Nobody knows any more what became of the messages in flight. A relay that is gone does not ask.
                     let _ = inbox.send(Arrival::told(Event::Started)).await;
                 }
                 graph::run(&graph, &mut outlets.sends, &mut outlets.reads, &inbox).await;
             }),
-            restarting("webhook", async || webhook::serve(&listener, &config.webhook, &pseudonyms, instance, &inbox).await),
+            restarting("webhook", &drill, async || webhook::serve(&listener, &config.webhook, &pseudonyms, instance, &inbox).await),
         )
     };
     let (mut ended, mut stop, ports) = (pin!(ended), pin!(stop), pin!(ports));
@@ -101,9 +107,15 @@ fn fresh_instance() -> anyhow::Result<InstanceId> {
 }
 
 /// Runs a port again whenever it ends or panics.
-async fn restarting<T>(name: &'static str, mut port: impl AsyncFnMut() -> T) {
+async fn restarting<T>(name: &'static str, drill: &Drill, mut port: impl AsyncFnMut() -> T) {
     loop {
-        match caught(port()).await {
+        let practised = async {
+            tokio::select! {
+                ended = port() => ended,
+                never = drill.awaited(name) => match never {},
+            }
+        };
+        match caught(practised).await {
             Ok(_) => tracing::error!(port = name, "ended, restarting"),
             Err(()) => tracing::error!(port = name, "panicked, restarting"),
         }

@@ -3,6 +3,10 @@
 #[cfg(feature = "simulator")]
 mod demo;
 mod run;
+#[cfg(feature = "simulator")]
+mod self_test;
+#[cfg(feature = "simulator")]
+mod stage;
 
 use crate::config::ConfigError;
 use clap::{Parser, Subcommand};
@@ -30,6 +34,9 @@ enum Command {
     /// Zwei Tage in zwei Minuten: Broker, WhatsApp und drei Leute sind nachgestellt, das Relay dazwischen ist das echte.
     #[cfg(feature = "simulator")]
     Demo,
+    /// Prüfen, ob das Programm auf dieser Maschine tut, was es verspricht: Speicher, TLS, MQTT, Webhook, Erinnerung, Neustart nach Panik.
+    #[cfg(feature = "simulator")]
+    SelfTest,
 }
 
 /// Why a command failed, as far as the exit code tells.
@@ -63,6 +70,8 @@ impl Arguments {
             Command::Run { config } => run::execute(&config).await,
             #[cfg(feature = "simulator")]
             Command::Demo => Ok(demo::execute().await?),
+            #[cfg(feature = "simulator")]
+            Command::SelfTest => Ok(self_test::execute().await?),
         }
     }
 }

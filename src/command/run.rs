@@ -4,7 +4,7 @@ use super::Failure;
 use crate::config::Config;
 use crate::port::clock::Clock;
 use crate::relay::Pulse;
-use crate::run::{Surroundings, run};
+use crate::run::{Rehearsal, Surroundings, run};
 use anyhow::Context;
 use std::path::Path;
 use tokio::net::TcpListener;
@@ -29,7 +29,8 @@ pub(super) async fn execute(config: &Path) -> Result<(), Failure> {
     };
     // Nobody watches.
     let (pulse, _) = watch::channel(Pulse::default());
-    Ok(Box::pin(run(config, Surroundings { clock: Clock::System, listener, pulse }, stop)).await?)
+    let around = Surroundings { clock: Clock::System, listener, pulse, rehearsal: Rehearsal::default() };
+    Ok(Box::pin(run(config, around, stop)).await?)
 }
 
 /// One line an event on stderr, which is the journal's. The libraries speak only when something is wrong: at `debug` some of them would

@@ -9,7 +9,7 @@ use drk_relay::domain::ids::{InstanceId, Name};
 use drk_relay::domain::time::Timestamp;
 use drk_relay::port::clock::{Clock, Warp};
 use drk_relay::relay::Pulse;
-use drk_relay::run::{Surroundings, run};
+use drk_relay::run::{Rehearsal, Surroundings, run};
 use drk_relay::simulator::broker::Broker;
 use drk_relay::simulator::cloud::{Accepted, Cloud, CloudConfig};
 use drk_relay::simulator::meta::webhook::{body, sign};
@@ -110,7 +110,7 @@ async fn what_could_not_be_sent_goes_out_when_the_others_come_back() {
     let listener = TcpListener::bind(machine.webhook.address).await.expect("our place");
     let (pulse, pulses) = watch::channel(Pulse::default());
     let (stop, stopped) = oneshot::channel::<()>();
-    let around = Surroundings { clock: clock.clone(), listener, pulse };
+    let around = Surroundings { clock: clock.clone(), listener, pulse, rehearsal: Rehearsal::default() };
     let mut relay = pin!(run(config, around, async { drop(stopped.await) }));
     tokio::select! {
         ended = &mut relay => unreachable!("{ended:?}"),

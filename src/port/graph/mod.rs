@@ -13,6 +13,7 @@ use crate::domain::ids::{InstanceId, Wamid};
 use anyhow::Context;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, Url};
+use rustls::pki_types::CertificateDer;
 use secrecy::ExposeSecret;
 use std::future::Future;
 use std::sync::Arc;
@@ -57,6 +58,20 @@ impl Graph {
     /// # Errors
     /// If address or token cannot be used in a request.
     pub fn new(config: GraphConfig, clock: Clock, pseudonyms: Pseudonyms, instance: InstanceId) -> anyhow::Result<Graph> {
+        Graph::trusting(&[], config, clock, pseudonyms, instance)
+    }
+
+    /// The same, and it believes these certificates, too.
+    ///
+    /// # Errors
+    /// If address or token cannot be used in a request, or a certificate cannot be read.
+    pub fn trusting(
+        roots: &[CertificateDer<'static>],
+        config: GraphConfig,
+        clock: Clock,
+        pseudonyms: Pseudonyms,
+        instance: InstanceId,
+    ) -> anyhow::Result<Graph> {
         let base = config.base_url.trim_end_matches('/');
         let messages = Url::parse(&format!("{base}/{}/{}/messages", config.version, config.phone_number_id))
             .context("whatsapp.base_url: keine gültige Adresse")?;
@@ -64,7 +79,7 @@ impl Graph {
             .map_err(|_| anyhow::anyhow!("whatsapp.token_file: der Token enthält unerlaubte Zeichen"))?;
         token.set_sensitive(true);
         let client = Client::builder()
-            .tls_backend_preconfigured(tls()?)
+            .tls_backend_preconfigured(tls(roots)?)
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -151,8 +166,11 @@ fn reason(error: reqwest::Error) -> String {
 }
 
 /// rustls with ring and Mozilla's roots: a device needs no certificates of its own, and nothing depends on a provider installed elsewhere.
-fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+fn tls(more: &[CertificateDer<'static>]) -> Result<rustls::ClientConfig, rustls::Error> {
+    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    for root in more {
+        roots.add(root.clone())?;
+    }
     let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
     Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth())
 }
