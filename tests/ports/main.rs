@@ -7,5 +7,6 @@ mod graph;
 mod killed;
 mod mqtt;
 mod outages;
+mod panicked;
 mod program;
 mod webhook;

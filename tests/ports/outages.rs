@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 /// A machine whose broker and Cloud API are not there: whoever wants them listens at their places.
-fn alone() -> (Machine, Place, Place) {
+pub(crate) fn alone() -> (Machine, Place, Place) {
     let (broker, api) = (Place::reserve(), Place::reserve());
     (Machine::new(broker.address, api.address), broker, api)
 }
@@ -40,7 +40,7 @@ async fn verified(machine: &Machine) {
 }
 
 /// Somebody writes "Hallo" to the number: what Meta knows of it, and the webhook's answer.
-async fn hallo(machine: &Machine, person: &Person, at: Timestamp) -> (Meta, Option<u16>) {
+pub(crate) async fn hallo(machine: &Machine, person: &Person, at: Timestamp) -> (Meta, Option<u16>) {
     let mut meta = Meta::new(NUMBER);
     meta.join(person.clone());
     let body = body(&[meta.message_webhook(&person.user_id, "Hallo", at)]);
@@ -89,7 +89,7 @@ async fn alone_it_hears_and_stores_and_tries_again() {
     assert_eq!((windows, state.outbox.iter().count()), (vec![now], 1));
 }
 
-fn cloud_config(webhook: SocketAddr) -> CloudConfig {
+pub(crate) fn cloud_config(webhook: SocketAddr) -> CloudConfig {
     CloudConfig {
         version: "v26.0".to_owned(),
         phone_number_id: NUMBER.to_owned(),
