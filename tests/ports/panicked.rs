@@ -54,14 +54,7 @@ async fn a_message_in_flight_when_the_graph_port_panics_is_unknown_and_the_next_
     }
 }
 
-async fn panic_in_flight(
-    machine: &Machine,
-    api: TcpListener,
-    drill: &Drill,
-    clock: Clock,
-    mut pulses: watch::Receiver<Pulse>,
-    told: Told,
-) {
+async fn panic_in_flight(machine: &Machine, api: TcpListener, drill: &Drill, clock: Clock, mut pulses: watch::Receiver<Pulse>, told: Told) {
     let person = Person::with_phone(1);
     let now = clock.now().second();
     let (mut meta, status) = hallo(machine, &person, now).await;
@@ -114,6 +107,6 @@ async fn the_self_test_passes_on_this_machine_too() {
     let output = within(command.output()).await.expect("the binary");
     let text = String::from_utf8(output.stdout).expect("text");
     let passed: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("ok      ")?.split_once(": ").map(|(name, _)| name)).collect();
-    assert_eq!(passed, ["TLS", "MQTT", "Webhook", "Abo", "Panik", "Erinnerung", "Speicher"], "{text}");
+    assert_eq!(passed, ["TLS", "Uhr", "MQTT", "Webhook", "Abo", "Panik", "Erinnerung", "Speicher"], "{text}");
     assert!(output.status.success(), "{text}");
 }
