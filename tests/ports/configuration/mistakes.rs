@@ -119,6 +119,7 @@ const ONE_EACH: &[(&str, &str, &str, &str)] = &[
     ("user = \"relay\"", "uesr = \"relay\"", "uesr", "„uesr“ ist unter [mqtt] unbekannt. Meinten Sie „user“?"),
     ("user = \"relay\"\n", "", "password_file", "mqtt.password_file: zum Passwort fehlt der Benutzer."),
     ("password_file = \"password\"\n", "", "user", "mqtt.user: zum Benutzer fehlt das Passwort: "),
+    ("password_file = \"password\"", "password = \"x\"", "password", "„password“ ist unter [mqtt] unbekannt. Meinten Sie „password_file“?"),
     ("phone_number_id = \"2\"", "phone_number_id = \"+49\"", "phone_number_id", "whatsapp.phone_number_id: erwartet werden nur Ziffern."),
     ("\"+49 7751 5550100\"", "\"07751 5550100\"", "phone_number =", "whatsapp.phone_number: das ist keine internationale Telefonnummer."),
     ("version = \"v27.1\"", "version = \"27\"", "version", "whatsapp.version: das ist keine Version der Graph API."),
