@@ -7,7 +7,7 @@
 mod support;
 
 use drk_relay::config::{ClockConfig, WebhookConfig};
-use drk_relay::domain::ids::Bsuid;
+use drk_relay::domain::ids::{Address, Bsuid};
 use drk_relay::port::clock::{Clock, watch_trust};
 use drk_relay::port::link::Link;
 use drk_relay::port::pseudonym::Pseudonyms;
@@ -58,7 +58,7 @@ fn server(meter: &Meter) -> SocketAddr {
     let pseudonyms = Pseudonyms::new([1; 32]);
     let known = |nth| {
         let id = Person::with_phone(nth).user_id;
-        (pseudonyms.person(&id), Bsuid::new(&id).expect("short"))
+        (pseudonyms.person(&id), Address::Bsuid(Bsuid::new(&id).expect("short")))
     };
     support::subscribers(&mut store, SUBSCRIBERS, Clock::System.now().second().minus(7_200), known);
     let relay = Relay::open(store, rules()).expect("loads");
@@ -72,7 +72,7 @@ fn server(meter: &Meter) -> SocketAddr {
         watch_trust(ClockConfig::Always, &Clock::System, &inbox).await;
         let config = WebhookConfig {
             listen: listener.local_addr().expect("bound"),
-            app_secret: SECRET.into(),
+            app_secrets: vec![SECRET.into()],
             verify_token: "unused".into(),
             phone_number_id: NUMBER.to_owned(),
         };

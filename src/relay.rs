@@ -5,12 +5,13 @@
 
 pub mod pulse;
 
+use crate::domain::conversation;
 use crate::domain::decide;
 use crate::domain::decision::{Change, Effect, Verdict};
 use crate::domain::event::{Event, Key};
 use crate::domain::ids::{FeedId, FeedSet, PersonId};
 pub use crate::domain::outbox::SLOTS;
-use crate::domain::outbox::{self, QUEUE};
+use crate::domain::outbox::{self, Hold, QUEUE};
 use crate::domain::rules::Rules;
 use crate::domain::state::{Clock, State};
 use crate::domain::time::{Millis, Timestamp};
@@ -65,6 +66,7 @@ impl Relay {
             self.turn(now, event, &mut pending);
         }
         if self.state.clock == Clock::Trusted {
+            self.answers(now, &mut pending);
             self.deadlines(now, &mut pending);
             self.outbox(now, &mut pending);
         }
@@ -81,7 +83,8 @@ impl Relay {
             Clock::Trusted => {
                 let person = (self.state.outbox.queued() < QUEUE).then(|| self.wheel.next()).flatten();
                 let person = person.map(|at| Timestamp(at).millis());
-                person.into_iter().chain(outbox::deadline(&self.state, &self.rules, now)).min()
+                let answer = conversation::next_answer(&self.state).map(Timestamp::millis);
+                person.into_iter().chain(answer).chain(outbox::deadline(&self.state, &self.rules, now)).min()
             }
         }
     }
@@ -127,6 +130,16 @@ impl Relay {
         assert_eq!(self.wheel.len(), timers, "the wheel holds timers that the state does not know");
     }
 
+    fn answers(&mut self, now: Millis, pending: &mut Pending) {
+        for _ in 0..TURNS {
+            if conversation::next_answer(&self.state).is_none_or(|at| at > now.second()) {
+                return;
+            }
+            let moved = self.turn(now, &Event::Due(Key::Answers), pending);
+            assert!(moved, "somebody has paused, yet is not answered");
+        }
+    }
+
     fn deadlines(&mut self, now: Millis, pending: &mut Pending) {
         for _ in 0..TURNS {
             if self.state.outbox.queued() >= QUEUE {
@@ -155,6 +168,9 @@ impl Relay {
     fn turn(&mut self, now: Millis, event: &Event, pending: &mut Pending) -> bool {
         let decision = decide(&self.state, &self.rules, now, event);
         for change in &decision.changes {
+            if let Change::Hold(hold) = change {
+                report(self.state.hold, *hold);
+            }
             self.state.apply(change);
             if let Some(key) = State::touched(change) {
                 self.wheel.set(index(key), self.state.deadline(key).map(|at| at.0));
@@ -171,6 +187,18 @@ impl Relay {
     }
 }
 
+/// Says when Meta lets us send no more, or again: once per change, not with every message and not with every probe.
+fn report(before: Option<Hold>, now: Option<Hold>) {
+    match now {
+        Some(hold) if before.is_none_or(|before| before.why != hold.why) => {
+            let (why, until) = (hold.why, hold.until.0);
+            tracing::error!(?why, until, "Meta does not let us send: check token, payment and number in the WhatsApp Manager");
+        }
+        None => tracing::info!("Meta lets us send again"),
+        Some(_) => {}
+    }
+}
+
 /// Numbers of the wheel that are not people's: the notice, the ids, the feeds.
 const RESERVED: u32 = FIRST_FEED + FeedSet::MAX as u32;
 const FIRST_FEED: u32 = 2;
@@ -178,14 +206,14 @@ const FIRST_FEED: u32 = 2;
 /// The key's number in the wheel.
 ///
 /// # Panics
-/// The outbox has a finer grain than the wheel and no number in it.
+/// Answers and the outbox have no number in it.
 fn index(key: Key) -> u32 {
     match key {
         Key::Notice => 0,
         Key::Seen => 1,
         Key::Feed(id) => FIRST_FEED + u32::from(id.0),
         Key::Person(id) => id.0.saturating_add(RESERVED),
-        Key::Outbox => unreachable!("the outbox asks for its own deadline"),
+        Key::Answers | Key::Outbox => unreachable!("answers and the outbox ask for their own deadlines"),
     }
 }
 

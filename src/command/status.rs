@@ -4,9 +4,9 @@
 use super::{CONFIGURATION_FILE, Failure};
 use crate::config::{Config, RUNTIME_DIRECTORY, SOCKET};
 use crate::port::status::{self, Answer, Budget, Feed, Held, LinkReport, Outbox, Relay, Report, SCHEMA, State};
-use anyhow::Context;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde::de::IgnoredAny;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -26,15 +26,18 @@ pub(super) struct Options {
 
 pub(super) async fn execute(options: &Options) -> Result<(), Failure> {
     let text = ask(&sockets(options)?).await?;
-    let report = understood(&text)?;
+    let foreign = || anyhow::anyhow!("{FOREIGN}");
+    let report = understood(&text);
     if options.json {
+        // A newer one is for whoever reads it to understand.
+        serde_json::from_str::<IgnoredAny>(&text).map_err(|_| foreign())?;
         print!("{text}");
     } else {
-        print!("{}", rendered(&report));
+        print!("{}", rendered(report.as_ref().ok_or_else(foreign)?));
     }
-    match report.relay {
-        Answer::Turning(_) => Ok(()),
-        Answer::Silent => Err(anyhow::anyhow!("das Relay antwortet nicht").into()),
+    match report.map(|report| report.relay) {
+        Some(Answer::Silent) => Err(anyhow::anyhow!("das Relay antwortet nicht").into()),
+        Some(Answer::Turning(_)) | None => Ok(()),
     }
 }
 
@@ -65,11 +68,11 @@ async fn ask(sockets: &[PathBuf]) -> anyhow::Result<String> {
     )
 }
 
-fn understood(text: &str) -> anyhow::Result<Report> {
-    let foreign = "die Antwort ist nicht von einem Relay dieser Version. Abhilfe: das Relay nach einem Update neu starten, oder --json";
-    let report: Report = serde_json::from_str(text).context(foreign)?;
-    anyhow::ensure!(report.schema == SCHEMA, "{foreign}");
-    Ok(report)
+/// What is said of an answer that cannot be read.
+const FOREIGN: &str = "die Antwort ist nicht von einem Relay dieser Version. Abhilfe: das Relay nach einem Update neu starten, oder --json";
+
+fn understood(text: &str) -> Option<Report> {
+    serde_json::from_str(text).ok().filter(|report: &Report| report.schema == SCHEMA)
 }
 
 /// Column in which values start.
@@ -171,7 +174,7 @@ impl Page {
     }
 
     fn link(&self, link: &LinkReport, up: &str, untried: &str) -> String {
-        let latest = |link: &LinkReport| link.latest.map(|at| format!("zuletzt vor {}", self.span(at, self.now)));
+        let latest = |link: &LinkReport| link.latest.map(|at| format!("zuletzt vor {}", span(at, self.now)));
         let since = self.since(link.since);
         match link.state {
             State::Untried => untried.to_owned(),
@@ -184,32 +187,28 @@ impl Page {
     }
 
     fn since(&self, at: Timestamp) -> String {
-        format!("seit {}", self.span(at, self.now))
+        format!("seit {}", span(at, self.now))
     }
 
     fn ahead(&self, at: Timestamp) -> String {
-        if at <= self.now {
-            format!("{}, fällig", self.moment(at))
-        } else {
-            format!("{}, in {}", self.moment(at), self.span(self.now, at))
-        }
+        if at <= self.now { format!("{}, fällig", self.moment(at)) } else { format!("{}, in {}", self.moment(at), span(self.now, at)) }
     }
 
     /// „22.11.2026 18:04“, local time.
     fn moment(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone()).strftime("%d.%m.%Y %H:%M").to_string()
     }
+}
 
-    /// „3 h 12 min“: the two largest units.
-    fn span(&self, from: Timestamp, to: Timestamp) -> String {
-        let seconds = to.as_second().saturating_sub(from.as_second()).max(0);
-        let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-        match (days, hours, minutes) {
-            (0, 0, 0) => format!("{seconds} s"),
-            (0, 0, _) => format!("{minutes} min"),
-            (0, _, _) => format!("{hours} h {minutes} min"),
-            (1, _, _) => format!("1 Tag {hours} h"),
-            (_, _, _) => format!("{days} Tagen {hours} h"),
-        }
+/// „3 h 12 min“: the two largest units.
+fn span(from: Timestamp, to: Timestamp) -> String {
+    let seconds = to.as_second().saturating_sub(from.as_second()).max(0);
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        (1, _, _) => format!("1 Tag {hours} h"),
+        (_, _, _) => format!("{days} Tagen {hours} h"),
     }
 }

@@ -46,6 +46,8 @@ pub enum Key {
     Seen,
     /// One person: reminder, verdict, or the end of what is kept.
     Person(PersonId),
+    /// Somebody has paused and is to be answered.
+    Answers,
     /// The queue of messages: a broadcast to page in, a free slot and a token, or something that ends.
     Outbox,
 }

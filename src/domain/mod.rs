@@ -45,6 +45,7 @@ pub fn decide(state: &State, rules: &Rules, now: Millis, event: &Event) -> Decis
         Event::Due(Key::Notice) => notice::due(state, now),
         Event::Due(Key::Seen) => forget_seen(state),
         Event::Due(Key::Person(id)) => conversation::due(state, rules, now, *id),
+        Event::Due(Key::Answers) => conversation::answers(state, rules, now),
         Event::Due(Key::Outbox) => outbox::turn(state, rules, now),
     }
 }

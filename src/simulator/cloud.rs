@@ -4,7 +4,7 @@
 //! Webhooks are delivered as Meta does it: side by side, in batches, in no promised order, and again until the answer is 200.
 
 use super::meta::webhook::{Report, Update, body, sign};
-use super::meta::{Counters, Meta, Order, Person, Refusal, refusal};
+use super::meta::{Counters, Meta, Order, Person, Refusal, Row, http_status, refusal};
 use crate::domain::time::Timestamp;
 use crate::port::clock::Clock;
 use anyhow::Context;
@@ -14,11 +14,12 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::serve::Listener;
 use serde_json::{Value, json};
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
@@ -66,6 +67,8 @@ pub struct Accepted {
     pub body: String,
     /// Id and title of each button.
     pub buttons: Vec<(String, String)>,
+    /// The rows of a list.
+    pub rows: Vec<Row>,
     /// When it was taken.
     pub at: Timestamp,
 }
@@ -88,12 +91,15 @@ struct Inner {
 }
 
 impl Cloud {
-    /// Serves the Cloud API on `listener` and delivers webhooks. Accepted messages go to `accepted`; while that is full nobody notices
-    /// them.
+    /// Serves the Cloud API on `listener`, plain or with TLS (see [`super::tls`]), and delivers webhooks. Accepted messages go to
+    /// `accepted`; while that is full nobody notices them.
     ///
     /// # Errors
     /// If there is no HTTP client to be had.
-    pub fn start(listener: TcpListener, config: CloudConfig, clock: Clock, accepted: mpsc::Sender<Accepted>) -> anyhow::Result<Cloud> {
+    pub fn start<L>(listener: L, config: CloudConfig, clock: Clock, accepted: mpsc::Sender<Accepted>) -> anyhow::Result<Cloud>
+    where
+        L: Listener<Addr: Debug>,
+    {
         let (updates, waiting) = mpsc::channel(UPDATES);
         let meta = Mutex::new(Meta::new(&config.phone_number_id));
         let (reads, webhooks) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -122,6 +128,12 @@ impl Cloud {
     /// Somebody who has joined taps a button.
     pub async fn tap(&self, user_id: &str, button: &(String, String)) {
         let update = self.look(|meta| meta.tap_webhook(user_id, button, self.inner.now()));
+        self.inner.tell(update).await;
+    }
+
+    /// Somebody who has joined chooses a row of a list.
+    pub async fn choose(&self, user_id: &str, row: &Row) {
+        let update = self.look(|meta| meta.choose_webhook(user_id, row, self.inner.now()));
         self.inner.tell(update).await;
     }
 
@@ -165,8 +177,11 @@ impl Inner {
 
     /// A request: a message, or a read receipt.
     async fn take(&self, request: &Value) -> Result<Value, u32> {
-        if request["status"] == "read" {
-            return self.read(request["message_id"].as_str().unwrap_or_default());
+        if request.get("status").is_some() {
+            let known = ["messaging_product", "status", "message_id"];
+            let known = request.as_object().is_some_and(|request| request.keys().all(|key| known.contains(&key.as_str())));
+            let whatsapp = request["messaging_product"] == "whatsapp" && request["status"] == "read";
+            return if known && whatsapp { self.read(request["message_id"].as_str().unwrap_or_default()) } else { Err(100) };
         }
         let order = Order::parse(request)?;
         let to = order.to.clone();
@@ -186,7 +201,7 @@ impl Inner {
 
     async fn send(&self, order: Order) -> Result<String, u32> {
         let at = self.now();
-        let (body, buttons) = (order.body.clone(), order.buttons.clone());
+        let (body, buttons, rows) = (order.body.clone(), order.buttons.clone(), order.rows.clone());
         let wamid = self.look(|meta| meta.send(order, at, self.config.refusal))?;
         let Some((to, open)) = self.look(|meta| meta.record(&wamid).map(|record| (record.user_id.clone(), record.open))) else {
             return Err(1);
@@ -197,7 +212,7 @@ impl Inner {
                 self.tell(update).await;
             }
         }
-        let accepted = Accepted { to, wamid: wamid.clone(), body, buttons, at };
+        let accepted = Accepted { to, wamid: wamid.clone(), body, buttons, rows, at };
         if open && self.accepted.try_send(accepted).is_err() {
             tracing::debug!("nobody notices the message");
         }
@@ -214,7 +229,7 @@ async fn messages(
 ) -> Response {
     let bearer = head.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
     if bearer != Some(&inner.config.token) {
-        return answer(StatusCode::UNAUTHORIZED, &refusal(190));
+        return refused(190);
     }
     let request = serde_json::from_slice(&body).ok().filter(|_| version == inner.config.version && number == inner.config.phone_number_id);
     let taken = match request {
@@ -223,8 +238,12 @@ async fn messages(
     };
     match taken {
         Ok(taken) => answer(StatusCode::OK, &taken),
-        Err(code) => answer(StatusCode::BAD_REQUEST, &refusal(code)),
+        Err(code) => refused(code),
     }
+}
+
+fn refused(code: u32) -> Response {
+    answer(StatusCode::from_u16(http_status(code)).unwrap_or(StatusCode::BAD_REQUEST), &refusal(code))
 }
 
 fn answer(status: StatusCode, json: &Value) -> Response {

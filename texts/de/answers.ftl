@@ -3,11 +3,12 @@
 # Nach dem „Ja“. $closes: „morgen um 14:32 Uhr“.
 subscribed = Danke! Du bekommst neue Zahlen, sobald sie vorliegen. Dein Abo läuft bis { $closes }. Vorher fragen wir dich, ob du weiter informiert werden möchtest. Mit *Stopp* meldest du dich jederzeit ab.
 
-# Nach einer Unterbrechung auf unserer Seite, wenn jemand „Ja“ sagt; darüber stehen die Entschuldigung (interruption) und die Zahlen.
-resumed = Jetzt geht es weiter: Du bekommst wieder neue Zahlen, sobald sie vorliegen. Dein Abo läuft bis { $closes }.
+# Nach einer Unterbrechung auf unserer Seite, wenn jemand „Ja“ sagt; dazwischen stehen die Zahlen.
+resumed = Entschuldige: Bei uns gab es eine Unterbrechung, deshalb hast du nichts von uns gehört. Jetzt geht es weiter.
+resumed_until = Dein Abo läuft bis { $closes }.
 
 # Nach „Stopp“.
-stopped = Du bist abgemeldet und bekommst keine Zahlen mehr von uns. Was wir über dich gespeichert hatten, wird gelöscht. Wenn du wieder Zahlen möchtest, schreib uns einfach.
+stopped = Du bist abgemeldet und bekommst keine Zahlen mehr. Was wir über dich gespeichert hatten, wird gelöscht. Wenn du wieder Zahlen möchtest, schreib uns einfach.
 
 # Nach einem 👍 auf eine Frage. $button: der Knopf, der „Ja“ sagt.
 hint = Danke für deine Reaktion! Sie kommt bei uns leider nicht als Antwort an. Bitte tippe auf *{ $button }* oder schreibe *Ja*, wenn du informiert werden möchtest.

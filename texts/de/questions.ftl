@@ -15,7 +15,7 @@ question = Möchtest du informiert werden, wenn neue Zahlen vorliegen?
 choose = Worüber möchtest du informiert werden, wenn neue Zahlen vorliegen? Du kannst mehrmals wählen.
 
 # Vor den neuesten Zahlen, wenn jemand durch unsere Schuld nichts mehr gehört hat.
-interruption = Entschuldige bitte: Bei uns gab es eine Unterbrechung, deshalb hast du nichts von uns gehört.
+interruption = Entschuldige: Bei uns gab es eine Unterbrechung, deshalb hast du nichts von uns gehört.
 
 # Unter neuen Zahlen. $closes: „heute um 14:32 Uhr“.
 ends = Ohne Antwort endet dein Abo { $closes }.

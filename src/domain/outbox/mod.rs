@@ -249,7 +249,7 @@ fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
         };
         bucket = bucket.take(now, rules.rate);
         decision.changes.push(Change::Outbox(*id, Entry { delivery: Delivery::InFlight { attempt: entry.attempt() }, ..*entry }));
-        decision.changes.extend(conversation::leaves(state, entry));
+        decision.changes.extend(conversation::leaves(state, *id, entry));
         decision.effects.push(Effect::Send(Box::new(send)));
     }
     if bucket != state.bucket {
@@ -301,9 +301,11 @@ pub fn sent(state: &State, rules: &Rules, now: Millis, id: OutboxId, outcome: Ou
 /// What becomes of a message that Meta refused.
 fn rejected(id: OutboxId, now: Millis, attempt: u8, code: u32, transient: bool, pointless: bool) -> Delivery {
     match fault::of_code(code, transient) {
-        Fault::Passing | Fault::TooFast | Fault::TooFastForOne | Fault::Account if pointless => Delivery::Failed { code: 0 },
-        Fault::Passing if attempt >= fault::PASSING_ATTEMPTS => Delivery::Failed { code },
-        Fault::Passing => rests(now, attempt, backoff(id, attempt)),
+        Fault::Passing | Fault::Unclear | Fault::TooFast | Fault::TooFastForOne | Fault::Account if pointless => {
+            Delivery::Failed { code: 0 }
+        }
+        Fault::Unclear if attempt >= fault::UNCLEAR_ATTEMPTS => Delivery::Failed { code },
+        Fault::Passing | Fault::Unclear => rests(now, attempt, backoff(id, attempt)),
         Fault::TooFast => rests(now, attempt, backoff(id, attempt.saturating_add(SLOWER))),
         Fault::TooFastForOne => rests(now, attempt, 4_u32.checked_pow(attempt.into()).map_or(BACKOFF_MAX, |wait| wait.min(BACKOFF_MAX))),
         // As good as before, once that is repaired.

@@ -67,7 +67,7 @@ impl Speaker<'_> {
                 question("", &asked, self.go_on_stop())
             }
             Kind::Stopped => Body::Text(self.texts.stopped()),
-            Kind::Resumed => self.with_all_figures(&self.texts.interruption(), &self.texts.resumed(&self.closes())),
+            Kind::Resumed => self.with_all_figures(&self.texts.resumed(), &self.texts.resumed_until(&self.closes())),
             Kind::Privacy { ask } => self.perhaps_asking(&self.texts.privacy(&self.rules.branch, &self.rules.privacy), ask),
             Kind::Help { ask } => self.perhaps_asking(&self.help(), ask),
             Kind::Access { ask } => self.asking_if_it_fits(&self.access(), ask),
@@ -76,7 +76,7 @@ impl Speaker<'_> {
             Kind::Hint => Body::Text(self.texts.hint(&self.yes_that_is_asked())),
             Kind::Waiting => Body::Text(self.texts.waiting(&self.closes())),
             Kind::Place => question(&self.texts.place(), &self.texts.question(), self.yes_no(self.feeds())),
-            Kind::Ended => Body::Text(joined(&[&self.texts.ended(&self.last_day()), &self.texts.emergency()])),
+            Kind::Ended => Body::Text([self.texts.ended(&self.last_day()), self.texts.emergency()].join("\n")),
         }
     }
 
@@ -152,15 +152,18 @@ impl Speaker<'_> {
     }
 
     fn help(&self) -> String {
-        let mut lines = vec![self.texts.help()];
+        let mut help = vec![self.texts.help()];
         if self.rules.feeds.len() > 1 {
-            lines.push(self.texts.help_choose());
+            help.push(self.texts.help_choose());
         }
         if !self.rules.topics.is_empty() {
-            lines.push(self.texts.help_topics());
+            help.push(self.texts.help_topics());
         }
-        let contact = if self.rules.contact.is_empty() { String::new() } else { self.texts.help_contact(&self.rules.contact) };
-        joined(&[&lines.join("\n"), &contact, &self.texts.emergency()])
+        if !self.rules.contact.is_empty() {
+            help.push(self.texts.help_contact(&self.rules.contact));
+        }
+        help.push(self.texts.emergency());
+        help.join("\n")
     }
 
     /// What is stored about this person, in full.
@@ -168,15 +171,15 @@ impl Speaker<'_> {
         let (texts, closes) = (self.texts, self.closes());
         let moment = |at| german::moment(at, &self.rules.zone);
         let address = self.state.people.find(self.person.hash).and_then(|id| self.state.addresses.get(&id));
-        let mut lines = vec![texts.access()];
-        lines.extend(address.map(|address| match address {
+        let mut stored = vec![texts.access()];
+        stored.extend(address.map(|address| match address {
             Address::Bsuid(id) => texts.access_id(id.expose(), &closes),
             Address::Phone(number) => texts.access_number(&format!("+{}", number.expose()), &closes),
         }));
-        lines.push(if self.person.alias.is_some() { texts.access_hashes() } else { texts.access_hash() });
-        lines.push(texts.access_latest(&moment(self.person.window.latest)));
-        lines.push(texts.access_messages());
-        lines.push(match &self.person.talk {
+        stored.push(if self.person.alias.is_some() { texts.access_hashes() } else { texts.access_hash() });
+        stored.push(texts.access_latest(&moment(self.person.window.latest)));
+        stored.push(texts.access_messages());
+        stored.push(match &self.person.talk {
             Talk::Subscribed { subscription, .. } | Talk::Lapsed { subscription } | Talk::Orphaned { subscription } => {
                 let asked = self.state.wordings.get(&subscription.wording).map_or("", |text| text);
                 texts.access_agreed(&moment(subscription.consent), asked, &self.titles(subscription.feeds))
@@ -185,7 +188,8 @@ impl Speaker<'_> {
             Talk::Asked { stopped: Some(at), .. } | Talk::Stopped { at } => texts.access_stopped(&moment(*at)),
             Talk::New | Talk::Asked { stopped: None, .. } => texts.access_nothing(),
         });
-        joined(&[&lines.join("\n"), &texts.access_end()])
+        stored.push(texts.access_end());
+        stored.join("\n")
     }
 
     fn titles(&self, feeds: FeedSet) -> String {

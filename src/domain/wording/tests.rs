@@ -283,7 +283,7 @@ fn access_names_what_is_stored_about_this_person() {
          • verschlüsselte Prüfsummen der Kennung und deiner Nummer\n\
          • den Zeitpunkt deiner letzten Nachricht: 22.11.2026, 20:00 Uhr\n\
          • welche unserer Nachrichten bei dir angekommen sind\n\
-         • dein Ja vom 22.11.2026, 20:00 Uhr auf die Frage „Magst du?“, für: Corona im Kreis\n\n\
+         • dein Ja vom 22.11.2026, 20:00 Uhr auf die Frage „Magst du?“, für: Corona im Kreis\n\
          Deinen Namen und was du schreibst speichern wir nicht. Mit *Löschen* wird alles gelöscht."
     );
     let old = access(&mut state, &person(Talk::New, false), Phone::new("49123").map(Address::Phone));

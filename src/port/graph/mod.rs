@@ -1,7 +1,23 @@
 //! The way to Meta's Cloud API. Decides nothing and repeats nothing: one order is one attempt, and what became of it is told to the relay,
 //! which alone knows whether there is to be another one. There is no key that would make Meta refuse a repetition.
+//!
+//! What is known of an attempt that was not answered, exactly:
+//!
+//! - Until the client has a connection (through proxy and TLS) and asks for the body, nothing was written: [`Outcome::Later`], or
+//!   [`Outcome::TooLate`] if its time is over by then.
+//! - From then on Meta may have all of it: [`Outcome::Unknown`]. A connection that was closed while idle is noticed before, almost always:
+//!   then the client takes another one.
+//!
+//! One bound holds for all of an attempt, so a peer that stalls, wherever it does, costs a slot for that long and no longer. `Retry-After`
+//! and `X-Business-Use-Case-Usage` are not read: how fast and when again is the middle's to decide, by Meta's codes.
 
+mod client;
+mod date;
+mod payload;
+mod trouble;
 mod wire;
+
+pub use trouble::Trouble;
 
 use super::clock::Clock;
 use super::link::Link;
@@ -11,18 +27,18 @@ use crate::config::GraphConfig;
 use crate::domain::decision::Send;
 use crate::domain::event::{Event, Outcome};
 use crate::domain::ids::{InstanceId, Wamid};
-use crate::domain::outbox::fault::{Fault, of_code};
+use crate::domain::time::{Millis, Timestamp};
 use anyhow::Context;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Client, Url};
-use secrecy::ExposeSecret;
+use payload::Payload;
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap};
+use reqwest::{Body, Client, Url};
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
+use wire::Answer;
 
 /// Sends at once: the relay's slots (`domain::outbox::SLOTS`), so an order that is taken never waits here.
 const SENDS: usize = 64;
@@ -30,146 +46,177 @@ const SENDS: usize = 64;
 const READS: usize = 8;
 /// For one attempt, from the connection to the last byte of the answer. Meta's own answer times are below a second.
 const ATTEMPT: Duration = Duration::from_secs(20);
-/// For the connection, less than an attempt: a time-out before anything is written must be known as such.
-const CONNECT: Duration = Duration::from_secs(8);
-/// Unused connections are closed before Meta closes them, because a request that meets a closing one has an unknown outcome.
-const IDLE: Duration = Duration::from_secs(30);
 /// An answer has a few hundred bytes; whatever is longer is not Meta's.
 const ANSWER: usize = 64 * 1024;
+/// A clock that is trusted and further than this from Meta's is worth a word: reminders aim at the window's last minute, and sends end 5 s
+/// before it closes. In milliseconds.
+const CLOCK_OFF: u64 = 5_000;
 
 /// A client of the Cloud API for one business number.
 #[derive(Debug)]
 pub struct Graph {
     client: Client,
     messages: Url,
+    proxied: bool,
     clock: Clock,
     pseudonyms: Pseudonyms,
     instance: InstanceId,
-    /// The latest code that concerned our account, 0 for none: said once, not with every message of a broadcast. Code 0 itself is
-    /// [`AUTH`] here.
-    trouble: AtomicU32,
+    known: Mutex<Known>,
     link: Link,
 }
 
-/// Stands for Meta's code 0 (AuthException) in [`Graph::trouble`].
-const AUTH: u32 = u32::MAX;
+/// What the latest attempts taught, so that it is said once per change and not once per message.
+#[derive(Debug, Default)]
+struct Known {
+    trouble: Option<Trouble>,
+    meta_ahead: Option<i64>,
+    clock_off: bool,
+}
+
+/// What came of one request.
+enum Reply {
+    /// An answer, whoever gave it, perhaps not all of it.
+    Answered(u16, Vec<u8>),
+    /// Nothing was written.
+    Unsent(Trouble, String),
+    /// It was too late to be written.
+    TooLate,
+    /// It was written, and there is no answer.
+    Silent(String),
+}
 
 impl Graph {
     /// A client that connects when there is something to send.
     ///
     /// # Errors
-    /// If address or token cannot be used in a request.
+    /// If address, token, proxy or certificates cannot be used.
     pub fn new(config: GraphConfig, clock: Clock, pseudonyms: Pseudonyms, instance: InstanceId) -> anyhow::Result<Graph> {
         let base = config.base_url.trim_end_matches('/');
         let messages = Url::parse(&format!("{base}/{}/{}/messages", config.version, config.phone_number_id))
             .context("whatsapp.base_url: keine gültige Adresse")?;
-        let mut token = HeaderValue::from_str(&format!("Bearer {}", config.token.expose_secret()))
-            .map_err(|_| anyhow::anyhow!("whatsapp.token_file: der Token enthält unerlaubte Zeichen"))?;
-        token.set_sensitive(true);
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls()?)
-            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .connect_timeout(CONNECT)
-            .timeout(ATTEMPT)
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(SENDS)
-            .build()?;
+        let client = client::client(&config, SENDS)?;
+        let proxied = config.proxy.is_some();
         let link = Link::new(clock.clone());
-        Ok(Graph { client, messages, clock, pseudonyms, instance, trouble: AtomicU32::new(0), link })
+        Ok(Graph { client, messages, proxied, clock, pseudonyms, instance, known: Mutex::default(), link })
     }
 
-    /// Whether Meta takes what is sent.
+    /// Whether Meta answers.
     pub fn link(&self) -> &Link {
         &self.link
     }
 
     /// One attempt, and what became of it.
     pub async fn send(&self, send: &Send) -> Outcome {
-        let message = wire::message(send, self.instance);
-        let left = self.clock.remaining(send.not_after);
-        if left.is_zero() {
-            return Outcome::TooLate;
-        }
-        let (status, body) = match self.post(&message, left.min(ATTEMPT)).await {
-            Ok(answer) => answer,
-            Err(error) if error.is_connect() => {
-                let why = reason(error);
-                tracing::debug!(error = why, "no connection to Meta");
-                self.link.down(format!("keine Verbindung zu Meta: {why}"));
-                return Outcome::Later;
-            }
-            Err(error) => {
-                let why = reason(error);
-                tracing::warn!(id = send.id.0, error = why, "no answer from Meta: whether the message arrived is unknown");
-                self.link.down(format!("keine Antwort von Meta: {why}"));
-                return Outcome::Unknown;
-            }
+        let reply = self.post(&wire::message(send, self.instance), send.not_after).await;
+        // Nothing is sent by an untrusted clock, so this one is trusted.
+        self.doubt_the_clock();
+        let outcome = match &reply {
+            Reply::Answered(status, body) => wire::outcome(*status, body, &self.pseudonyms),
+            Reply::Unsent(..) => Outcome::Later,
+            Reply::TooLate => Outcome::TooLate,
+            Reply::Silent(_) => Outcome::Unknown,
         };
-        let (outcome, code) = wire::outcome(status, &body, &self.pseudonyms);
-        self.report(status, outcome, code);
+        self.report(reply);
         outcome
     }
 
     /// The blue ticks. If it fails, a person misses them and nothing else.
     pub async fn mark_read(&self, wamid: &Wamid) {
-        match self.post(&wire::read(wamid), ATTEMPT).await {
-            Ok((200, _)) => {}
-            Ok((status, _)) => tracing::debug!(status, "read receipt refused"),
-            Err(error) => tracing::debug!(error = reason(error), "read receipt not sent"),
+        let reply = self.post(&wire::read(wamid), Timestamp(u32::MAX)).await;
+        if !matches!(reply, Reply::Answered(200, _)) {
+            tracing::debug!("read receipt not taken");
         }
+        self.report(reply);
     }
 
-    async fn post(&self, json: &serde_json::Value, limit: Duration) -> reqwest::Result<(u16, Vec<u8>)> {
-        let mut response = self.client.post(self.messages.clone()).json(json).timeout(limit).send().await?;
+    /// How far Meta's clock is ahead of ours at least, in milliseconds, by the `Date` of its latest answer; negative if it is behind.
+    /// `None`: not measured, because nothing was asked yet or there is no TLS that proves whose clock it is.
+    pub fn meta_ahead(&self) -> Option<i64> {
+        self.known().meta_ahead
+    }
+
+    /// What keeps us from reaching Meta; `None` while nothing does, or nothing was tried.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.known().trouble
+    }
+
+    async fn post(&self, json: &serde_json::Value, not_after: Timestamp) -> Reply {
+        let left = self.clock.remaining(not_after);
+        if left.is_zero() {
+            return Reply::TooLate;
+        }
+        let (payload, written) = Payload::new(json.to_string().into_bytes(), self.clock.clone(), not_after);
+        let request = self.client.post(self.messages.clone()).header(CONTENT_TYPE, "application/json").body(Body::wrap(payload));
+        let asked = self.clock.now();
+        let mut response = match request.timeout(left.min(ATTEMPT)).send().await {
+            Ok(response) => response,
+            Err(error) if written.has() => return Reply::Silent(trouble::reason(error)),
+            Err(_) if self.clock.remaining(not_after).is_zero() => return Reply::TooLate,
+            Err(error) => return Reply::Unsent(Trouble::connecting(&error, self.proxied), trouble::reason(error)),
+        };
+        self.learn_the_time(response.headers(), asked);
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
+        // An answer that breaks off is judged by its status: it was an answer.
+        while let Ok(Some(chunk)) = response.chunk().await {
             body.extend_from_slice(&chunk);
             if body.len() > ANSWER {
                 break;
             }
         }
-        Ok((response.status().as_u16(), body))
+        Reply::Answered(response.status().as_u16(), body)
     }
 
-    /// Says what a technician must know, once per change: neither person nor text is in it.
-    fn report(&self, status: u16, outcome: Outcome, code: Option<u32>) {
-        match (outcome, code) {
-            (Outcome::Accepted(_), _) => {
-                self.link.up();
-                if self.trouble.swap(0, Ordering::Relaxed) != 0 {
-                    tracing::info!("Meta takes messages again");
-                }
-            }
-            (_, Some(code)) if of_code(code, false) == Fault::Account => {
-                let name = if code == 0 { AUTH } else { code };
-                self.link.down(format!("Meta lehnt alles ab (Code {code}). Abhilfe: Token, Nummer und Konto im WhatsApp Manager prüfen"));
-                if self.trouble.swap(name, Ordering::Relaxed) != name {
-                    tracing::error!(code, status, "Meta does not let us send: check token, number and account in the WhatsApp Manager");
-                }
-            }
-            (_, _) => tracing::debug!(status, code, "message not taken"),
+    fn learn_the_time(&self, head: &HeaderMap, asked: Millis) {
+        let mut dates = head.get_all(DATE).iter();
+        let (Some(date), None) = (dates.next(), dates.next()) else { return };
+        let date = date.to_str().ok().and_then(date::parse);
+        // Without TLS anybody on the way may have written it.
+        if let Some(date) = date.filter(|_| self.messages.scheme() == "https")
+            && let Some(ahead) = date::ahead(date, asked, self.clock.now())
+        {
+            self.known().meta_ahead = Some(ahead);
         }
     }
-}
 
-/// The deepest reason, without the address.
-fn reason(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut deepest: &dyn std::error::Error = &error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
+    /// Says once that a trusted clock is wrong, and again when it has been right meanwhile.
+    fn doubt_the_clock(&self) {
+        let mut known = self.known();
+        let Some(ahead) = known.meta_ahead else { return };
+        let off = ahead.unsigned_abs() > CLOCK_OFF;
+        if off && !known.clock_off {
+            let seconds = ahead / 1_000;
+            tracing::warn!(seconds, "our clock differs from Meta's by so many seconds, and windows are judged by it: check timedatectl");
+        }
+        known.clock_off = off;
     }
-    deepest.to_string()
-}
 
-/// rustls with ring and Mozilla's roots: a device needs no certificates of its own, and nothing depends on a provider installed elsewhere.
-fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-    Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth())
+    /// Says what a technician must know, once per change. What Meta says about the message or the account is the middle's to judge.
+    fn report(&self, reply: Reply) {
+        let (trouble, detail) = match reply {
+            Reply::TooLate => return,
+            Reply::Unsent(trouble, detail) => (Some(trouble), detail),
+            Reply::Silent(detail) => (Some(Trouble::Silent), detail),
+            Reply::Answered(status, body) => {
+                let stranger = !Answer::read(&body).is_metas();
+                (stranger.then(|| Trouble::answered(status, self.proxied)), format!("HTTP {status}"))
+            }
+        };
+        tracing::debug!(?trouble, detail, "attempt ended");
+        match trouble {
+            Some(trouble) => self.link.down(trouble.to_string()),
+            None => self.link.up(),
+        }
+        let before = std::mem::replace(&mut self.known().trouble, trouble);
+        match trouble {
+            Some(trouble) if before != Some(trouble) => trouble.log(&detail),
+            None if before.is_some() => tracing::info!("Meta answers again"),
+            Some(_) | None => {}
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Carries out orders until nobody gives any. Every order is answered by exactly one [`Event::Sent`], even if an attempt panics; dropping

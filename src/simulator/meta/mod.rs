@@ -3,7 +3,10 @@
 //! It judges with its own words what the relay promises. A person's window is counted here from what the person did; an order outside it is
 //! refused as Meta refuses it, and stays on record either way. Records are kept for good: this is for days of traffic, not for months.
 
+mod order;
 pub mod webhook;
+
+pub use order::{Order, Row};
 
 use crate::domain::time::Timestamp;
 use serde_json::{Value, json};
@@ -26,12 +29,29 @@ pub struct Person {
     pub wa_id: Option<String>,
     /// The profile's name.
     pub name: String,
+    /// What webhooks call them by.
+    pub shown: Shown,
+}
+
+/// What a webhook says about who it is (WhatsApp docs: business-scoped-user-ids).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shown {
+    /// The BSUID, and the telephone number unless there is a username.
+    Bsuid,
+    /// The telephone number only: webhooks from before April 2026, which Meta repeats for days.
+    PhoneOnly,
 }
 
 impl Person {
     /// The `n`-th person who shows a number.
     pub fn with_phone(n: u32) -> Person {
-        Person { user_id: format!("DE.{:020}", u64::from(n)), wa_id: Some(format!("4915155{n:06}")), name: format!("Erika Ö. {n}") }
+        let (user_id, wa_id) = (format!("DE.{:020}", u64::from(n)), Some(format!("4915155{n:06}")));
+        Person { user_id, wa_id, name: format!("Erika Ö. {n}"), shown: Shown::Bsuid }
+    }
+
+    /// The `n`-th person, whose webhooks carry no BSUID.
+    pub fn with_phone_only(n: u32) -> Person {
+        Person { shown: Shown::PhoneOnly, ..Person::with_phone(n) }
     }
 
     /// The `n`-th person, who shows a username only.
@@ -48,19 +68,6 @@ pub enum Refusal {
     AtOnce,
     /// The order is taken; a `failed` status follows. The caller sends it with [`Meta::status_webhook`].
     Later,
-}
-
-/// A message that Meta is asked to send, well-formed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Order {
-    /// To whom: a BSUID, or a telephone number with a leading `+`.
-    pub to: String,
-    /// What it says.
-    pub body: String,
-    /// Id and title of each button; none for a text.
-    pub buttons: Vec<(String, String)>,
-    /// `biz_opaque_callback_data`.
-    pub callback: Option<String>,
 }
 
 /// An order and what became of it.
@@ -104,6 +111,8 @@ pub struct Meta {
     counters: Counters,
     /// Messages of people so far: the number in the next one's wamid.
     heard: u64,
+    /// With what code the next orders are refused, and how many of them.
+    refusing: Option<(u32, usize)>,
 }
 
 impl Meta {
@@ -118,6 +127,7 @@ impl Meta {
             callbacks: BTreeSet::new(),
             counters: Counters::default(),
             heard: 0,
+            refusing: None,
         }
     }
 
@@ -127,6 +137,11 @@ impl Meta {
             self.by_phone.insert(wa_id.clone(), person.user_id.clone());
         }
         self.people.insert(person.user_id.clone(), person);
+    }
+
+    /// The next `orders` are refused with this code, whoever they are for; 0: none any more. They leave no record.
+    pub fn refuse(&mut self, code: u32, orders: usize) {
+        self.refusing = (orders > 0).then_some((code, orders));
     }
 
     /// The first second in which the person's window is closed; `None` for who never wrote.
@@ -156,8 +171,12 @@ impl Meta {
     /// An order arrives: the wamid, or Meta's code.
     ///
     /// # Errors
-    /// 131026 for somebody without WhatsApp, 131047 outside the window if refused at once.
+    /// 131026 for somebody without WhatsApp, 131047 outside the window if refused at once, and what [`Meta::refuse`] asked for.
     pub fn send(&mut self, order: Order, at: Timestamp, refusal: Refusal) -> Result<String, u32> {
+        if let Some((code, orders)) = self.refusing {
+            self.refuse(code, orders - 1);
+            return Err(code);
+        }
         let user_id = match order.to.strip_prefix('+') {
             Some(phone) => self.by_phone.get(phone).cloned(),
             None => self.people.contains_key(&order.to).then(|| order.to.clone()),
@@ -189,56 +208,6 @@ impl Meta {
     }
 }
 
-impl Order {
-    /// Reads the body of a request as strictly as Meta does (WhatsApp docs: send-messages, text messages, interactive reply buttons).
-    ///
-    /// # Errors
-    /// Meta's code: 131008 for what is missing, 131009 for what has a wrong value, 100 for what is too long, 131051 for an unknown type.
-    pub fn parse(request: &Value) -> Result<Order, u32> {
-        let text = |pointer: &str| request.pointer(pointer).and_then(Value::as_str);
-        if text("/messaging_product") != Some("whatsapp") || text("/recipient_type").is_some_and(|kind| kind != "individual") {
-            return Err(100);
-        }
-        // If both are there, `to` wins.
-        let to = text("/to").or(text("/recipient")).filter(|to| !to.is_empty()).ok_or(131_008u32)?;
-        let callback = text("/biz_opaque_callback_data").map(str::to_owned);
-        if callback.as_ref().is_some_and(|callback| callback.chars().count() > 512) {
-            return Err(100);
-        }
-        let (body, longest, buttons) = match text("/type") {
-            Some("text") => (text("/text/body"), 4_096, Vec::new()),
-            Some("interactive") => (text("/interactive/body/text"), 1_024, buttons(request)?),
-            Some(_) => return Err(131_051),
-            None => return Err(131_008),
-        };
-        let body = body.filter(|body| !body.is_empty()).ok_or(131_008u32)?;
-        if body.chars().count() > longest {
-            return Err(100);
-        }
-        Ok(Order { to: to.to_owned(), body: body.to_owned(), buttons, callback })
-    }
-}
-
-fn buttons(request: &Value) -> Result<Vec<(String, String)>, u32> {
-    if request.pointer("/interactive/type").and_then(Value::as_str) != Some("button") {
-        return Err(131_009);
-    }
-    let buttons = request.pointer("/interactive/action/buttons").and_then(Value::as_array).ok_or(131_008u32)?;
-    let read = |button: &Value| {
-        let text = |pointer: &str| button.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
-        (text("/type") == Some("reply")).then_some(())?;
-        let (id, title) = (text("/reply/id")?, text("/reply/title")?);
-        // How Meta counts a title's 20 characters is not documented: UTF-16 units are the strictest way that is likely.
-        (id.chars().count() <= 256 && title.encode_utf16().count() <= 20).then(|| (id.to_owned(), title.to_owned()))
-    };
-    let buttons: Vec<_> = buttons.iter().map(read).collect::<Option<_>>().ok_or(131_009u32)?;
-    let distinct = |of: fn(&(String, String)) -> &String| buttons.iter().map(of).collect::<BTreeSet<_>>().len() == buttons.len();
-    if !(1..=3).contains(&buttons.len()) || !distinct(|button| &button.0) || !distinct(|button| &button.1) {
-        return Err(131_009);
-    }
-    Ok(buttons)
-}
-
 /// The body of an answer that refuses (WhatsApp docs: error-codes).
 pub fn refusal(code: u32) -> Value {
     json!({ "error": {
@@ -246,11 +215,28 @@ pub fn refusal(code: u32) -> Value {
         "error_data": { "messaging_product": "whatsapp", "details": title(code) }, "fbtrace_id": "AbCdEf" } })
 }
 
+/// The HTTP status that comes with a code (WhatsApp docs: error-codes).
+pub fn http_status(code: u32) -> u16 {
+    match code {
+        0 | 190 => 401,
+        10 | 200..=299 | 368 | 130_497 | 131_005 | 131_031 => 403,
+        132_001 => 404,
+        3 | 131_000 | 131_016 | 131_045 | 131_057 | 133_000 => 500,
+        2 | 133_004 => 503,
+        _ => 400,
+    }
+}
+
 fn title(code: u32) -> &'static str {
     match code {
         190 => "Access token has expired",
+        131_008 => "Required parameter is missing",
+        131_009 => "Parameter value is not valid",
         131_026 => "Message undeliverable",
+        131_042 => "Business eligibility payment issue",
         131_047 => "Re-engagement message",
+        131_051 => "Unsupported message type",
+        131_056 => "(Business Account, Consumer Account) pair rate limit hit",
         _ => "Invalid parameter",
     }
 }
@@ -262,7 +248,7 @@ mod tests {
     const AT: Timestamp = Timestamp(1_795_305_600);
 
     fn order(to: &str, callback: &str) -> Order {
-        Order { to: to.into(), body: "17".into(), buttons: vec![], callback: Some(callback.into()) }
+        Order { to: to.into(), body: "17".into(), callback: Some(callback.into()), ..Order::default() }
     }
 
     #[test]
@@ -288,30 +274,20 @@ mod tests {
     }
 
     #[test]
-    fn orders_are_read_strictly() {
-        let button = |id: &str, title: &str| json!({ "type": "reply", "reply": { "id": id, "title": title } });
-        let question = |buttons: Value| {
-            json!({ "messaging_product": "whatsapp", "recipient": "DE.1", "type": "interactive",
-                "interactive": { "type": "button", "body": { "text": "?" }, "action": { "buttons": buttons } } })
-        };
-        let text = |body: String| {
-            json!({ "messaging_product": "whatsapp", "to": "+49", "recipient": "DE.1", "type": "text",
-                "text": { "body": body } })
-        };
-        assert_eq!(Order::parse(&text("x".into())).map(|order| order.to), Ok("+49".into()));
-        let two = json!([button("a", "Ja, weiter"), button("b", "Nein, Stopp")]);
-        assert_eq!(Order::parse(&question(two)).map(|order| order.buttons.len()), Ok(2));
-        let refused = [
-            (text("x".repeat(4_097)), 100),
-            (text(String::new()), 131_008),
-            (question(json!([])), 131_009),
-            (question(json!([button("a", "x"), button("b", "x")])), 131_009),
-            (question(json!([button("a", &"x".repeat(21))])), 131_009),
-            (json!({}), 100),
-            (json!({ "messaging_product": "whatsapp", "to": "+49", "type": "poll" }), 131_051),
-        ];
-        for (request, code) in refused {
-            assert_eq!(Order::parse(&request), Err(code), "{request}");
+    fn errors_come_on_demand() {
+        let mut meta = Meta::new("2");
+        let erika = Person::with_phone(1);
+        meta.join(erika.clone());
+        meta.message_webhook(&erika.user_id, "Hallo", AT);
+        meta.refuse(190, 2);
+        for _ in 0..2 {
+            assert_eq!(meta.send(order(&erika.user_id, "a"), AT, Refusal::AtOnce), Err(190));
         }
+        assert!(meta.send(order(&erika.user_id, "a"), AT, Refusal::AtOnce).is_ok());
+        meta.refuse(131_016, usize::MAX);
+        assert_eq!(meta.send(order(&erika.user_id, "b"), AT, Refusal::AtOnce), Err(131_016));
+        meta.refuse(131_016, 0);
+        assert!(meta.send(order(&erika.user_id, "b"), AT, Refusal::AtOnce).is_ok());
+        assert_eq!(meta.counters(), Counters { sent: 2, outside_window: 0, twice: 0 });
     }
 }

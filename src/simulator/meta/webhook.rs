@@ -1,7 +1,7 @@
 //! The webhooks that Meta would send, as bytes and with its signature. Delivers nothing: what is lost, repeated or reordered on the way is
 //! the caller's choice.
 
-use super::{COUNTED, Meta, Person, title};
+use super::{COUNTED, Meta, Person, Row, Shown, title};
 use crate::domain::time::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -44,6 +44,18 @@ impl Meta {
         self.heard_webhook(user_id, "interactive", content, at)
     }
 
+    /// Somebody chooses a row of a list.
+    ///
+    /// # Panics
+    /// If nobody with this id has joined.
+    pub fn choose_webhook(&mut self, user_id: &str, row: &Row, at: Timestamp) -> Update {
+        let mut reply = json!({ "id": row.id, "title": row.title });
+        if let Some(description) = &row.description {
+            reply["description"] = json!(description);
+        }
+        self.heard_webhook(user_id, "interactive", json!({ "type": "list_reply", "list_reply": reply }), at)
+    }
+
     /// Somebody does anything else: `kind` is the message's type, `content` the object of the same name (WhatsApp docs: webhooks
     /// reference).
     ///
@@ -51,8 +63,11 @@ impl Meta {
     /// If nobody with this id has joined.
     pub fn heard_webhook(&mut self, user_id: &str, kind: &str, content: Value, at: Timestamp) -> Update {
         let Some(person) = self.people.get(user_id) else { panic!("nobody has joined as {user_id}") };
-        let mut message = json!({ "from_user_id": user_id, "id": format!("wamid.IN{:016}", self.heard),
-            "timestamp": at.0.to_string(), "type": kind, kind: content });
+        let mut message =
+            json!({ "id": format!("wamid.IN{:016}", self.heard), "timestamp": at.0.to_string(), "type": kind, kind: content });
+        if person.shown == Shown::Bsuid {
+            message["from_user_id"] = json!(user_id);
+        }
         if let Some(wa_id) = &person.wa_id {
             message["from"] = json!(wa_id);
         }
@@ -76,7 +91,10 @@ impl Meta {
             Report::Read => "read",
             Report::Failed(_) => "failed",
         };
-        let mut status = json!({ "id": wamid, "status": word, "timestamp": at.0.to_string(), "recipient_user_id": record.user_id });
+        let mut status = json!({ "id": wamid, "status": word, "timestamp": at.0.to_string() });
+        if person.shown == Shown::Bsuid {
+            status["recipient_user_id"] = json!(record.user_id);
+        }
         if let Some(wa_id) = &person.wa_id {
             status["recipient_id"] = json!(wa_id);
         }
@@ -106,10 +124,15 @@ impl Meta {
 }
 
 fn contact(person: &Person) -> Value {
+    let mut contact = json!({ "profile": { "name": person.name } });
     match &person.wa_id {
-        Some(wa_id) => json!({ "profile": { "name": person.name }, "wa_id": wa_id, "user_id": person.user_id }),
-        None => json!({ "profile": { "name": person.name, "username": "max.muster" }, "user_id": person.user_id }),
+        Some(wa_id) => contact["wa_id"] = json!(wa_id),
+        None => contact["profile"]["username"] = json!("max.muster"),
     }
+    if person.shown == Shown::Bsuid {
+        contact["user_id"] = json!(person.user_id);
+    }
+    contact
 }
 
 /// The bytes of one webhook: several updates in several entries and changes, escaped as Meta does.
@@ -154,6 +177,23 @@ fn escaped(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn people_are_called_by_what_they_show() {
+        let mut meta = Meta::new("2");
+        let row = Row { id: "v1:yes:pegel".into(), title: "Pegel".into(), description: None };
+        for (person, bsuid, phone) in
+            [(Person::with_phone(1), true, true), (Person::with_username(2), true, false), (Person::with_phone_only(3), false, true)]
+        {
+            meta.join(person.clone());
+            let Update(value) = meta.choose_webhook(&person.user_id, &row, Timestamp(1));
+            let (message, contact) = (&value["messages"][0], &value["contacts"][0]);
+            assert_eq!(message["interactive"], json!({ "type": "list_reply", "list_reply": { "id": "v1:yes:pegel", "title": "Pegel" } }));
+            assert_eq!((message.get("from_user_id").is_some(), message.get("from").is_some()), (bsuid, phone));
+            assert_eq!((contact.get("user_id").is_some(), contact.get("wa_id").is_some()), (bsuid, phone));
+            assert_eq!(value.to_string().contains(&person.user_id), bsuid);
+        }
+    }
 
     #[test]
     fn bytes_and_signature_are_metas() {

@@ -83,8 +83,10 @@ sentences! {
 
     /// You are subscribed.
     subscribed(closes) <= ALONE;
-    /// It goes on; that we were not there, and figures, stand above.
-    resumed(closes) <= ALONE;
+    /// We were not there, and it goes on; figures follow.
+    resumed() <= 300;
+    /// Until when, below them.
+    resumed_until(closes) <= 120;
     /// You are unsubscribed.
     stopped() <= ALONE;
     /// A thumb is no answer.

@@ -1,20 +1,23 @@
-//! What becomes of a message, with a Meta that takes it, refuses it, is not there, or says nothing.
+//! The port that sends, against the simulated Meta: what becomes of a message that is taken or refused, and the whole round with its
+//! statuses. A Meta that is not there, breaks off or lies is in `attempts`; proxies, certificates and clocks are in `way`.
+
+mod attempts;
+mod tls;
+mod way;
 
 use crate::webhook::{Door, INSTANCE, NUMBER, SECRET, pseudonyms};
 use drk_relay::config::GraphConfig;
-use drk_relay::domain::decision::{Body, Send};
-use drk_relay::domain::event::{Event, News, Outcome};
-use drk_relay::domain::ids::{Bsuid, OutboxId, Wamid};
-use drk_relay::domain::time::{Millis, Timestamp};
+use drk_relay::domain::decision::{Body, Row, Send};
+use drk_relay::domain::event::{Event, Heard, News, Outcome, Said};
+use drk_relay::domain::ids::{Address, Bsuid, OutboxId, Phone, Wamid};
+use drk_relay::domain::time::Timestamp;
 use drk_relay::port::clock::{Clock, Warp};
 use drk_relay::port::graph::{Graph, run};
 use drk_relay::simulator::cloud::{Accepted, Cloud, CloudConfig};
 use drk_relay::simulator::meta::webhook::Report;
 use drk_relay::simulator::meta::{Person, Refusal};
-use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -27,16 +30,29 @@ fn clock() -> Clock {
     Clock::Warped(Warp::new(NOW.millis(), 0.001))
 }
 
+fn config(base_url: &str) -> GraphConfig {
+    GraphConfig {
+        base_url: base_url.to_owned(),
+        version: "v26.0".to_owned(),
+        phone_number_id: NUMBER.to_owned(),
+        token: TOKEN.into(),
+        proxy: None,
+        extra_roots: None,
+    }
+}
+
 fn graph(base_url: &str, clock: Clock) -> Graph {
-    let (version, phone_number_id) = ("v26.0".to_owned(), NUMBER.to_owned());
-    let config = GraphConfig { base_url: base_url.to_owned(), version, phone_number_id, token: TOKEN.into() };
-    Graph::new(config, clock, pseudonyms(), INSTANCE).expect("a client")
+    Graph::new(config(base_url), clock, pseudonyms(), INSTANCE).expect("a client")
 }
 
 fn send(id: u64, to: &Person, not_after: Timestamp) -> Box<Send> {
-    let to = Bsuid::new(&to.user_id).expect("short");
-    let buttons = vec![("v1:yes:corona".into(), "Ja".into()), ("v1:no:corona".into(), "Nein".into())];
+    let to = Address::Bsuid(Bsuid::new(&to.user_id).expect("short"));
+    let buttons = vec![("v1:yes:corona".into(), "Ja".into()), ("v1:no:".into(), "Nein".into())];
     Box::new(Send { id: OutboxId(id), to, body: Body::Buttons { text: "Weiter informieren?".into(), buttons }, not_after })
+}
+
+fn rejected(code: u32) -> Outcome {
+    Outcome::Rejected { code, transient: false }
 }
 
 async fn listener() -> (TcpListener, String) {
@@ -65,11 +81,11 @@ async fn taken_in_the_window_and_refused_outside() {
     cloud.join(max.clone());
     cloud.say(&erika.user_id, "Hallo").await;
     let outcome = graph.send(&send(1, &erika, NOW.plus(60))).await;
-    let Accepted { to, wamid, body, buttons, at } = accepted.recv().await.expect("noticed");
+    let Accepted { to, wamid, body, buttons, rows, at } = accepted.recv().await.expect("noticed");
     assert_eq!(outcome, Outcome::Accepted(pseudonyms().wamid(&wamid)));
-    assert_eq!((to, body.as_str(), buttons.len(), at), (erika.user_id.clone(), "Weiter informieren?", 2, NOW));
-    assert_eq!(graph.send(&send(2, &max, NOW.plus(60))).await, Outcome::Refused(131_047));
-    assert_eq!(graph.send(&send(3, &Person::with_phone(3), NOW.plus(60))).await, Outcome::Refused(131_026));
+    assert_eq!((to, body.as_str(), buttons.len(), rows.len(), at), (erika.user_id.clone(), "Weiter informieren?", 2, 0, NOW));
+    assert_eq!(graph.send(&send(2, &max, NOW.plus(60))).await, rejected(131_047));
+    assert_eq!(graph.send(&send(3, &Person::with_phone(3), NOW.plus(60))).await, rejected(131_026));
     let counters = cloud.counters();
     assert_eq!((counters.sent, counters.outside_window, counters.twice), (1, 1, 0));
     graph.mark_read(&Wamid::new("wamid.IN0000000000000000")).await;
@@ -77,77 +93,67 @@ async fn taken_in_the_window_and_refused_outside() {
     assert_eq!(cloud.reads(), 1);
 }
 
+/// A list to a number, whether or not its owner shows a BSUID: taken, chosen from, and heard.
 #[tokio::test]
-async fn a_refused_token_says_nothing_about_the_message() {
-    let (cloud, url, _accepted) = cloud("http://127.0.0.1:1/".into(), clock(), Refusal::AtOnce).await;
-    let (version, phone_number_id) = ("v26.0".to_owned(), NUMBER.to_owned());
-    let config = GraphConfig { base_url: url, version, phone_number_id, token: "expired".into() };
-    let graph = Graph::new(config, clock(), pseudonyms(), INSTANCE).expect("a client");
-    assert_eq!(graph.send(&send(1, &Person::with_phone(1), NOW.plus(60))).await, Outcome::Later);
-    assert_eq!(cloud.look(|meta| meta.records().len()), 0);
-}
-
-#[tokio::test]
-async fn unreachable_is_not_unknown() {
-    let (listener, url) = listener().await;
-    drop(listener);
-    assert_eq!(graph(&url, clock()).send(&send(1, &Person::with_phone(1), NOW.plus(60))).await, Outcome::Later);
-    let config =
-        GraphConfig { base_url: "no address".into(), version: "v26.0".into(), phone_number_id: NUMBER.into(), token: TOKEN.into() };
-    assert!(Graph::new(config, clock(), pseudonyms(), INSTANCE).is_err());
-}
-
-/// A peer that reads one request and answers with these bytes: the bytes that it read.
-async fn peer(listener: TcpListener, answer: &'static str) -> usize {
-    let (mut stream, _) = listener.accept().await.expect("a connection");
-    let mut read = [0; 4_096];
-    let mut length = 0;
-    while !read[..length].ends_with(b"}") {
-        length += stream.read(&mut read[length..]).await.expect("a request");
+async fn a_list_goes_to_a_number_and_its_row_comes_back() {
+    let mut door = Door::open().await;
+    let (cloud, url, mut accepted) = cloud(format!("http://{}/webhook", door.address), clock(), Refusal::AtOnce).await;
+    let person = Person::with_phone(1);
+    for person in [Person::with_phone_only(2), person.clone()] {
+        cloud.join(person.clone());
+        cloud.say(&person.user_id, "Hallo").await;
     }
-    stream.write_all(answer.as_bytes()).await.expect("written");
-    length
-}
-
-#[tokio::test]
-async fn what_was_written_and_not_answered_is_unknown() {
-    let table = [
-        ("", Outcome::Unknown),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"messages\":[{", Outcome::Unknown),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", Outcome::Unknown),
-        ("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 2\r\n\r\nno", Outcome::Unknown),
-        ("HTTP/1.1 429 Too Many\r\nContent-Length: 2\r\n\r\nno", Outcome::Later),
-        ("HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", Outcome::Later),
-    ];
-    for (answer, expected) in table {
-        let (listener, url) = listener().await;
-        let (graph, send) = (graph(&url, clock()), send(1, &Person::with_phone(1), NOW.plus(60)));
-        let (read, outcome) = tokio::join!(peer(listener, answer), graph.send(&send));
-        assert!(read > 0);
-        assert_eq!(outcome, expected, "{answer}");
-    }
-}
-
-#[tokio::test]
-async fn nothing_is_written_after_its_time() {
-    let (listener, url) = listener().await;
+    let row = |id: &str, title: &str, description: Option<&str>| Row {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        description: description.map(str::to_owned),
+    };
+    let rows = vec![row("v1:yes:corona", "Corona", Some("täglich")), row("v1:yes:corona,pegel", "alle", None)];
+    let body = Body::List { text: "Welche Zahlen?".into(), button: "Auswählen".into(), rows };
     let graph = graph(&url, clock());
-    assert_eq!(graph.send(&send(1, &Person::with_phone(1), NOW.minus(1))).await, Outcome::TooLate);
-    assert!(tokio::time::timeout(Duration::from_millis(50), listener.accept()).await.is_err(), "no connection either");
+    let mut list = async |to: &Person| {
+        let to = Address::Phone(Phone::new(to.wa_id.as_deref().expect("shown")).expect("digits"));
+        let outcome = graph.send(&Send { id: OutboxId(1), to, body: body.clone(), not_after: NOW.plus(60) }).await;
+        assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
+        accepted.recv().await.expect("noticed")
+    };
+    assert_eq!(list(&Person::with_phone_only(2)).await.to, Person::with_phone_only(2).user_id);
+    let taken = list(&person).await;
+    assert_eq!((taken.to.as_str(), taken.rows.len(), taken.buttons.len()), (person.user_id.as_str(), 2, 0));
+    cloud.choose(&person.user_id, &taken.rows[1]).await;
+    let chosen = async {
+        loop {
+            let arrival = door.arrivals.recv().await.expect("an arrival");
+            arrival.ack.expect("awaited").send(()).expect("somebody waits");
+            for event in arrival.events {
+                if let Event::Heard(Heard { said: Said::Tapped(tap), .. }) = event {
+                    return tap;
+                }
+            }
+        }
+    };
+    let tap = tokio::time::timeout(Duration::from_secs(60), chosen).await.expect("heard");
+    assert_eq!(tap.encode(), "v1:yes:corona,pegel");
 }
 
+/// What Meta says about a message or the account is told as it is; that something answers at all is no trouble of ours.
 #[tokio::test]
-async fn an_answer_is_not_awaited_beyond_the_last_second() {
-    let (listener, url) = listener().await;
-    let graph = graph(&url, Clock::Warped(Warp::new(Millis(NOW.millis().0 + 900), 1.0)));
-    let silent = tokio::spawn(async move {
-        let taken = listener.accept().await;
-        pending::<()>().await;
-        drop(taken);
-    });
-    let outcome = tokio::time::timeout(Duration::from_secs(10), graph.send(&send(1, &Person::with_phone(1), NOW))).await;
-    assert_eq!(outcome, Ok(Outcome::Unknown));
-    silent.abort();
+async fn a_refusal_carries_its_code_whatever_its_status() {
+    let (cloud, url, _accepted) = cloud("http://127.0.0.1:1/".into(), clock(), Refusal::AtOnce).await;
+    let erika = Person::with_phone(1);
+    cloud.join(erika.clone());
+    cloud.say(&erika.user_id, "Hallo").await;
+    let honest = graph(&url, clock());
+    for code in [0, 2, 3, 4, 10, 33, 100, 190, 299, 368, 80_007, 131_016, 131_042, 131_056, 132_001, 133_004, 999_999] {
+        cloud.look(|meta| meta.refuse(code, 1));
+        assert_eq!(honest.send(&send(1, &erika, NOW.plus(60))).await, rejected(code));
+        assert_eq!(honest.trouble(), None, "{code}");
+    }
+    let expired = GraphConfig { token: "expired".into(), ..config(&url) };
+    let expired = Graph::new(expired, clock(), pseudonyms(), INSTANCE).expect("a client");
+    assert_eq!(expired.send(&send(1, &erika, NOW.plus(60))).await, rejected(190));
+    assert_eq!(cloud.look(|meta| meta.records().len()), 0);
+    assert!(matches!(honest.send(&send(1, &erika, NOW.plus(60))).await, Outcome::Accepted(_)));
 }
 
 /// The whole round: an order, its answer, and the statuses that come back with our callback data, some webhooks twice, the first ones

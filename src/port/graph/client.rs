@@ -1,0 +1,71 @@
+//! The HTTP client: whose certificates it trusts, through which proxy it goes, how long it waits for a connection. Knows no message.
+
+use crate::config::GraphConfig;
+use anyhow::{Context, anyhow, bail};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Client, Proxy, Url};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// For the connection, through proxy and TLS, less than an attempt: there is time left for an answer.
+const CONNECT: Duration = Duration::from_secs(8);
+/// Unused connections are closed before Meta closes them, because a request that meets a closing one has an unknown outcome.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// A client that shows the token with every request, follows nobody elsewhere and never asks twice: what was asked twice may be sent twice.
+///
+/// # Errors
+/// If token, proxy or certificates cannot be used: a German sentence without any of them.
+pub(super) fn client(config: &GraphConfig, connections: usize) -> anyhow::Result<Client> {
+    let mut token = HeaderValue::from_str(&format!("Bearer {}", config.token.expose_secret()))
+        .map_err(|_| anyhow!("whatsapp.token_file: der Token enthält unerlaubte Zeichen"))?;
+    token.set_sensitive(true);
+    let mut client = Client::builder()
+        .tls_backend_preconfigured(tls(config.extra_roots.as_deref())?)
+        .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        // Not from the environment: a proxy is said in relay.toml or there is none.
+        .no_proxy()
+        .connect_timeout(CONNECT)
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(connections);
+    if let Some(address) = &config.proxy {
+        client = client.proxy(proxy(address)?);
+    }
+    client.build().context("kein HTTP-Client")
+}
+
+/// CONNECT or SOCKS 5, with user and password if the address carries them.
+fn proxy(address: &SecretString) -> anyhow::Result<Proxy> {
+    // reqwest would quote the address, password and all.
+    let url =
+        Url::parse(address.expose_secret()).map_err(|_| anyhow!("whatsapp.proxy: keine gültige Adresse, zum Beispiel \"{EXAMPLE}\""))?;
+    if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") || url.host_str().is_none_or(str::is_empty) {
+        bail!("whatsapp.proxy: erlaubt sind http://, https://, socks5:// und socks5h://, zum Beispiel \"{EXAMPLE}\"");
+    }
+    Proxy::all(url).map_err(|_| anyhow!("whatsapp.proxy: keine gültige Adresse, zum Beispiel \"{EXAMPLE}\""))
+}
+
+const EXAMPLE: &str = "http://proxy.example.org:3128";
+
+/// rustls with ring and Mozilla's roots: a device needs no certificates of its own, and nothing depends on a provider installed elsewhere.
+/// A company's proxy that looks into TLS signs with a root of its own, which is trusted besides.
+fn tls(extra_roots: Option<&[u8]>) -> anyhow::Result<rustls::ClientConfig> {
+    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let theirs = roots.len();
+    for root in extra_roots.into_iter().flat_map(CertificateDer::pem_slice_iter) {
+        let root = root.map_err(|_| anyhow!("whatsapp.extra_roots_file: kein Zertifikat im PEM-Format"))?;
+        roots.add(root).map_err(|_| anyhow!("whatsapp.extra_roots_file: ein Zertifikat darin ist beschädigt"))?;
+    }
+    if extra_roots.is_some() && roots.len() == theirs {
+        bail!(
+            "whatsapp.extra_roots_file: darin ist kein Zertifikat. Abhilfe: die Datei im PEM-Format speichern (-----BEGIN CERTIFICATE-----)"
+        );
+    }
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth())
+}
