@@ -3,6 +3,10 @@
 //! The relay steps on a thread of its own, because an fsync is slow; the ports are tasks on the caller's runtime, so a slow card never
 //! stalls an MQTT ping. A failed commit or a panic in the relay ends the process; a panic in a port restarts that port.
 
+mod drill;
+
+pub use drill::Drill;
+
 use crate::config::{Config, StatusConfig};
 use crate::domain::decision::{Effect, Receipt, Send};
 use crate::domain::event::Event;
@@ -41,7 +45,7 @@ const RECEIPTS: usize = 4_096;
 const RESTART: Duration = Duration::from_secs(1);
 
 /// The store's file in the state directory.
-const STORE: &str = "relay.redb";
+pub const STORE: &str = "relay.redb";
 /// The key of all hashes, beside it.
 pub const KEY: &str = "hash.key";
 
@@ -56,6 +60,8 @@ pub struct Surroundings {
     pub show: Show,
     /// Who has started it and wants to know how it fares.
     pub manager: systemd::Manager,
+    /// Makes ports panic; at work nobody does.
+    pub drill: Drill,
 }
 
 /// What the relay shows after every step, each as far as somebody watches: both cost a walk over all people.
@@ -72,7 +78,7 @@ pub struct Show {
 /// # Errors
 /// If the store cannot be opened, or a commit fails, or the relay panics.
 pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let Surroundings { clock, listener, show, manager } = around;
+    let Surroundings { clock, listener, show, manager, drill } = around;
     let (started, pulse, zone) = (clock.mark(), show.pulse.clone(), config.rules.zone.clone());
     std::fs::create_dir_all(&config.state_dir).with_context(|| format!("{}: lässt sich nicht anlegen", config.state_dir.display()))?;
     let pseudonyms = Pseudonyms::open(&config.state_dir.join(KEY)).context(KEY)?;
@@ -89,22 +95,22 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let ports = async {
         tokio::join!(
             clock::watch_trust(config.clock, &clock, &inbox),
-            restarting("mqtt", async || mqtt::run(&config.mqtt, &inbox, &mut outlets.receipts, &board.links.mqtt).await),
-            restarting("graph", async || {
+            restarting("mqtt", &drill, async || mqtt::run(&config.mqtt, &inbox, &mut outlets.receipts, &board.links.mqtt).await),
+            restarting("graph", &drill, async || {
                 if std::mem::replace(&mut restarted, true) {
                     // Nobody knows any more what became of the messages in flight. A relay that is gone does not ask.
                     let _ = inbox.send(Arrival::told(Event::Started)).await;
                 }
                 graph::run(&graph, &mut outlets.sends, &mut outlets.reads, &inbox).await;
             }),
-            restarting("webhook", async || {
+            restarting("webhook", &drill, async || {
                 webhook::serve(&listener, &config.webhook, &pseudonyms, instance, &inbox, &board.links.webhook).await
             }),
-            restarting("status", async || match &socket {
+            restarting("status", &drill, async || match &socket {
                 Some(socket) => status::serve(socket, &board).await,
                 None => pending().await,
             }),
-            restarting("systemd", async || systemd::run(&manager, &board).await),
+            restarting("systemd", &drill, async || systemd::run(&manager, &board).await),
         )
     };
     let (mut ended, mut stop, ports) = (pin!(ended), pin!(stop), pin!(ports));
@@ -139,9 +145,15 @@ fn fresh_instance() -> anyhow::Result<InstanceId> {
 }
 
 /// Runs a port again whenever it ends or panics.
-async fn restarting<T>(name: &'static str, mut port: impl AsyncFnMut() -> T) {
+async fn restarting<T>(name: &'static str, drill: &Drill, mut port: impl AsyncFnMut() -> T) {
     loop {
-        match caught(port()).await {
+        let practised = async {
+            tokio::select! {
+                ended = port() => ended,
+                never = drill.awaited(name) => match never {},
+            }
+        };
+        match caught(practised).await {
             Ok(_) => tracing::error!(port = name, "ended, restarting"),
             Err(()) => tracing::error!(port = name, "panicked, restarting"),
         }

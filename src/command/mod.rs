@@ -5,6 +5,10 @@ mod check_config;
 mod demo;
 mod qr;
 mod run;
+#[cfg(feature = "simulator")]
+mod self_test;
+#[cfg(feature = "simulator")]
+mod stage;
 mod status;
 
 use crate::config::ConfigError;
@@ -46,6 +50,9 @@ enum Command {
     /// Zwei Tage in zwei Minuten: Broker, WhatsApp und drei Leute sind nachgestellt, das Relay dazwischen ist das echte.
     #[cfg(feature = "simulator")]
     Demo,
+    /// Prüfen, ob das Programm auf dieser Maschine tut, was es verspricht: Speicher, TLS, MQTT, Webhook, Erinnerung, Neustart nach Panik.
+    #[cfg(feature = "simulator")]
+    SelfTest,
 }
 
 /// Why a command failed, as far as the exit code tells.
@@ -82,6 +89,8 @@ impl Arguments {
             Command::Qr(options) => qr::execute(&options),
             #[cfg(feature = "simulator")]
             Command::Demo => Ok(demo::execute().await?),
+            #[cfg(feature = "simulator")]
+            Command::SelfTest => Ok(self_test::execute().await?),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::Failure;
 use crate::config::{Checked, Files};
 use crate::port::clock::Clock;
 use crate::port::systemd::Manager;
-use crate::run::{Show, Surroundings, run};
+use crate::run::{Drill, Show, Surroundings, run};
 use anyhow::Context;
 use std::path::Path;
 use tokio::net::TcpListener;
@@ -29,7 +29,13 @@ pub(super) async fn execute(config: &Path) -> Result<(), Failure> {
             _ = interrupt.recv() => {}
         }
     };
-    let around = Surroundings { clock: Clock::System, listener, show: Show::default(), manager: Manager::from_environment() };
+    let around = Surroundings {
+        clock: Clock::System,
+        listener,
+        show: Show::default(),
+        manager: Manager::from_environment(),
+        drill: Drill::default(),
+    };
     Ok(Box::pin(run(config, around, stop)).await?)
 }
 

@@ -456,6 +456,8 @@ fn syntax(message: &str, empty: bool) -> (String, &'static str) {
 
 /// Longest unknown key for which a similar one is looked for, in bytes.
 const KEY_MAX: usize = 64;
+/// Letters that tell which word is meant, if it begins with them.
+const BEGINNING_MIN: usize = 4;
 
 /// The word that `given` was probably meant to be.
 fn nearest<'w>(given: &str, words: &[&'w str]) -> Option<&'w str> {
@@ -465,7 +467,9 @@ fn nearest<'w>(given: &str, words: &[&'w str]) -> Option<&'w str> {
     }
     let allowed = given.chars().count().div_ceil(3);
     let near = words.iter().map(|word| (distance(given, word), *word)).min();
-    near.filter(|(distance, _)| *distance <= allowed).map(|(_, word)| word)
+    let near = near.filter(|(distance, _)| *distance <= allowed).map(|(_, word)| word);
+    // Whoever writes `token` means `token_file`.
+    near.or_else(|| words.iter().find(|word| given.len() >= BEGINNING_MIN && word.starts_with(given)).copied())
 }
 
 /// Letters to be put in, left out, exchanged or swapped to come from one word to the other (Damerau and Levenshtein).

@@ -134,7 +134,7 @@ impl Files {
     pub(super) fn nowhere(&self, section: &Section<'_>, secret: &Secret) -> String {
         let credential = self.credential(secret).map(|(path, there)| (content(&path, there.forbidden), path));
         let credential = match credential {
-            None => format!("das Credential {} auch nicht", secret.credential),
+            None => format!("das Credential {} gibt es auch nicht", secret.credential),
             Some((Err(Refusal::Denied), path)) => format!("{} darf dieser Benutzer nicht lesen (als root aufrufen)", path.display()),
             Some((_, path)) => format!("{} gibt es auch nicht", path.display()),
         };

@@ -30,8 +30,8 @@ use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// Longest configuration, in bytes: a hundred times the example.
-const SIZE_MAX: u64 = 1024 * 1024;
+/// Longest configuration, in bytes: twenty times the example.
+const SIZE_MAX: u64 = 128 * 1024;
 
 /// Complete and typed: nothing in it is optional that the program cannot live without.
 #[derive(Clone, Debug)]
@@ -219,7 +219,7 @@ fn content(path: &Path) -> Result<String, ConfigError> {
         ));
     }
     if bytes.len() as u64 > SIZE_MAX {
-        return Err(ConfigError::single(&name, "Die Datei ist größer als 1 MiB.", "die richtige Datei nennen."));
+        return Err(ConfigError::single(&name, "Die Datei ist größer als 128 KiB.", "die richtige Datei nennen."));
     }
     String::from_utf8(bytes).map_err(|error| {
         let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;

@@ -7,6 +7,8 @@ use std::ops::Range;
 
 /// Columns of a line that are shown; of a longer one what is around the place.
 const COLUMNS: usize = 100;
+/// Bytes of a line that is shown at all: nobody writes longer ones by hand.
+const LINE_MAX: usize = 1_000;
 /// What a tab is shown as, and how wide: terminals differ.
 const TAB: &str = "    ";
 /// Stands for what is left out or not to be shown.
@@ -113,6 +115,9 @@ fn taken_apart(sentence: &str) -> (&str, &str) {
 
 /// A line as it is shown, and the marks under bytes `span` of it.
 fn snippet(line: &str, span: &Range<usize>) -> (String, String) {
+    if line.len() > LINE_MAX {
+        return (DOTS.to_string(), "^".to_owned());
+    }
     let (mut shown, mut marks) = (String::new(), String::new());
     let (mut at, hidden) = (0, secrets(line));
     while let Some(char) = line[at..].chars().next() {

@@ -14,11 +14,12 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::serve::Listener;
 use serde_json::{Value, json};
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
@@ -90,12 +91,15 @@ struct Inner {
 }
 
 impl Cloud {
-    /// Serves the Cloud API on `listener` and delivers webhooks. Accepted messages go to `accepted`; while that is full nobody notices
-    /// them.
+    /// Serves the Cloud API on `listener`, plain or with TLS (see [`super::tls`]), and delivers webhooks. Accepted messages go to
+    /// `accepted`; while that is full nobody notices them.
     ///
     /// # Errors
     /// If there is no HTTP client to be had.
-    pub fn start(listener: TcpListener, config: CloudConfig, clock: Clock, accepted: mpsc::Sender<Accepted>) -> anyhow::Result<Cloud> {
+    pub fn start<L>(listener: L, config: CloudConfig, clock: Clock, accepted: mpsc::Sender<Accepted>) -> anyhow::Result<Cloud>
+    where
+        L: Listener<Addr: Debug>,
+    {
         let (updates, waiting) = mpsc::channel(UPDATES);
         let meta = Mutex::new(Meta::new(&config.phone_number_id));
         let (reads, webhooks) = (AtomicU64::new(0), AtomicU64::new(0));

@@ -10,3 +10,5 @@ pub mod cloud;
 pub mod meta;
 #[cfg(feature = "ports")]
 pub mod publisher;
+#[cfg(feature = "ports")]
+pub mod tls;

@@ -8,6 +8,7 @@ mod graph;
 mod killed;
 mod mqtt;
 mod outages;
+mod panicked;
 mod program;
 mod status;
 mod systemd;

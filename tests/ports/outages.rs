@@ -10,7 +10,7 @@ use drk_relay::domain::time::Timestamp;
 use drk_relay::port::clock::{Clock, Warp};
 use drk_relay::port::systemd::Manager;
 use drk_relay::relay::Pulse;
-use drk_relay::run::{Show, Surroundings, run};
+use drk_relay::run::{Drill, Show, Surroundings, run};
 use drk_relay::simulator::broker::Broker;
 use drk_relay::simulator::cloud::{Accepted, Cloud, CloudConfig};
 use drk_relay::simulator::meta::webhook::{body, sign};
@@ -28,7 +28,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 /// A machine whose broker and Cloud API are not there: whoever wants them listens at their places.
-fn alone() -> (Machine, Place, Place) {
+pub(crate) fn alone() -> (Machine, Place, Place) {
     let (broker, api) = (Place::reserve(), Place::reserve());
     (Machine::new(broker.address, api.address), broker, api)
 }
@@ -41,7 +41,7 @@ async fn verified(machine: &Machine) {
 }
 
 /// Somebody writes "Hallo" to the number: what Meta knows of it, and the webhook's answer.
-async fn hallo(machine: &Machine, person: &Person, at: Timestamp) -> (Meta, Option<u16>) {
+pub(crate) async fn hallo(machine: &Machine, person: &Person, at: Timestamp) -> (Meta, Option<u16>) {
     let mut meta = Meta::new(NUMBER);
     meta.join(person.clone());
     let body = body(&[meta.message_webhook(&person.user_id, "Hallo", at)]);
@@ -90,7 +90,7 @@ async fn alone_it_hears_and_stores_and_tries_again() {
     assert_eq!((windows, state.outbox.iter().count()), (vec![now], 1));
 }
 
-fn cloud_config(webhook: SocketAddr) -> CloudConfig {
+pub(crate) fn cloud_config(webhook: SocketAddr) -> CloudConfig {
     CloudConfig {
         version: "v26.0".to_owned(),
         phone_number_id: NUMBER.to_owned(),
@@ -111,7 +111,13 @@ async fn what_could_not_be_sent_goes_out_when_the_others_come_back() {
     let listener = TcpListener::bind(machine.webhook.address).await.expect("our place");
     let (pulse, pulses) = watch::channel(Pulse::default());
     let (stop, stopped) = oneshot::channel::<()>();
-    let around = Surroundings { clock: clock.clone(), listener, show: Show { pulse, ..Show::default() }, manager: Manager::default() };
+    let around = Surroundings {
+        clock: clock.clone(),
+        listener,
+        show: Show { pulse, ..Show::default() },
+        manager: Manager::default(),
+        drill: Drill::default(),
+    };
     let mut relay = pin!(run(config, around, async { drop(stopped.await) }));
     tokio::select! {
         ended = &mut relay => unreachable!("{ended:?}"),

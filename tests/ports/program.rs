@@ -173,6 +173,14 @@ impl Machine {
     }
 }
 
+/// Any command of the program: its exit code, what it prints and its last words.
+pub(crate) async fn says(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_drk-relay"));
+    let output = within(command.args(arguments).stdin(Stdio::null()).kill_on_drop(true).output()).await.expect("the binary");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
 /// A running relay; ends with the test.
 pub(crate) struct Relay(Child);
 

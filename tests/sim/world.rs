@@ -20,9 +20,7 @@ use std::collections::BTreeMap;
 const START: Millis = Millis(1_792_836_000_000);
 /// The relay's clock may be wrong by this much while it is trusted: less than the guard of five seconds, less the way to Meta.
 const CLOCK_ERROR: u64 = 2_000;
-/// Places in a small world: one of four people waits.
-const PLACES: u64 = 3;
-/// The messages for so many people who take both feeds (`budget::places`).
+/// In a small world there are messages for three people who take both feeds (`budget::places`): one of four waits.
 const MONTHLY: u32 = 3 * 68;
 /// A loop that turns this often without time passing never ends.
 const SPINS: u32 = 50_000;
@@ -89,20 +87,20 @@ impl World {
     pub(crate) fn new(seed: u64) -> World {
         let mut choices = Choices::seed(seed);
         let people = 1 + choices.below(4);
-        World::with(choices, seed, people)
+        World::with(choices, seed, people, Some(MONTHLY))
     }
 
     /// A crowd, and nothing goes wrong.
     pub(crate) fn crowd(seed: u64, people: u64) -> World {
-        let mut world = World::with(Choices::seed(seed), seed, people);
+        let mut world = World::with(Choices::seed(seed), seed, people, None);
         world.faults = false;
         world
     }
 
-    fn with(choices: Choices, seed: u64, people: u64) -> World {
+    fn with(choices: Choices, seed: u64, people: u64, monthly_messages: Option<u32>) -> World {
         let disk = Disk::new();
         let store = Store::on(disk.clone(), InstanceId(seed)).expect("a new disk takes a new store");
-        let rules = Rules { monthly_messages: (people <= PLACES + 1).then_some(MONTHLY), ..rules() };
+        let rules = Rules { monthly_messages, ..rules() };
         let relay = Relay::open(store, rules.clone()).expect("a new store loads");
         let people = (0..people).map(Person::new).collect();
         let mut world = World {

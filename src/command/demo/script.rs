@@ -2,6 +2,7 @@
 
 use super::at;
 use super::transcript::Transcript;
+use crate::command::stage::FEED;
 use crate::domain::time::Millis;
 use crate::port::clock::Clock;
 use crate::relay::Roster;
@@ -9,9 +10,6 @@ use crate::simulator::cloud::{Accepted, Cloud};
 use crate::simulator::meta::Person;
 use crate::simulator::publisher::{Publisher, Receipt};
 use tokio::sync::{mpsc, watch};
-
-/// The feed that is published.
-pub(super) const FEED: &str = "corona";
 
 /// The three, by number.
 pub(super) const ANNA: u32 = 1;

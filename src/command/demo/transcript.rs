@@ -4,6 +4,7 @@
 
 use super::clock_time;
 use super::script::{ANNA, BEN, CARLA, called, person};
+use crate::command::stage::REMINDER;
 use crate::config::Config;
 use crate::domain::conversation::{Person, Talk};
 use crate::domain::ids::PersonHash;
@@ -16,9 +17,6 @@ use crate::simulator::publisher::Receipt;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
-
-/// Begins the reminder: how the demo tells it from other messages.
-const REMINDER: &str = "Es liegen aktuell keine neuen Zahlen vor.";
 
 /// What has been shown, and what the end is judged by.
 pub(super) struct Transcript {

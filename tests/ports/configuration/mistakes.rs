@@ -78,7 +78,10 @@ fn a_report_shows_the_place_and_what_to_do() {
     assert!(report.contains(" 8 | name = \"日本🦠\", x\n   |                ^"), "{report}");
     let long = format!("{}{}= 1\n{FULL}", "# \n", "x".repeat(300));
     let report = Folder::new().check(&long).expect_err("an unknown key").to_string();
-    assert!(report.lines().all(|line| line.chars().count() < 420) && report.contains(&format!("{}…\n", "x".repeat(100))), "{report}");
+    assert!(report.contains(&format!(" 2 | {}…\n", "x".repeat(100))), "{report}");
+    let endless = format!("# {}\nx = {}\n{FULL}", "=".repeat(40_000), "[".repeat(2_000));
+    let report = Folder::new().check(&endless).expect_err("no TOML").to_string();
+    assert!(report.contains("\n 2 | …\n   | ^\n"), "{report}");
 }
 
 /// What is replaced in [`FULL`] by what, a piece of the line that is then complained of, and the beginning of the one complaint.
@@ -116,6 +119,7 @@ const ONE_EACH: &[(&str, &str, &str, &str)] = &[
     ("user = \"relay\"", "uesr = \"relay\"", "uesr", "„uesr“ ist unter [mqtt] unbekannt. Meinten Sie „user“?"),
     ("user = \"relay\"\n", "", "password_file", "mqtt.password_file: zum Passwort fehlt der Benutzer."),
     ("password_file = \"password\"\n", "", "user", "mqtt.user: zum Benutzer fehlt das Passwort: "),
+    ("password_file = \"password\"", "password = \"x\"", "password", "„password“ ist unter [mqtt] unbekannt. Meinten Sie „password_file“?"),
     ("phone_number_id = \"2\"", "phone_number_id = \"+49\"", "phone_number_id", "whatsapp.phone_number_id: erwartet werden nur Ziffern."),
     ("\"+49 7751 5550100\"", "\"07751 5550100\"", "phone_number =", "whatsapp.phone_number: das ist keine internationale Telefonnummer."),
     ("version = \"v27.1\"", "version = \"27\"", "version", "whatsapp.version: das ist keine Version der Graph API."),

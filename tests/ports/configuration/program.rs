@@ -65,9 +65,9 @@ async fn a_configuration_that_cannot_work_is_64_and_says_the_same_to_all() {
     fs::write(machine.path("relay.toml"), b"# gut\n[branch]\nname = \"M\xfcnchen\"\n").expect("written");
     let (code, words) = machine.refused().await;
     assert!(code == Some(64) && words.contains("relay.toml: Zeile 3 ist nicht in UTF-8 geschrieben."), "{words}");
-    fs::write(machine.path("relay.toml"), vec![b'#'; 1024 * 1024 + 1]).expect("written");
+    fs::write(machine.path("relay.toml"), vec![b'#'; 128 * 1024 + 1]).expect("written");
     let (code, words) = machine.refused().await;
-    assert!(code == Some(64) && words.contains("relay.toml: Die Datei ist größer als 1 MiB."), "{words}");
+    assert!(code == Some(64) && words.contains("relay.toml: Die Datei ist größer als 128 KiB."), "{words}");
 }
 
 #[tokio::test]
@@ -82,6 +82,23 @@ async fn without_an_app_secret_it_does_not_start() {
     let (code, page, _) = machine.says(&["check-config"]).await;
     let from = format!("app_secret = \"… (aus Credential {})\"", machine.path("credentials/whatsapp-app-secret").display());
     assert!(code == Some(0) && page.contains(&from), "{page}");
+}
+
+#[tokio::test]
+async fn who_only_wants_a_poster_needs_no_secret_and_no_finished_rest() {
+    let (machine, _places) = alone();
+    machine.edit("relay.toml", "[whatsapp]\n", "[whatsapp]\nphone_number = \"+49 7751 5550100\"\n");
+    machine.edit("relay.toml", "kind = \"rate\"", "kind = \"?\"");
+    fs::remove_file(machine.path("token")).expect("there");
+    let (code, page, _) = machine.says(&["qr"]).await;
+    assert!(code == Some(0) && page.contains("https://wa.me/4977515550100"), "{page}");
+    machine.edit("relay.toml", "\"+49 7751 5550100\"", "\"07751 5550100\"");
+    machine.edit("relay.toml", "privacy = ", "# privacy = ");
+    let (code, _, words) = machine.says(&["qr"]).await;
+    assert_eq!(code, Some(64));
+    for shown in ["2 Fehler in ", "branch.privacy fehlt.", "whatsapp.phone_number: das ist keine internationale Telefonnummer."] {
+        assert!(words.contains(shown), "{words}");
+    }
 }
 
 #[tokio::test]

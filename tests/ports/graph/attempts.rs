@@ -129,6 +129,7 @@ fn what_was_written_and_not_answered_is_unknown() {
         (Reads::All, Then::Says("HTTP/1.1 429 Too Many\r\nContent-Length: 2\r\n\r\nno"), refused(429)),
         (Reads::All, Then::Says("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"), refused(413)),
         (Reads::All, Then::Says("HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"), refused(307)),
+        (Reads::All, Then::Says("HTTP/1.1 303 See Other\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"), refused(303)),
         // A gateway that answers before it has heard all of it.
         (Reads::Head, Then::Stalls("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"), refused(403)),
         (Reads::All, Then::Says("HTTP/1.1 500 Oops\r\nContent-Length: 25\r\n\r\n{\"error\":{\"code\":131000}}"), rejected(131_000)),

@@ -8,8 +8,8 @@ use drk_relay::domain::event::{Event, News, Outcome, Said, Tap};
 use drk_relay::domain::ids::{Address, Bsuid, Callback, OutboxId};
 use drk_relay::port::clock::{Clock, Warp, watch_trust};
 use drk_relay::port::{Arrival, Inbox};
-use drk_relay::relay::{Pulse, Relay};
-use drk_relay::run::{Outlets, Turning, turn};
+use drk_relay::relay::{Relay, Roster};
+use drk_relay::run::{Outlets, Show, Turning, turn};
 use drk_relay::simulator::meta::webhook::{Report, Update, body, sign};
 use drk_relay::simulator::meta::{Meta, Order, Person, Refusal};
 use drk_relay::store::Store;
@@ -24,7 +24,7 @@ struct Relaying {
     port: Port,
     inbox: Inbox,
     outlets: Outlets,
-    pulse: watch::Receiver<Pulse>,
+    roster: watch::Receiver<Roster>,
     clock: Clock,
     warp: Arc<Warp>,
     _stop: DropGuard,
@@ -36,10 +36,11 @@ impl Relaying {
         let rules = Config::load(&machine.path("relay.toml")).expect("a good one").rules;
         let relay = Relay::open(Store::on(InMemoryBackend::new(), INSTANCE).expect("a store"), rules).expect("loads");
         let (warp, stop) = (Warp::new(AT.millis(), 1.0), CancellationToken::new());
-        let (clock, (tell, pulse)) = (Clock::Warped(Arc::clone(&warp)), watch::channel(Pulse::default()));
-        let Turning { inbox, outlets, .. } = turn(relay, clock.clone(), tell, stop.clone()).expect("a thread");
+        let (clock, (tell, roster)) = (Clock::Warped(Arc::clone(&warp)), watch::channel(Roster::default()));
+        let Turning { inbox, outlets, .. } =
+            turn(relay, clock.clone(), Show { roster: tell, ..Show::default() }, stop.clone()).expect("a thread");
         watch_trust(ClockConfig::Always, &clock, &inbox).await;
-        Relaying { port: Port::open(inbox.clone()).await, inbox, outlets, pulse, clock, warp, _stop: stop.drop_guard() }
+        Relaying { port: Port::open(inbox.clone()).await, inbox, outlets, roster, clock, warp, _stop: stop.drop_guard() }
     }
 
     /// Delivers all of these at once: whether each got its 200.
@@ -81,7 +82,7 @@ async fn the_same_webhook_twice_at_once_has_one_effect() {
     let sent = relaying.sent().await;
     assert_eq!(sent.iter().map(|send| &send.to).collect::<Vec<_>>(), [&Address::Bsuid(Bsuid::new(&erika.user_id).expect("short"))]);
     relaying.deliver(vec![hallo]).await;
-    assert_eq!(relaying.pulse.borrow().people.len(), 1);
+    assert_eq!(relaying.roster.borrow().0.len(), 1);
 }
 
 /// Fifty thoughts, each in a message of its own, and one answer.
@@ -93,8 +94,8 @@ async fn fifty_messages_in_a_second_are_one_burst() {
     let bodies = (0..50).map(|nth| body(&[meta.message_webhook(&erika.user_id, &format!("Gedanke {nth}"), AT)])).collect();
     relaying.deliver(bodies).await;
     assert_eq!(relaying.sent().await.len(), 1);
-    let pulse = relaying.pulse.borrow();
-    assert_eq!(pulse.people.iter().map(|person| person.window.latest).collect::<Vec<_>>(), [AT]);
+    let roster = relaying.roster.borrow();
+    assert_eq!(roster.0.iter().map(|person| person.window.latest).collect::<Vec<_>>(), [AT]);
 }
 
 #[tokio::test]
@@ -108,7 +109,7 @@ async fn a_thousand_people_in_one_webhook_get_one_200() {
     };
     let updates: Vec<Update> = (0..1_000).map(write).collect();
     relaying.deliver(vec![body(&updates)]).await;
-    within(relaying.pulse.wait_for(|pulse| pulse.people.len() == 1_000)).await.expect("the relay turns");
+    within(relaying.roster.wait_for(|roster| roster.0.len() == 1_000)).await.expect("the relay turns");
 }
 
 #[tokio::test]
@@ -133,7 +134,7 @@ async fn a_batch_of_a_thousand_arrives_whole_and_in_order() {
             3 => updates.push(foreign.message_webhook(user_id, "for another number", at)),
             _ => {
                 let callback = Some(Callback { instance: INSTANCE, id: OutboxId(u64::from(n)) }.encode());
-                let order = Order { to: user_id.clone(), body: "x".into(), buttons: vec![], callback };
+                let order = Order { to: user_id.clone(), body: "x".into(), buttons: vec![], rows: vec![], callback };
                 let wamid = meta.send(order, at, Refusal::AtOnce).expect("an open window");
                 updates.push(meta.status_webhook(&wamid, Report::Failed(131_026), at).expect("ours"));
             }
