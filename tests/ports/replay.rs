@@ -10,8 +10,8 @@
 #[path = "../sim/replay/file.rs"]
 mod file;
 
-use crate::program::{Machine, Mosquitto, Place, TOKEN, within};
-use crate::webhook::{NUMBER, SECRET};
+use crate::outages::cloud_config;
+use crate::program::{Machine, Mosquitto, Place, within};
 use drk_relay::config::{Config, MqttFeed};
 use drk_relay::domain::event::Tap;
 use drk_relay::domain::ids::Name;
@@ -20,9 +20,9 @@ use drk_relay::domain::time::{Day, Millis, Timestamp};
 use drk_relay::port::clock::{Clock, Warp};
 use drk_relay::port::systemd::Manager;
 use drk_relay::relay::Pulse;
-use drk_relay::run::{Show, Surroundings, run};
-use drk_relay::simulator::cloud::{Accepted, Cloud, CloudConfig};
-use drk_relay::simulator::meta::{Meta, Order, Person, Refusal};
+use drk_relay::run::{Drill, Show, Surroundings, run};
+use drk_relay::simulator::cloud::{Accepted, Cloud};
+use drk_relay::simulator::meta::{Meta, Order, Person};
 use drk_relay::simulator::publisher::{Publisher, Receipt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -257,22 +257,13 @@ async fn two_real_days_through_mosquitto() {
     let warp = Warp::new(start, WALK);
     let clock = Clock::Warped(warp.clone());
     let listener = TcpListener::bind(machine.webhook.address).await.expect("our place");
-    let cloud_config = CloudConfig {
-        version: "v26.0".to_owned(),
-        phone_number_id: NUMBER.to_owned(),
-        token: TOKEN.to_owned(),
-        app_secret: SECRET.to_owned(),
-        webhook: format!("http://{}/webhook", machine.webhook.address),
-        refusal: Refusal::AtOnce,
-        repeat_every: 3,
-    };
     let (ring, ringing) = mpsc::channel(256);
-    let cloud = Cloud::start(api.listen(), cloud_config, clock.clone(), ring).expect("a cloud");
+    let cloud = Cloud::start(api.listen(), cloud_config(machine.webhook.address), clock.clone(), ring).expect("a cloud");
     let (publisher, receipts) = Publisher::connect(mosquitto.address);
     let (pulse, pulses) = watch::channel(Pulse::default());
     let (stop, stopped) = oneshot::channel::<()>();
     let show = Show { pulse, ..Show::default() };
-    let around = Surroundings { clock: clock.clone(), listener, show, manager: Manager::default() };
+    let around = Surroundings { clock: clock.clone(), listener, show, manager: Manager::default(), drill: Drill::default() };
     let mut relay = Box::pin(run(config, around, async { drop(stopped.await) }));
     let (next, soon) = watch::channel(start);
     let (plan, published, keeping) = (BTreeMap::new(), Vec::new(), pulses.clone());
