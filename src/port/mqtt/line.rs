@@ -36,6 +36,8 @@ const ADDRESSES: usize = 4;
 pub(super) const PACKET: usize = 256 * 1024;
 /// Bytes read at once.
 const BUFFER: usize = 16 * 1024;
+/// A broker takes in a few acknowledgements at once, or it hangs.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// No sockets left: that changes only slowly.
 const EXHAUSTED: Duration = Duration::from_secs(10);
 
@@ -52,6 +54,8 @@ pub(super) enum Broken {
     Closed,
     #[error("{0}")]
     Distrust(Distrust),
+    #[error("the broker ends the TLS handshake ({0}): is this its port for TLS?")]
+    Handshake(io::Error),
     #[error("the host is neither a name nor an address that a certificate could have")]
     Host,
     #[error("{0}")]
@@ -105,12 +109,18 @@ impl Line<'_> {
         let broker = timeout(CONNECT, open(self.config)).await.map_err(|_| Broken::Silent)??;
         let (mut from_broker, mut to_broker) = tokio::io::split(broker);
         let (mut from_client, mut to_client) = client.split();
-        let up = tokio::io::copy(&mut from_client, &mut to_broker);
+        let mut up = std::pin::pin!(tokio::io::copy(&mut from_client, &mut to_broker));
         let mut down = std::pin::pin!(down(&mut from_broker, &mut to_client));
         tokio::select! {
             biased;
-            ended = &mut down => ended,
-            sent = up => match sent {
+            ended = &mut down => {
+                if ended.is_ok() {
+                    // rumqttc has left. Its last words are on their way: acknowledgements, without which all of it comes again.
+                    let _ = timeout(FAREWELL, up).await;
+                }
+                ended
+            }
+            sent = &mut up => match sent {
                 Ok(_) => Ok(()),
                 // What the broker said before it stopped listening tells more: CONNACK, or an alert of TLS.
                 Err(_) => down.await,
@@ -155,7 +165,10 @@ async fn open(config: &MqttConfig) -> Result<Stream, Broken> {
     tcp.set_nodelay(true)?;
     match secure {
         None => Ok(Either::Left(tcp)),
-        Some((connector, name)) => Ok(Either::Right(connector.connect(name, tcp).await?)),
+        Some((connector, name)) => match connector.connect(name, tcp).await {
+            Ok(stream) => Ok(Either::Right(stream)),
+            Err(error) => Err(Distrust::of(&error).map_or(Broken::Handshake(error), Broken::Distrust)),
+        },
     }
 }
 

@@ -55,8 +55,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// For the line, which tells its own reason after [`line::CONNECT`], and then for CONNACK.
 const CONNECT_SECONDS: u64 = line::CONNECT.as_secs() + 10;
 /// Publishes of QoS 1 that may wait for the relay, and as many again for their commit. Brokers send only so many unacknowledged: mosquitto
-/// and VerneMQ 20, EMQX 32, AWS 100. A broker without that limit is read on, for pings must be, but what finds no room is left to the broker,
-/// which sends it again on the next connection: see `Window` in [`poller`].
+/// and VerneMQ 20, EMQX 32, AWS 100. A broker without that limit is read on, for pings must be, but what finds no room is left to the
+/// broker, which sends it again on the next connection: see `Window` in [`poller`].
 const WINDOW: usize = 1024;
 /// Requests that may wait for the connection: receipts of a burst, and the acknowledgements that belong to it.
 const REQUESTS: usize = 64;

@@ -41,8 +41,8 @@ pub(super) struct Poller<'a> {
 
 /// The publishes of QoS 1 that came over this connection.
 ///
-/// If more come than we keep, all further ones are left to the broker (not one, or the order would be lost: an older figure would come after
-/// a newer one). What we have is finished and acknowledged; then the connection is given up, and the next one brings the rest. So every
+/// If more come than we keep, all further ones are left to the broker (not one, or the order would be lost: an older figure would come
+/// after a newer one). What we have is finished and acknowledged; then the connection is given up, and the next one brings the rest. So every
 /// connection makes progress. Leaving at once would not: acknowledgements of a connection that is gone are void, all of it would come
 /// again, and so on for ever.
 #[derive(Debug)]

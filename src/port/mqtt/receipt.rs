@@ -38,8 +38,8 @@ pub(super) fn decided(config: &MqttConfig, receipt: &Receipt) -> Message {
     message(config, &Body { result, code, feed, metric, as_of, revision: Some(receipt.revision), hint })
 }
 
-/// The port's own, for a message that states nothing; `None` if the topic is not below our root, where nobody listens to us, or so long that
-/// the receipt's would not fit into a packet.
+/// The port's own, for a message that states nothing; `None` if the topic is not below our root, where nobody listens to us, or so long
+/// that the receipt's would not fit into a packet.
 pub(super) fn rejected(config: &MqttConfig, topic: &str, rejected: &Rejected) -> Option<Message> {
     let (feed, metric) = payload::below_root(config, topic).filter(|_| topic.len() <= TOPIC_MAX)?;
     let (code, hint, metric) = (rejected.code(), rejected.hint(), metric.filter(|metric| !metric.is_empty()));

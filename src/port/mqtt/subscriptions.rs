@@ -16,8 +16,8 @@ use tracing::{error, info, warn};
 const ANSWER: Duration = Duration::from_secs(20);
 /// What was refused may be allowed meanwhile: ACLs are files that somebody edits.
 const REFUSED: Duration = Duration::from_secs(60);
-/// A broker can say "session present" and have lost the subscriptions (a cluster's node, a restored backup), and nothing shows it: pings are
-/// answered and no figure comes. Asking again is harmless, for the broker only replaces the subscription and repeats retained figures,
+/// A broker can say "session present" and have lost the subscriptions (a cluster's node, a restored backup), and nothing shows it: pings
+/// are answered and no figure comes. Asking again is harmless, for the broker only replaces the subscription and repeats retained figures,
 /// which the domain takes as duplicates. Once an hour bounds how long the relay can be deaf and costs a few kilobytes.
 const REFRESH: Duration = Duration::from_secs(3600);
 /// The requests were full.

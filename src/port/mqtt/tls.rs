@@ -108,6 +108,7 @@ impl Distrust {
                 | rustls::AlertDescription::UnsupportedCertificate
                 | rustls::AlertDescription::CertificateRevoked
                 | rustls::AlertDescription::AccessDenied
+                | rustls::AlertDescription::DecryptError
                 // What OpenSSL says in TLS 1.2 if there is no certificate.
                 | rustls::AlertDescription::HandshakeFailure => Distrust::Ours,
                 _ => Distrust::Handshake,
