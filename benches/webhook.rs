@@ -7,12 +7,13 @@
 mod support;
 
 use drk_relay::config::{ClockConfig, WebhookConfig};
-use drk_relay::domain::ids::Bsuid;
+use drk_relay::domain::ids::{Address, Bsuid};
 use drk_relay::port::clock::{Clock, watch_trust};
+use drk_relay::port::link::Link;
 use drk_relay::port::pseudonym::Pseudonyms;
 use drk_relay::port::webhook;
-use drk_relay::relay::{Pulse, Relay};
-use drk_relay::run::{Turning, turn};
+use drk_relay::relay::Relay;
+use drk_relay::run::{Show, Turning, turn};
 use drk_relay::simulator::meta::webhook::{body, sign};
 use drk_relay::simulator::meta::{Meta, Person};
 use drk_relay::store::Store;
@@ -23,7 +24,6 @@ use std::time::{Duration, Instant};
 use support::{INSTANCE, Meter, rules};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 const CONNECTIONS: u32 = 32;
@@ -58,7 +58,7 @@ fn server(meter: &Meter) -> SocketAddr {
     let pseudonyms = Pseudonyms::new([1; 32]);
     let known = |nth| {
         let id = Person::with_phone(nth).user_id;
-        (pseudonyms.person(&id), Bsuid::new(&id).expect("short"))
+        (pseudonyms.person(&id), Address::Bsuid(Bsuid::new(&id).expect("short")))
     };
     support::subscribers(&mut store, SUBSCRIBERS, Clock::System.now().second().minus(7_200), known);
     let relay = Relay::open(store, rules()).expect("loads");
@@ -66,17 +66,17 @@ fn server(meter: &Meter) -> SocketAddr {
     let serve = async move {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         told.send(listener.local_addr().expect("bound")).expect("main waits");
-        let (pulse, _) = watch::channel(Pulse::default());
-        let Turning { inbox, mut outlets, ended: _ended } = turn(relay, Clock::System, pulse, CancellationToken::new()).expect("runs");
+        let Turning { inbox, mut outlets, ended: _ended } =
+            turn(relay, Clock::System, Show::default(), CancellationToken::new()).expect("runs");
         tokio::spawn(async move { while outlets.reads.recv().await.is_some() {} });
         watch_trust(ClockConfig::Always, &Clock::System, &inbox).await;
         let config = WebhookConfig {
             listen: listener.local_addr().expect("bound"),
-            app_secret: SECRET.into(),
+            app_secrets: vec![SECRET.into()],
             verify_token: "unused".into(),
             phone_number_id: NUMBER.to_owned(),
         };
-        webhook::serve(&listener, &config, &pseudonyms, INSTANCE, &inbox).await;
+        webhook::serve(&listener, &config, &pseudonyms, INSTANCE, &inbox, &Link::new(Clock::System)).await;
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     std::thread::Builder::new().name("ports".to_owned()).spawn(move || runtime.block_on(serve)).expect("a thread");

@@ -1,9 +1,14 @@
 //! `relay.toml`: what serde reads ([`Raw`]) and what the program lives by ([`Config`], complete and typed). Reads its file and the secrets
 //! it names, and nothing else; consulted only at start.
 
+pub mod phone;
+mod public;
+
 use crate::domain::ids::Name;
 use crate::domain::rules::{FeedRules, METRICS_MAX, MetricKind, MetricRules, RATE, Rules, SETTLE};
 use jiff::tz::TimeZone;
+use public::RawStatus;
+pub use public::{Public, RUNTIME_DIRECTORY, SOCKET, StatusConfig};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -57,6 +62,8 @@ pub struct Config {
     pub graph: GraphConfig,
     /// The port of the same name.
     pub webhook: WebhookConfig,
+    /// The port of the same name.
+    pub status: StatusConfig,
 }
 
 /// When the system's clock is taken to be right (promise 11).
@@ -149,6 +156,8 @@ struct Raw {
     mqtt: RawMqtt,
     whatsapp: RawWhatsapp,
     webhook: RawWebhook,
+    #[serde(default)]
+    status: RawStatus,
 }
 
 #[derive(Deserialize)]
@@ -218,6 +227,7 @@ struct RawWhatsapp {
     #[serde(default = "version")]
     version: String,
     phone_number_id: String,
+    phone_number: Option<String>,
     token_file: PathBuf,
     app_secret_file: PathBuf,
     verify_token_file: PathBuf,
@@ -258,19 +268,28 @@ impl Config {
     /// # Errors
     /// The first thing that is wrong.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
-        let raw: Raw = toml::from_str(&text).map_err(|source| ConfigError::Syntax { path: path.into(), source: Box::new(source) })?;
-        raw.typed(path.parent().unwrap_or(Path::new(".")))
+        Raw::read(path)?.typed(directory(path))
     }
 }
 
+fn directory(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
 impl Raw {
+    fn read(path: &Path) -> Result<Raw, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        toml::from_str(&text).map_err(|source| ConfigError::Syntax { path: path.into(), source: Box::new(source) })
+    }
+
     fn typed(self, base: &Path) -> Result<Config, ConfigError> {
         let zone = TimeZone::get(&self.time_zone).map_err(|_| value("time_zone", "unbekannte Zeitzone, zum Beispiel \"Europe/Berlin\""))?;
         let rate = self.whatsapp.messages_per_second.unwrap_or(RATE);
         if !(1..=1000).contains(&rate) {
             return Err(value("whatsapp.messages_per_second", "erlaubt sind 1 bis 1000; Meta gestattet 80"));
         }
+        self.whatsapp.phone_number()?;
+        let state_dir = base.join(self.state_dir);
         let base_url = self.whatsapp.base_url;
         let host = base_url.strip_prefix("https://").or_else(|| base_url.strip_prefix("http://"));
         if host.is_none_or(|host| host.is_empty() || !host.bytes().all(|byte| byte.is_ascii_graphic())) {
@@ -285,7 +304,8 @@ impl Raw {
         let phone_number_id = self.whatsapp.phone_number_id;
         Ok(Config {
             rules: Rules { rate, ..Rules::new(&self.branch.name, "", &self.branch.privacy, zone, vec![feed]) },
-            state_dir: base.join(self.state_dir),
+            status: self.status.typed(base, &state_dir),
+            state_dir,
             clock: self.clock.trust,
             mqtt: self.mqtt.typed(base, name, metrics)?,
             graph: GraphConfig { base_url, version: self.whatsapp.version, phone_number_id: phone_number_id.clone(), token, proxy: None },

@@ -10,7 +10,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return complain(&format!("runtime: {error}")),
     };
-    match runtime.block_on(arguments.execute()) {
+    let ended = runtime.block_on(arguments.execute());
+    // Dropping it would wait for the last name lookup, which takes half a minute where there is no network.
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Configuration(error)) => {
             complain(&format!("{error}"));

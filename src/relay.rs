@@ -3,7 +3,9 @@
 //! Events are decided and applied one by one, everything is committed in one transaction, and only then are effects handed out. A failed
 //! commit is fatal, because memory is ahead of the disk then: the process ends and starts again from what is durable.
 
-use crate::domain::conversation::Person;
+pub mod pulse;
+
+use crate::domain::conversation;
 use crate::domain::decide;
 use crate::domain::decision::{Change, Effect, Verdict};
 use crate::domain::event::{Event, Key};
@@ -15,24 +17,12 @@ use crate::domain::state::{Clock, State};
 use crate::domain::time::{Millis, Timestamp};
 use crate::store::{Store, StoreError};
 use crate::wheel::Wheel;
+pub use pulse::{Pulse, Roster};
 
 /// Deadlines of people handled in one step: bounds the commit, and its pause, to a few milliseconds of work.
 const TURNS: usize = 256;
 /// Turns of the outbox in one step: wake, a page of the broadcast, a round of sends, and again.
 const OUTBOX_TURNS: usize = 8;
-
-/// What the relay looks like from outside, for whoever watches.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Pulse {
-    /// When the relay will step by itself.
-    pub next: Option<Millis>,
-    /// Messages waiting or in flight.
-    pub outbox: usize,
-    /// Everyone's row.
-    pub people: Vec<Person>,
-    /// Messages that Meta accepted this month.
-    pub accepted: u32,
-}
 
 /// State, store and wheel, and nothing else that could disagree.
 pub struct Relay {
@@ -76,6 +66,7 @@ impl Relay {
             self.turn(now, event, &mut pending);
         }
         if self.state.clock == Clock::Trusted {
+            self.answers(now, &mut pending);
             self.deadlines(now, &mut pending);
             self.outbox(now, &mut pending);
         }
@@ -92,20 +83,20 @@ impl Relay {
             Clock::Trusted => {
                 let person = (self.state.outbox.queued() < QUEUE).then(|| self.wheel.next()).flatten();
                 let person = person.map(|at| Timestamp(at).millis());
-                person.into_iter().chain(outbox::deadline(&self.state, &self.rules, now)).min()
+                let answer = conversation::next_answer(&self.state).map(Timestamp::millis);
+                person.into_iter().chain(answer).chain(outbox::deadline(&self.state, &self.rules, now)).min()
             }
         }
     }
 
     /// What it looks like at `now`. Costs a walk over all people.
     pub fn pulse(&self, now: Millis) -> Pulse {
-        let (state, outbox) = (&self.state, &self.state.outbox);
-        Pulse {
-            next: self.next_deadline(now),
-            outbox: outbox.queued() + outbox.in_flight(),
-            people: state.people.iter().map(|(_, person)| person.clone()).collect(),
-            accepted: state.counters.accepted,
-        }
+        Pulse::of(&self.state, &self.rules, now, self.next_deadline(now))
+    }
+
+    /// Everyone's row. Costs a copy of all of them.
+    pub fn roster(&self) -> Roster {
+        Roster::of(&self.state)
     }
 
     /// What is known.
@@ -137,6 +128,16 @@ impl Relay {
             timers += usize::from(wanted.is_some());
         }
         assert_eq!(self.wheel.len(), timers, "the wheel holds timers that the state does not know");
+    }
+
+    fn answers(&mut self, now: Millis, pending: &mut Pending) {
+        for _ in 0..TURNS {
+            if conversation::next_answer(&self.state).is_none_or(|at| at > now.second()) {
+                return;
+            }
+            let moved = self.turn(now, &Event::Due(Key::Answers), pending);
+            assert!(moved, "somebody has paused, yet is not answered");
+        }
     }
 
     fn deadlines(&mut self, now: Millis, pending: &mut Pending) {
@@ -190,14 +191,14 @@ const FIRST_FEED: u32 = 2;
 /// The key's number in the wheel.
 ///
 /// # Panics
-/// The outbox has a finer grain than the wheel and no number in it.
+/// Answers and the outbox have no number in it.
 fn index(key: Key) -> u32 {
     match key {
         Key::Notice => 0,
         Key::Seen => 1,
         Key::Feed(id) => FIRST_FEED + u32::from(id.0),
         Key::Person(id) => id.0.saturating_add(RESERVED),
-        Key::Outbox => unreachable!("the outbox asks for its own deadline"),
+        Key::Answers | Key::Outbox => unreachable!("answers and the outbox ask for their own deadlines"),
     }
 }
 

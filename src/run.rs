@@ -3,24 +3,26 @@
 //! The relay steps on a thread of its own, because an fsync is slow; the ports are tasks on the caller's runtime, so a slow card never
 //! stalls an MQTT ping. A failed commit or a panic in the relay ends the process; a panic in a port restarts that port.
 
-use crate::config::Config;
+use crate::config::{Config, StatusConfig};
 use crate::domain::decision::{Effect, Receipt, Send};
 use crate::domain::event::Event;
 use crate::domain::ids::{InstanceId, Wamid};
 use crate::domain::time::Millis;
+use crate::port::board::{Board, Links};
 use crate::port::clock::{self, Clock};
+use crate::port::link::Link;
 use crate::port::pseudonym::Pseudonyms;
-use crate::port::{Arrival, INBOX, Inbox, graph, mqtt, webhook};
-use crate::relay::{Pulse, Relay, SLOTS};
+use crate::port::{Arrival, INBOX, Inbox, graph, mqtt, status, systemd, webhook};
+use crate::relay::{Pulse, Relay, Roster, SLOTS};
 use crate::store::Store;
 use anyhow::Context;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -50,8 +52,19 @@ pub struct Surroundings {
     pub clock: Clock,
     /// Where webhooks arrive; bound by the caller, so that port 0 is possible.
     pub listener: TcpListener,
-    /// Receives a [`Pulse`] after every step.
+    /// Where it shows itself.
+    pub show: Show,
+    /// Who has started it and wants to know how it fares.
+    pub manager: systemd::Manager,
+}
+
+/// What the relay shows after every step, each as far as somebody watches: both cost a walk over all people.
+#[derive(Clone, Debug, Default)]
+pub struct Show {
+    /// How it fares.
     pub pulse: watch::Sender<Pulse>,
+    /// Everyone's row, for the demo.
+    pub roster: watch::Sender<Roster>,
 }
 
 /// Runs until `stop` resolves. Stopping needs no ceremony: what was acknowledged is durable.
@@ -59,20 +72,24 @@ pub struct Surroundings {
 /// # Errors
 /// If the store cannot be opened, or a commit fails, or the relay panics.
 pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let Surroundings { clock, listener, pulse } = around;
+    let Surroundings { clock, listener, show, manager } = around;
+    let (started, pulse, zone) = (clock.mark(), show.pulse.clone(), config.rules.zone.clone());
     std::fs::create_dir_all(&config.state_dir).with_context(|| format!("{}: lässt sich nicht anlegen", config.state_dir.display()))?;
     let pseudonyms = Pseudonyms::open(&config.state_dir.join(KEY)).context(KEY)?;
     let store = Store::open(&config.state_dir.join(STORE), fresh_instance()?).context(STORE)?;
     let instance = store.instance();
     let graph = Arc::new(graph::Graph::new(config.graph, clock.clone(), pseudonyms.clone(), instance)?);
+    let socket = status_socket(&config.status)?;
     let relay = Relay::open(store, config.rules).context(STORE)?;
     let stopped = CancellationToken::new();
-    let Turning { inbox, mut outlets, ended } = turn(relay, clock.clone(), pulse, stopped.clone())?;
+    let Turning { inbox, mut outlets, ended } = turn(relay, clock.clone(), show, stopped.clone())?;
+    let links = Links { mqtt: Link::new(clock.clone()), graph: graph.link().clone(), webhook: Link::new(clock.clone()) };
+    let board = Board { pulse, inbox: inbox.clone(), links, clock: clock.clone(), zone, started };
     let mut restarted = false;
     let ports = async {
         tokio::join!(
             clock::watch_trust(config.clock, &clock, &inbox),
-            restarting("mqtt", async || mqtt::run(&config.mqtt, &inbox, &mut outlets.receipts).await),
+            restarting("mqtt", async || mqtt::run(&config.mqtt, &inbox, &mut outlets.receipts, &board.links.mqtt).await),
             restarting("graph", async || {
                 if std::mem::replace(&mut restarted, true) {
                     // Nobody knows any more what became of the messages in flight. A relay that is gone does not ask.
@@ -80,7 +97,14 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
                 }
                 graph::run(&graph, &mut outlets.sends, &mut outlets.reads, &inbox).await;
             }),
-            restarting("webhook", async || webhook::serve(&listener, &config.webhook, &pseudonyms, instance, &inbox).await),
+            restarting("webhook", async || {
+                webhook::serve(&listener, &config.webhook, &pseudonyms, instance, &inbox, &board.links.webhook).await
+            }),
+            restarting("status", async || match &socket {
+                Some(socket) => status::serve(socket, &board).await,
+                None => pending().await,
+            }),
+            restarting("systemd", async || systemd::run(&manager, &board).await),
         )
     };
     let (mut ended, mut stop, ports) = (pin!(ended), pin!(stop), pin!(ports));
@@ -89,8 +113,22 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
         () = &mut stop => tracing::info!("stopping"),
         _ = ports => {}
     }
+    manager.stopping();
     stopped.cancel();
     ended.await.context("the relay panicked")?
+}
+
+/// The status socket. Whoever has it already is a second relay and a mistake; without one for another reason the relay does what it is for,
+/// and only nobody can look.
+fn status_socket(config: &StatusConfig) -> anyhow::Result<Option<UnixListener>> {
+    match status::bind(config) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error @ status::Unavailable::Taken(_)) => Err(error.into()),
+        Err(error @ (status::Unavailable::NoSocket(_) | status::Unavailable::System { .. })) => {
+            tracing::error!(%error, "no status socket");
+            Ok(None)
+        }
+    }
 }
 
 /// A random id for a store that is made now.
@@ -147,13 +185,13 @@ pub struct Outlets {
 ///
 /// # Errors
 /// If there is no thread to be had.
-pub fn turn(relay: Relay, clock: Clock, pulse: watch::Sender<Pulse>, stopped: CancellationToken) -> anyhow::Result<Turning> {
+pub fn turn(relay: Relay, clock: Clock, show: Show, stopped: CancellationToken) -> anyhow::Result<Turning> {
     let (inbox, arrivals) = mpsc::channel(INBOX);
     let (sends, send) = mpsc::channel(SLOTS);
     let (reads, read) = mpsc::channel(READS);
     let (receipts, receipt) = mpsc::channel(RECEIPTS);
     let (finished, ended) = oneshot::channel();
-    let house = Wheelhouse { relay, clock, arrivals, outputs: Outputs { sends, reads, receipts, dropped: 0 }, pulse, stopped, group: 0 };
+    let house = Wheelhouse { relay, clock, arrivals, outputs: Outputs { sends, reads, receipts, dropped: 0 }, show, stopped, group: 0 };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().context("runtime of the relay")?;
     let body = move || {
         let result = runtime.block_on(house.turn());
@@ -200,7 +238,7 @@ struct Wheelhouse {
     clock: Clock,
     arrivals: mpsc::Receiver<Arrival>,
     outputs: Outputs,
-    pulse: watch::Sender<Pulse>,
+    show: Show,
     stopped: CancellationToken,
     /// Arrivals in the last group.
     group: usize,
@@ -268,8 +306,12 @@ impl Wheelhouse {
     }
 
     fn show(&self) {
-        if !self.pulse.is_closed() {
-            self.pulse.send_replace(self.relay.pulse(self.clock.now()));
+        let Show { pulse, roster } = &self.show;
+        if !pulse.is_closed() {
+            pulse.send_replace(self.relay.pulse(self.clock.now()));
+        }
+        if !roster.is_closed() {
+            roster.send_replace(self.relay.roster());
         }
     }
 }
@@ -277,6 +319,6 @@ impl Wheelhouse {
 async fn due(clock: &Clock, at: Option<Millis>) {
     match at {
         Some(at) => clock.sleep_until(at).await,
-        None => std::future::pending().await,
+        None => pending().await,
     }
 }

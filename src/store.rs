@@ -248,6 +248,7 @@ impl Batch {
                 Change::Outbox(id, entry) => drop(batch.outbox.insert(id.0, Some(encode(entry)))),
                 Change::ForgetOutbox(id) => drop(batch.outbox.insert(id.0, None)),
                 Change::Feed(id, feed) => drop(batch.feeds.insert(id.0, Some(encode(feed)))),
+                Change::ForgetFeed(id) => drop(batch.feeds.insert(id.0, None)),
                 Change::Notice(notice) => drop(batch.meta.insert(Meta::Notice as u8, encode(notice))),
                 Change::Hold(hold) => drop(batch.meta.insert(Meta::Hold as u8, encode(hold))),
                 Change::Wording(fingerprint, text) => drop(batch.wordings.insert(*fingerprint, Some(encode(text)))),

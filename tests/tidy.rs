@@ -87,9 +87,12 @@ fn rooms_name_only_what_their_row_allows() {
         ("src/config.rs", "use crate::domain::outbox;", "`crate::domain::outbox` in config"),
         ("src/port/mod.rs", "use crate::port::mqtt;", "`crate::port::mqtt` in port"),
         ("src/port/mqtt.rs", "use super::graph::Graph;", "`crate::port::graph::Graph` in a port"),
-        ("src/port/mqtt.rs", "use crate::domain::state::{MetricKind, State};", "`crate::domain::state::State` in a port"),
+        ("src/port/mqtt.rs", "use crate::domain::{rules::MetricKind, state::State};", "`crate::domain::state::State` in a port"),
         ("src/port/mqtt.rs", "use crate::domain::*;", "`crate::domain` in a port"),
         ("src/port/mqtt/topics.rs", "use crate::config::GraphConfig;", "`crate::config::GraphConfig` in a port"),
+        ("src/port/status/mod.rs", "use crate::relay::Relay;", "`crate::relay::Relay` in a port that shows the relay"),
+        ("src/port/systemd.rs", "use crate::port::status::Report;", "`crate::port::status::Report` in a port that shows"),
+        ("src/port/webhook.rs", "use crate::relay::pulse::Pulse;", "`crate::relay::pulse::Pulse` in a port"),
         ("src/simulator/people.rs", "use crate::domain::window::WINDOW;", "`crate::domain::window::WINDOW` in simulator"),
         ("src/simulator/people.rs", "use crate::port::clock::Clock;", "`crate::port::clock::Clock` in simulator"),
         ("src/main.rs", "use drk_relay::domain::ids;", "`crate::domain::ids` in main"),
@@ -101,6 +104,7 @@ fn rooms_name_only_what_their_row_allows() {
     good("src/domain/outbox.rs", "#[cfg(test)]\nmod tests {\n    use super::*;\n    use super::super::time;\n}");
     good("src/relay.rs", "use crate::{domain::state::State, store, wheel::Wheel};");
     good("src/port/mqtt/topics.rs", "use crate::config::MqttConfig;\nuse super::super::{Arrival, clock};\nuse super::Session;");
+    good("src/port/status/report.rs", "use crate::relay::pulse::Pulse;\nuse crate::config::StatusConfig;");
     good("src/simulator/cloud.rs", "use crate::port::clock::Clock;\nuse tokio::net::TcpListener;");
     good("src/command/demo.rs", "use crate::{domain, run::run, simulator};\nuse super::transcript;");
     good("src/main.rs", "pub(crate) use drk_relay::command;");

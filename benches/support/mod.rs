@@ -5,8 +5,8 @@
 use drk_relay::domain::conversation::{Person, Reminder, Subscription, Talk};
 use drk_relay::domain::decision::{Change, Effect};
 use drk_relay::domain::event::{Event, Outcome};
-use drk_relay::domain::ids::{Bsuid, InstanceId, Name, PersonHash, PersonId, Wamid, WamidHash};
-use drk_relay::domain::state::{FeedRules, MetricKind, MetricRules, Rules};
+use drk_relay::domain::ids::{Address, Bsuid, FeedId, FeedSet, InstanceId, Name, PersonHash, PersonId, Wamid, WamidHash};
+use drk_relay::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
 use drk_relay::domain::time::{Millis, Timestamp};
 use drk_relay::domain::window::Window;
 use drk_relay::relay::Relay;
@@ -90,16 +90,17 @@ impl StorageBackend for Meter {
 /// A feed with one metric.
 pub(crate) fn rules() -> Rules {
     let name = |name: &str| Name::new(name).expect("a valid name");
-    let metric = MetricRules { name: name("cases_new"), label: "Neue Fälle".to_owned(), kind: MetricKind::Count, required: true };
-    let feed = FeedRules { name: name("corona"), title: "Corona".to_owned(), metrics: vec![metric], settle: 30 };
+    let metric = MetricRules::new(name("cases_new"), "Neue Fälle", MetricKind::Count);
+    let feed = FeedRules::new(name("corona"), "Corona", vec![metric]);
     let zone = jiff::tz::TimeZone::get("Europe/Berlin").expect("bundled");
-    Rules { branch: "DRK Musterstadt".to_owned(), privacy: "drk.example/datenschutz".to_owned(), feed, zone, rate: 80 }
+    Rules::new("DRK Musterstadt", "07751 5550100", "drk.example/datenschutz", zone, vec![feed])
 }
 
 /// The `nth` person: a hash that is spread like a real one, and an id as long as a real one.
-pub(crate) fn person(nth: u32) -> (PersonHash, Bsuid) {
+pub(crate) fn person(nth: u32) -> (PersonHash, Address) {
     let hash = (u64::from(nth) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (PersonHash(hash), Bsuid::new(&format!("DE.{:020}", u64::from(nth) + 10_000_000)).expect("short"))
+    let bsuid = Bsuid::new(&format!("DE.{:020}", u64::from(nth) + 10_000_000)).expect("short");
+    (PersonHash(hash), Address::Bsuid(bsuid))
 }
 
 /// A message's id.
@@ -119,16 +120,16 @@ pub(crate) fn counted() -> u64 {
 }
 
 /// Fills the store with people who subscribed at `start`, their windows spread over an hour.
-pub(crate) fn subscribers(store: &mut Store, count: u32, start: Timestamp, person: impl Fn(u32) -> (PersonHash, Bsuid)) {
+pub(crate) fn subscribers(store: &mut Store, count: u32, start: Timestamp, person: impl Fn(u32) -> (PersonHash, Address)) {
     let ids: Vec<u32> = (0..count).collect();
     for page in ids.chunks(5_000) {
         let rows = page.iter().flat_map(|id| {
-            let (hash, bsuid) = person(*id);
+            let (hash, address) = person(*id);
             let at = start.plus(id % 3_600);
-            let subscription = Subscription { wording: 1, consent: at, yes: at, revision: 0 };
+            let subscription = Subscription { feeds: FeedSet::default().with(FeedId(0)), wording: 1, consent: at, yes: at, revision: 0 };
             let talk = Talk::Subscribed { subscription, reminder: Reminder::Pending };
-            let row = Person { hash, window: Window { latest: at }, talk };
-            [Change::Person(PersonId(*id), row), Change::Address(PersonId(*id), bsuid)]
+            let row = Person { hash, alias: None, window: Window { latest: at }, talk, burst: None };
+            [Change::Person(PersonId(*id), row), Change::Address(PersonId(*id), address)]
         });
         store.commit(&rows.collect::<Vec<_>>()).expect("commits");
     }

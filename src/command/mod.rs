@@ -1,8 +1,10 @@
-//! What is typed: `drk-relay run`, `drk-relay demo`. Commands start and show things; they hold no rule.
+//! What is typed: `drk-relay run`, `status`, `qr`, `demo`. Commands start and show things; they hold no rule.
 
 #[cfg(feature = "simulator")]
 mod demo;
+mod qr;
 mod run;
+mod status;
 
 use crate::config::ConfigError;
 use clap::{Parser, Subcommand};
@@ -10,6 +12,9 @@ use std::path::PathBuf;
 
 /// Exit code for a configuration that cannot work: `EX_USAGE`, as systemd's `RestartPreventExitStatus=` expects it.
 pub const CONFIGURATION: u8 = 64;
+
+/// Where the configuration is looked for.
+const CONFIGURATION_FILE: &str = "/etc/drk-relay/relay.toml";
 
 /// Zahlen per MQTT hinein, per WhatsApp hinaus.
 #[derive(Debug, Parser)]
@@ -24,9 +29,13 @@ enum Command {
     /// Das Relay starten, bis es beendet wird.
     Run {
         /// Die Konfiguration.
-        #[arg(long, value_name = "DATEI", default_value = "/etc/drk-relay/relay.toml")]
+        #[arg(long, value_name = "DATEI", default_value = CONFIGURATION_FILE)]
         config: PathBuf,
     },
+    /// Wie es dem laufenden Relay geht: Abos, Fenster, Ausgang, Zahlen, Verbindungen.
+    Status(status::Options),
+    /// Der QR-Code, mit dem man ein Abo beginnt, im Terminal und als Plakat.
+    Qr(qr::Options),
     /// Zwei Tage in zwei Minuten: Broker, WhatsApp und drei Leute sind nachgestellt, das Relay dazwischen ist das echte.
     #[cfg(feature = "simulator")]
     Demo,
@@ -61,6 +70,8 @@ impl Arguments {
     pub async fn execute(self) -> Result<(), Failure> {
         match self.command {
             Command::Run { config } => run::execute(&config).await,
+            Command::Status(options) => status::execute(&options).await,
+            Command::Qr(options) => qr::execute(&options),
             #[cfg(feature = "simulator")]
             Command::Demo => Ok(demo::execute().await?),
         }

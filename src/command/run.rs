@@ -3,13 +3,12 @@
 use super::Failure;
 use crate::config::Config;
 use crate::port::clock::Clock;
-use crate::relay::Pulse;
-use crate::run::{Surroundings, run};
+use crate::port::systemd::Manager;
+use crate::run::{Show, Surroundings, run};
 use anyhow::Context;
 use std::path::Path;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
@@ -27,9 +26,8 @@ pub(super) async fn execute(config: &Path) -> Result<(), Failure> {
             _ = interrupt.recv() => {}
         }
     };
-    // Nobody watches.
-    let (pulse, _) = watch::channel(Pulse::default());
-    Ok(Box::pin(run(config, Surroundings { clock: Clock::System, listener, pulse }, stop)).await?)
+    let around = Surroundings { clock: Clock::System, listener, show: Show::default(), manager: Manager::from_environment() };
+    Ok(Box::pin(run(config, around, stop)).await?)
 }
 
 /// One line an event on stderr, which is the journal's. The libraries speak only when something is wrong: at `debug` some of them would

@@ -27,6 +27,11 @@ impl Counters {
         let accepted = if month == self.month { self.accepted.saturating_add(1) } else { 1 };
         Counters { month, accepted, ..self }
     }
+
+    /// Messages accepted in the local month of `now`: none yet if the count is of an earlier one.
+    pub fn accepted_in_month_of(self, now: Millis, zone: &TimeZone) -> u32 {
+        if month_of(now, zone) == self.month { self.accepted } else { 0 }
+    }
 }
 
 /// What a loyal subscriber of one daily feed costs a month, at most: 31 publications and 6 reminders or answers (DESIGN.md, promise 9).
@@ -64,5 +69,6 @@ mod tests {
         assert_eq!(counters.accepted, 2);
         let next = counters.accept(before.plus(1_000), &berlin);
         assert_eq!((next.accepted, next.month), (1, counters.month + 1));
+        assert_eq!([before, before.plus(1_000)].map(|at| counters.accepted_in_month_of(at, &berlin)), [2, 0]);
     }
 }

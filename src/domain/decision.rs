@@ -52,6 +52,8 @@ pub enum Change {
     ForgetOutbox(OutboxId),
     /// This is the feed's row now.
     Feed(FeedId, Box<Feed>),
+    /// Nobody hears of this feed any more, and it is not configured: its number is free.
+    ForgetFeed(FeedId),
     /// This is what is known about the end of the service.
     Notice(Notice),
     /// Sending is held, or is held no longer.

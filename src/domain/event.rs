@@ -46,6 +46,8 @@ pub enum Key {
     Seen,
     /// One person: reminder, verdict, or the end of what is kept.
     Person(PersonId),
+    /// Somebody has paused and is to be answered.
+    Answers,
     /// The queue of messages: a broadcast to page in, a free slot and a token, or something that ends.
     Outbox,
 }
@@ -230,8 +232,8 @@ mod tests {
     #[test]
     fn a_tap_survives_the_wire() {
         let feed = Name::new("corona").expect("a valid name");
-        for tap in [Tap::Yes, Tap::No] {
-            assert_eq!(Tap::parse(&tap.encode(&feed)), Some(tap));
+        for tap in [Tap::Yes(vec![feed.clone()]), Tap::No, Tap::Topic(feed)] {
+            assert_eq!(Tap::parse(&tap.encode()), Some(tap));
         }
         for foreign in ["", "yes", "v1:yes", "v1:maybe:corona", "v2:yes:corona", "v1:yes:Corona Köln"] {
             assert_eq!(Tap::parse(foreign), None, "{foreign}");

@@ -200,12 +200,20 @@ impl<'a> Press<'a> {
     }
 }
 
-/// The configuration was read: every feed in it has a row, as long as there are numbers for them.
+/// The configuration was read: every feed in it has a row, as long as there are numbers for them. A feed that is gone from it keeps its row
+/// while anybody is subscribed to it, or might be again.
 pub fn configured(state: &State, rules: &Rules) -> Vec<Change> {
+    let subscribed = state.people.iter().filter_map(|(_, person)| person.talk.feeds());
+    let needed = subscribed.fold(FeedSet::default(), FeedSet::union);
+    let gone = |(id, feed): &(&FeedId, &Feed)| {
+        rules.feed(&feed.name).is_none() && !needed.contains(**id) && feed.revision() <= state.counters.reached
+    };
+    let gone: Vec<FeedId> = state.feeds.iter().filter(gone).map(|(id, _)| *id).collect();
+    let numbers = (0..FeedSet::MAX).filter_map(|number| u8::try_from(number).ok()).map(FeedId);
+    let free = numbers.filter(|id| gone.contains(id) || !state.feeds.contains_key(id));
     let unknown = rules.feeds.iter().filter(|feed| state.feed(&feed.name).is_none());
-    let free = (0..=u8::MAX).map(FeedId).filter(|id| !state.feeds.contains_key(id));
-    let free = free.take(FeedSet::MAX.saturating_sub(state.feeds.len()));
-    free.zip(unknown).map(|(id, feed)| Change::Feed(id, Box::new(Feed::new(feed.name.clone())))).collect()
+    let new = free.zip(unknown).map(|(id, feed)| Change::Feed(id, Box::new(Feed::new(feed.name.clone()))));
+    gone.iter().map(|id| Change::ForgetFeed(*id)).chain(new).collect()
 }
 
 /// A figure arrived.

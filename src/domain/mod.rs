@@ -45,6 +45,7 @@ pub fn decide(state: &State, rules: &Rules, now: Millis, event: &Event) -> Decis
         Event::Due(Key::Notice) => notice::due(state, now),
         Event::Due(Key::Seen) => forget_seen(state),
         Event::Due(Key::Person(id)) => conversation::due(state, rules, now, *id),
+        Event::Due(Key::Answers) => conversation::answers(state, rules, now),
         Event::Due(Key::Outbox) => outbox::turn(state, rules, now),
     }
 }
@@ -54,9 +55,9 @@ fn started(state: &State, rules: &Rules) -> Decision {
     let mut decision = outbox::started(state);
     decision.changes.extend(figures::configured(state, rules));
     decision.changes.extend(notice::planned(state, rules));
-    let wording = rules.texts.consent();
+    let wording = rules.texts.consent(rules.feeds.len());
     if !state.wordings.contains_key(&wording) {
-        decision.changes.push(Change::Wording(wording, rules.texts.question().into()));
+        decision.changes.push(Change::Wording(wording, rules.texts.consent_question(rules.feeds.len()).into()));
     }
     let agreed = state.people.iter().filter_map(|(_, person)| Some(person.talk.subscription()?.wording));
     let needed: BTreeSet<u32> = agreed.chain([wording]).collect();

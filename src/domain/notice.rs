@@ -1,6 +1,7 @@
 //! The end of the service: announced once to everyone, and then it is over. Says nothing itself (that is `wording`); it has a revision like
 //! a publication, so it goes out by the same broadcast.
 
+use super::budget::Counters;
 use super::decision::{Change, Decision, Refusal};
 use super::rules::{End, Rules};
 use super::state::State;
@@ -71,22 +72,20 @@ impl Notice {
             Notice::None | Notice::Planned { .. } => None,
         }
     }
-
-    fn last_day(self) -> Option<Day> {
-        match self {
-            Notice::Planned { last_day, .. } | Notice::Announced { last_day, .. } | Notice::Over { last_day } => Some(last_day),
-            Notice::None => None,
-        }
-    }
 }
 
-/// The configuration was read: another last day than the one that is known is a new plan, and people are told anew.
-pub fn planned(state: &State, rules: &Rules) -> Option<Change> {
-    if state.notice.last_day() == rules.end.map(|end| end.last_day) {
-        return None;
-    }
-    let notice = rules.end.map_or(Notice::None, |End { last_day, announce, over }| Notice::Planned { announce, last_day, over });
-    Some(Change::Notice(notice))
+/// The configuration was read: another last day than the one that is known is a new plan, and people are told anew. The revision of a notice
+/// that is withdrawn is used up: nobody must take later figures for something that they know.
+pub fn planned(state: &State, rules: &Rules) -> Vec<Change> {
+    let planned = rules.end.map_or(Notice::None, |End { last_day, announce, over }| Notice::Planned { announce, last_day, over });
+    let known = match (state.notice, planned) {
+        (Notice::Announced { last_day, .. } | Notice::Over { last_day }, Notice::Planned { last_day: same, .. }) => last_day == same,
+        (known, planned) => known == planned,
+    };
+    let used = (!known && state.notice.revision() > state.counters.reached)
+        .then(|| Change::Counters(Counters { reached: state.notice.revision(), ..state.counters }));
+    let change = (!known).then_some(Change::Notice(planned));
+    used.into_iter().chain(change).collect()
 }
 
 /// Its time has come: to be announced, or to be over.

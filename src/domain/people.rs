@@ -14,6 +14,8 @@ pub struct People {
     by_hash: HashMap<PersonHash, PersonId>,
     /// Who waits for a place, in the order in which they asked for it.
     line: BTreeSet<(Timestamp, PersonId)>,
+    /// Who has said something and waits for an answer, by when it is due.
+    paused: BTreeSet<(Timestamp, PersonId)>,
     /// Places taken.
     admitted: usize,
     known: usize,
@@ -56,6 +58,11 @@ impl People {
         self.admitted
     }
 
+    /// Who waits for an answer, and when it is due.
+    pub fn paused(&self) -> impl Iterator<Item = (Timestamp, PersonId)> {
+        self.paused.iter().copied()
+    }
+
     /// Who waits for a place, first come, first served.
     pub fn line(&self) -> impl Iterator<Item = PersonId> {
         self.line.iter().map(|(_, id)| *id)
@@ -86,6 +93,7 @@ impl People {
         self.by_hash.insert(person.hash, id);
         self.by_hash.extend(person.alias.map(|alias| (alias, id)));
         self.line.extend(in_line(person).map(|since| (since, id)));
+        self.paused.extend(person.burst.map(|burst| (burst.until, id)));
         self.admitted += usize::from(person.talk.is_admitted());
         self.known += 1;
     }
@@ -96,6 +104,9 @@ impl People {
         }
         if let Some(since) = in_line(person) {
             self.line.remove(&(since, id));
+        }
+        if let Some(burst) = person.burst {
+            self.paused.remove(&(burst.until, id));
         }
         self.admitted -= usize::from(person.talk.is_admitted());
         self.known -= 1;

@@ -74,6 +74,7 @@ impl State {
                 self.feeds.insert(*id, (**feed).clone());
                 self.lacking = self.all_lacking();
             }
+            Change::ForgetFeed(id) => drop(self.feeds.remove(id)),
             Change::Notice(notice) => {
                 self.notice = *notice;
                 self.lacking = self.all_lacking();
@@ -102,7 +103,7 @@ impl State {
     pub fn touched(change: &Change) -> Option<Key> {
         match change {
             Change::Person(id, _) | Change::Forget(id) => Some(Key::Person(*id)),
-            Change::Feed(id, _) => Some(Key::Feed(*id)),
+            Change::Feed(id, _) | Change::ForgetFeed(id) => Some(Key::Feed(*id)),
             Change::Notice(_) => Some(Key::Notice),
             Change::Seen(..) | Change::ForgetSeen(_) => Some(Key::Seen),
             Change::Address(..) | Change::ForgetAddress(_) | Change::Outbox(..) | Change::ForgetOutbox(_) => None,
@@ -111,14 +112,15 @@ impl State {
         }
     }
 
-    /// When a key is due; `None`: never, as things stand. The outbox has a finer grain and its own question, `outbox::deadline`.
+    /// When a key is due; `None`: never, as things stand. Answers and the outbox have questions of their own, `conversation::next_answer` and
+    /// `outbox::deadline`.
     pub fn deadline(&self, key: Key) -> Option<Timestamp> {
         match key {
             Key::Feed(id) => self.feeds.get(&id)?.settling.as_ref().map(|settling| settling.until),
             Key::Notice => self.notice.deadline(),
             Key::Seen => self.seen.deadline(),
             Key::Person(id) => self.people.get(id).map(Person::deadline),
-            Key::Outbox => None,
+            Key::Answers | Key::Outbox => None,
         }
     }
 
@@ -133,9 +135,9 @@ impl State {
         self.feeds.iter().find(|(_, feed)| feed.name == *name).map(|(id, feed)| (*id, feed))
     }
 
-    /// The latest revision of anything that is broadcast; 0 before the first.
+    /// The latest revision of anything that is or was broadcast; 0 before the first.
     pub fn revision(&self) -> u32 {
-        self.feeds.values().map(Feed::revision).max().unwrap_or(0).max(self.notice.revision())
+        self.feeds.values().map(Feed::revision).max().unwrap_or(0).max(self.notice.revision()).max(self.counters.reached)
     }
 
     /// The latest revision that concerns subscribers of these feeds.

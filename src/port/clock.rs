@@ -42,6 +42,24 @@ impl Clock {
         }
     }
 
+    /// This moment, to be asked about later.
+    pub fn mark(&self) -> Mark {
+        Mark { real: real_now(), shown: self.now() }
+    }
+
+    /// When `mark` was, by what the clock shows now: a clock that was set meanwhile, as a Pi's is after every start, would otherwise make
+    /// of three minutes three weeks.
+    pub fn when(&self, mark: Mark) -> Timestamp {
+        match self {
+            Clock::System => {
+                let passed = real_now().saturating_duration_since(mark.real).as_millis();
+                Millis(self.now().0.saturating_sub(u64::try_from(passed).unwrap_or(u64::MAX))).second()
+            }
+            // It is never set, and its speed changes.
+            Clock::Warped(_) => mark.shown.second(),
+        }
+    }
+
     /// Resolves at `at`, or a little earlier if the clock was stepped meanwhile: ask again what time it is.
     pub async fn sleep_until(&self, at: Millis) {
         match self {
@@ -58,6 +76,13 @@ impl Clock {
             Clock::Warped(warp) => warp.real_until(end),
         }
     }
+}
+
+/// A moment that survives the setting of the clock. See [`Clock::when`].
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    real: Instant,
+    shown: Millis,
 }
 
 /// Waits until the clock is known to be right and says so, once. A warped clock is right by definition.
@@ -166,5 +191,19 @@ mod tests {
         tokio::time::advance(Duration::from_millis(100)).await;
         sleeper.await.expect("woken");
         assert_eq!(clock.now(), Millis(1_200_000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mark_outlives_what_the_clock_was_set_to() {
+        let warp = Warp::new(Millis(1_000_000), 10.0);
+        let warped = Clock::Warped(Arc::clone(&warp));
+        let (then, shown) = (warped.mark(), Mark { real: real_now(), shown: Millis(0) });
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!((warped.now(), warped.when(then)), (Millis(1_600_000), Timestamp(1_000)));
+        // When it was made the clock showed 1970; the paused one counts the minute since.
+        let before = Clock::System.now();
+        let when = Clock::System.when(shown);
+        let minute_ago = |at: Millis| Timestamp(at.second().0 - 60);
+        assert!((minute_ago(before)..=minute_ago(Clock::System.now())).contains(&when), "{when:?}");
     }
 }

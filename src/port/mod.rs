@@ -1,10 +1,14 @@
 //! The outside world, one file or folder each. Ports turn bytes into events and effects into bytes; they decide nothing, and no port knows
 //! another. What all of them share is here: how something arrives, and how it is acknowledged.
 
+pub mod board;
 pub mod clock;
 pub mod graph;
+pub mod link;
 pub mod mqtt;
 pub mod pseudonym;
+pub mod status;
+pub mod systemd;
 pub mod webhook;
 
 use crate::domain::event::Event;

@@ -13,11 +13,11 @@ fn what_may_still_leave_leaves_when_the_clock_is_trusted() {
         "
         21.11. 12:00:00 restart
         01.01.1970 01:00:10 says Zahlen @ 21.11. 12:00:05
-                        read
                         = subscribed until 22.11. 12:00:05
         01.01.1970 01:00:20 figure 21.11. 20
                         receipt Acted 21.11. revision 1
         21.11. 12:01:00 clock trusted
+                        read
                         -> 21.11.: 20 (3 mehr als am 20.11.)
         21.11. 13:00:00 nothing
     ",
@@ -31,9 +31,9 @@ fn what_comes_too_late_by_the_right_clock_does_not() {
         "
         21.11. 12:00:00 restart
         01.01.1970 01:00:10 says Zahlen @ 21.11. 12:00:05
-                        read
                         = subscribed until 22.11. 12:00:05
         22.11. 12:00:01 clock trusted
+                        read
         22.11. 12:10:05 = orphaned
         22.11. 13:00:00 nothing
     ",
@@ -62,9 +62,10 @@ fn a_clock_that_ran_ahead_silences_nobody() {
         "21.11. 09:00 restart",
         "
         01.06.2030 12:00:00 says Hallo @ 21.11. 09:01:00
+                        = new until 22.11. 09:01:00
+        21.11. 09:02:00 clock trusted
                         read
                         = asked until 22.11. 09:01:00
-        21.11. 09:02:00 clock trusted
                         -> Hallo · 20.11.: 17; 57,4 · Frage [Ja] [Nein]
         21.11. 09:10:00 says Wie bitte?
                         read

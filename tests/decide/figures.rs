@@ -176,7 +176,7 @@ fn a_newer_day_overtakes_one_that_settles() {
         22.11. 08:00:00 figure 21.11. - 61
                         receipt Acted 21.11. revision 1
         22.11. 08:00:10 figure 22.11. 20 62
-                        receipt Acted 22.11. revision 3
+                        receipt Acted 22.11. revision 2
                         -> 22.11.: 20; 62,0 (1,0 mehr als am 21.11.) · endet heute um 10:00 Uhr [Weiter informieren] [Stopp]
         22.11. 09:00:00 nothing
     ",

@@ -2,7 +2,7 @@
 
 use crate::world::{self, Net, Out, World};
 use drk_relay::domain::decision::{Receipt, Verdict};
-use drk_relay::domain::event::{Event, News, Outcome, Said};
+use drk_relay::domain::event::{Event, Moved, News, Outcome, Said, Standing};
 use drk_relay::domain::time::{Day, Millis, Timestamp};
 use jiff::civil::{Date, DateTime, date};
 use jiff::tz::TimeZone;
@@ -29,6 +29,11 @@ pub(crate) fn compare(mut world: World, given: &str, script: &str) {
     let wanted: Vec<_> = script.lines().map(str::trim).filter(|line| !line.is_empty()).map(normal).collect();
     let plain: Vec<_> = got.lines().map(|line| normal(line.trim())).collect();
     assert!(plain == wanted, "\n--- what came out ---\n{got}\n--- what was wanted ---\n{}\n", script.trim_matches('\n'));
+}
+
+/// Runs what happens, whatever comes out.
+pub(crate) fn given(world: &mut World, script: &str) {
+    run(world, script);
 }
 
 /// The line without the time, if that only repeats, and with seconds, which may be left out if they are zero.
@@ -131,17 +136,24 @@ fn receipted(receipt: &Receipt) -> String {
 fn happen(world: &mut World, what: &str) {
     let (what, stamp) = what.split_once(" @ ").map_or((what, None), |(what, stamp)| (what, Some(stamp)));
     let stamp = stamp.map_or(world.now, |stamp| instant(split(stamp).0.expect("day and time after the @"), &world.rules.zone));
+    let unfinished = what.starts_with("… ");
+    let what = what.trim_start_matches("… ");
     let (verb, rest) = what.split_once(' ').unwrap_or((what, ""));
     let event = match (verb, rest) {
         ("says", text) => world.heard(world::text(text), stamp.second()),
         ("edits", text) => world.heard(world::edited(text), stamp.second()),
         ("taps", title) => world.heard(world::tapped(title), stamp.second()),
         ("photo", "") => world.heard(Said::Other, stamp.second()),
+        ("reacts", back) => reacted(world, back, stamp.second()),
         ("again", "") => Event::Heard(world.last_heard.clone().expect("nothing was heard yet")),
-        ("figure", rest) => figure(rest, true),
-        ("retained", rest) => figure(rest, false),
+        ("figure", rest) => figure(CORONA, rest, true),
+        ("clinic", rest) => figure("klinik", rest, true),
+        ("retained", rest) => figure(CORONA, rest, false),
         ("status", rest) => status(world, rest, stamp.second()),
         ("answer", rest) => answer(world, rest),
+        ("moves", names) => moved(world, names, stamp.second()),
+        ("known", names) => return names_are(world, names),
+        ("account", standing) => account(standing, &world.rules.zone),
         ("clock", "trusted") => Event::ClockTrusted,
         ("restart", "") => return world.restart(),
         ("statuses", on) => return world.statuses = on == "on",
@@ -150,7 +162,10 @@ fn happen(world: &mut World, what: &str) {
         ("nothing", "") => return,
         other => panic!("what is {other:?}?"),
     };
-    world.happens(&event);
+    match (&event, unfinished) {
+        (Event::Heard(_), false) => world.says_and_pauses(&event),
+        (_, _) => world.happens(&event),
+    }
 }
 
 fn net(answer: &str) -> Net {
@@ -160,6 +175,7 @@ fn net(answer: &str) -> Net {
         "unknown" => Net::Unknown,
         "later" => Net::Later,
         "silent" => Net::Silent,
+        code if code.parse::<u32>().is_ok() => Net::Code(code.parse().unwrap_or(0)),
         other => panic!("what is {other}?"),
     }
 }
@@ -170,7 +186,8 @@ fn answer(world: &World, rest: &str) -> Event {
     let id = world.sends.iter().rev().nth(back).expect("so many were not sent yet").id;
     let outcome = match answer {
         "accepted" => Outcome::Accepted(world::wamid(id)),
-        "refused" => Outcome::Refused(131_026),
+        "refused" => Outcome::Rejected { code: 131_026, transient: false },
+        code if code.parse::<u32>().is_ok() => Outcome::Rejected { code: code.parse().unwrap_or(0), transient: false },
         "unknown" => Outcome::Unknown,
         "later" => Outcome::Later,
         "late" => Outcome::TooLate,
@@ -191,6 +208,7 @@ fn status(world: &World, rest: &str, at: Timestamp) -> Event {
         "delivered" => News::Delivered,
         "read" => News::Read,
         "failed" => News::Failed(131_049),
+        "unpaid" => News::Failed(131_042),
         other => panic!("what is {other}?"),
     };
     let send = world.sends.iter().rev().nth(back).expect("so many were not sent yet");
@@ -198,7 +216,7 @@ fn status(world: &World, rest: &str, at: Timestamp) -> Event {
 }
 
 /// `20.11. 17 57,4`; `undated` instead of the day; `-` for a metric that is not there.
-fn figure(rest: &str, waited_for: bool) -> Event {
+fn figure(feed: &str, rest: &str, waited_for: bool) -> Event {
     let mut words = rest.split(' ');
     let first = words.next().expect("a day");
     let as_of = (first != "undated").then(|| Day::of(day(first).expect("a day")));
@@ -208,8 +226,41 @@ fn figure(rest: &str, waited_for: bool) -> Event {
         let digits = word.replace(',', "").parse().expect("a number");
         values.push((metric, digits, u8::try_from(decimals).expect("few")));
     }
-    world::figure(&values, as_of, waited_for)
+    world::figure(feed, &values, as_of, waited_for)
 }
+
+/// By what the person is known from now on: `bsuid`, `phone`, `both`; `other` and `other both` after they have changed.
+fn names_are(world: &mut World, names: &str) {
+    (world.identity, world.address) = world::named(names);
+}
+
+/// `moves bsuid to other`: Meta tells that the person goes by another name; payloads carry the new one from now on.
+fn moved(world: &mut World, names: &str, at: Timestamp) -> Event {
+    let (from, to) = names.split_once(" to ").expect("moves … to …");
+    let from = world::named(from).0;
+    let from = [Some(from.hash), from.alias].into_iter().flatten().collect();
+    names_are(world, to);
+    Event::Moved(Moved { from, to: world.identity, at })
+}
+
+/// `account restricted 22.11. 12:00`, `account restricted`, `account restored`.
+fn account(standing: &str, zone: &TimeZone) -> Event {
+    let until = |at: &str| split(at).0.map(|at| instant(at, zone).second());
+    match standing.split_once(' ').unwrap_or((standing, "")) {
+        ("restricted", at) => Event::Account(Standing::Restricted { until: until(at) }),
+        ("restored", "") => Event::Account(Standing::Restored),
+        other => panic!("what is {other:?}?"),
+    }
+}
+
+/// `reacts`: a thumb on the last message; `reacts 1`: on the one before it.
+fn reacted(world: &mut World, back: &str, at: Timestamp) -> Event {
+    let back = if back.is_empty() { 0 } else { back.parse().expect("a number") };
+    let id = world.sends.iter().rev().nth(back).expect("so many were not sent yet").id;
+    world.heard(Said::Reacted(world::wamid(id)), at)
+}
+
+const CORONA: &str = "corona";
 
 /// Sentences by the names that the cases use; what is not in the list shows itself in full.
 fn short(text: &str) -> String {
@@ -219,11 +270,19 @@ fn short(text: &str) -> String {
 
 fn paragraph(text: &str) -> String {
     let after = |start: &str| text.strip_prefix(start).map(|rest| rest.trim_end_matches('.').to_owned());
-    if let Some(rest) = text.strip_prefix("*Corona im Kreis Musterstadt*\nStand: ") {
+    if let Some(day) = after("Dieser Dienst endet am ") {
+        return format!("Ende am {day}");
+    }
+    if let Some(rest) = text.strip_prefix("*Symptome*") {
+        return format!("Symptome{rest}");
+    }
+    let feed = text.strip_prefix("*Klinik Musterstadt*\n").map_or(text, |rest| rest);
+    let clinic = if feed == text { "" } else { "Klinik " };
+    if let Some(rest) = feed.strip_prefix("*Corona im Kreis Musterstadt*\n").unwrap_or(feed).strip_prefix("Stand: ") {
         let mut lines = rest.lines();
         let day = lines.next().and_then(|day| day.split_once(", ")).map_or("", |(_, day)| day.trim_end_matches("2026"));
         let values: Vec<_> = lines.map(|line| line.split_once(": ").map_or(line, |(_, value)| value)).collect();
-        return format!("{day}: {}", values.join("; "));
+        return format!("{clinic}{day}: {}", values.join("; "));
     }
     if let Some(when) = after("Ohne Antwort endet dein Abo ") {
         return format!("endet {when}");
@@ -246,6 +305,13 @@ fn paragraph(text: &str) -> String {
         ("Entschuldige: Bei uns gab es eine Unterbrechung, deshalb hast du nichts von uns gehört. Jetzt", "Unterbrechung, weiter"),
         ("Entschuldige: Bei uns gab es eine Unterbrechung, deshalb hast du nichts von uns gehört.", "Unterbrechung"),
         ("Datenschutz: ", "Datenschutz"),
+        ("Über dich gespeichert sind: ", "Auskunft"),
+        ("Worüber möchtest du informiert werden", "Auswahl"),
+        ("Eine Reaktion kommt bei uns nicht als Antwort an", "bitte tippen"),
+        ("Zurzeit ist leider kein Platz frei", "kein Platz"),
+        ("Es ist ein Platz frei geworden", "ein Platz"),
+        ("Zu diesen Themen haben wir", "Themen"),
+        ("Dieser Dienst ist am ", "zu Ende"),
         ("Schreibe *Zahlen* für die neuesten Zahlen", "Hilfe"),
     ];
     known.iter().find(|(start, _)| text.starts_with(start)).map_or_else(|| text.to_owned(), |(_, name)| (*name).to_owned())

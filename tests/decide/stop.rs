@@ -93,9 +93,9 @@ fn a_word_after_it_does_not_swallow_the_confirmation() {
                         read
                         = stopped + address
                         -> abgemeldet
-                        says Danke @ 21.11. 12:00:11
+                        says Danke @ 21.11. 12:00:17
                         read
-                        = asked until 22.11. 12:00:11
+                        = asked until 22.11. 12:00:17
                         net accepts
         21.11. 12:00:11 -> abgemeldet
                         -> Hallo · 20.11.: 17; 57,4 · Frage [Ja] [Nein]
@@ -278,6 +278,22 @@ fn a_stop_from_the_future_stops_and_does_not_bury_a_later_ja() {
                         read
                         = subscribed until 22.11. 12:00:10
                         -> 20.11.: 17; 57,4 · bestätigt bis morgen um 12:00 Uhr
+    ",
+    );
+}
+
+#[test]
+fn whoever_writes_again_while_it_is_confirmed_is_answered() {
+    after(
+        &format!("{SUBSCRIBED} \n 21.11. 12:00 net silent \n says Stopp"),
+        "
+        21.11. 12:00:10 … says Hallo
+                        net accepts
+        21.11. 12:00:11 answer accepted
+        21.11. 12:00:12 read
+                        = asked until 22.11. 12:00:10
+                        -> Hallo · 20.11.: 17; 57,4 · Frage [Ja] [Nein]
+        21.11. 13:00:00 nothing
     ",
     );
 }

@@ -92,7 +92,7 @@ fn privacy_and_help_are_answered_with_the_question() {
         21.11. 10:00:20 says Auskunft
                         read
                         = asked until 22.11. 10:00:20
-                        -> Datenschutz · Frage [Ja] [Nein]
+                        -> Auskunft · Frage [Ja] [Nein]
     ",
     );
 }

@@ -40,7 +40,7 @@ fn step(world: &mut World, dice: &mut Dice, days: &mut i32) {
             let back = [0, 0, 0, 1, 60, 3_600, 80_000, 86_390, 86_401, 92_000][usize::try_from(dice.roll(10)).unwrap_or(0)];
             let said = said(dice);
             let event = world.heard(said, Timestamp(real(world).0.saturating_sub(back)));
-            world.happens(&event);
+            if dice.roll(2) == 0 { world.happens(&event) } else { world.says_and_pauses(&event) }
         }
         6 => world.last_heard.clone().into_iter().for_each(|heard| world.happens(&Event::Heard(heard))),
         7 | 8 => {
@@ -48,7 +48,7 @@ fn step(world: &mut World, dice: &mut Dice, days: &mut i32) {
             let metric = ["cases_new", "incidence"][usize::try_from(dice.roll(2)).unwrap_or(0)];
             let digits = i64::from(*days) * 1_000 + i64::try_from(dice.roll(3)).unwrap_or(0);
             let as_of = (dice.roll(4) > 0).then_some(Day(20_778 + *days));
-            world.happens(&figure(&[(metric, digits, 0)], as_of, dice.roll(2) == 0));
+            world.happens(&figure("corona", &[(metric, digits, 0)], as_of, dice.roll(2) == 0));
         }
         9 => world.net = [Net::Accepts, Net::Refuses, Net::Unknown, Net::Later, Net::Silent][usize::try_from(dice.roll(5)).unwrap_or(0)],
         10 => world.net = Net::Accepts,
@@ -88,7 +88,12 @@ fn real(world: &World) -> Timestamp {
 fn answer(world: &mut World, dice: &mut Dice) {
     let open = world.state.outbox.iter().find(|(_, entry)| entry.stage() == Stage::Leaving).map(|(id, entry)| (id, entry.not_after));
     let Some((id, not_after)) = open else { return };
-    let mut outcomes = vec![Outcome::Refused(131_026), Outcome::Later, Outcome::Unknown, Outcome::Accepted(crate::world::wamid(id))];
+    let mut outcomes = vec![
+        Outcome::Rejected { code: 131_026, transient: false },
+        Outcome::Later,
+        Outcome::Unknown,
+        Outcome::Accepted(crate::world::wamid(id)),
+    ];
     if world.now.second() > not_after && world.state.clock == Clock::Trusted {
         outcomes.push(Outcome::TooLate);
     }
@@ -101,9 +106,13 @@ fn held(world: &World) {
         let pending = world.state.outbox.of(id).any(|(_, entry)| entry.stage() != Stage::Gone);
         let kept = world.state.addresses.contains_key(&id);
         match person.talk {
-            Talk::Asked { .. } | Talk::Subscribed { .. } => assert!(kept, "no address: {:?}", person.talk),
-            Talk::Lapsed { .. } | Talk::Orphaned { .. } => assert!(!kept && !pending, "an address is kept: {:?}", person.talk),
-            Talk::Stopped { .. } => assert!(!kept || pending, "an address is kept for nothing"),
+            Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => {
+                assert!(kept, "no address: {:?}", person.talk)
+            }
+            Talk::Lapsed { .. } | Talk::Orphaned { .. } => {
+                assert!(person.burst.is_some() || (!kept && !pending), "an address is kept: {:?}", person.talk)
+            }
+            Talk::Stopped { .. } => assert!(!kept || pending || person.burst.is_some(), "an address is kept for nothing"),
         }
     }
     assert!(world.state.outbox.iter().count() < 200, "the outbox grows");

@@ -2,7 +2,7 @@
 
 use crate::world::{World, figure, name, rules, shown, tapped, text};
 use drk_relay::domain::event::{Event, Said};
-use drk_relay::domain::state::{MetricKind, MetricRules};
+use drk_relay::domain::rules::{MetricKind, MetricRules};
 use drk_relay::domain::time::{Day, Millis, Timestamp};
 
 const NOON: u32 = 1_795_258_800; // Saturday, 2026-11-21 12:00 in Berlin
@@ -21,7 +21,7 @@ fn says(world: &mut World, said: Said) -> String {
     world.now = world.now.plus(60_000);
     let event = world.heard(said, world.now.second());
     let sent = world.sends.len();
-    world.happens(&event);
+    world.says_and_pauses(&event);
     assert_eq!(world.sends.len(), sent + 1, "one answer");
     last(world)
 }
@@ -33,7 +33,7 @@ fn today() -> Day {
 #[test]
 fn the_greeting_says_who_we_are_and_what_can_be_read() {
     let mut world = started(World::new(rules()));
-    world.happens(&figure(&[("cases_new", 12_735, 0), ("incidence", 574, 1)], Some(today()), true));
+    world.happens(&figure("corona", &[("cases_new", 12_735, 0), ("incidence", 574, 1)], Some(today()), true));
     let greeting = says(&mut world, text("Hallo"));
     assert_eq!(
         greeting,
@@ -79,20 +79,14 @@ fn help_names_the_emergency_numbers_and_privacy_who_is_responsible() {
 fn every_question_fits_however_much_there_is_to_say() {
     let mut rules = rules();
     rules.branch = "Deutsches Rotes Kreuz Kreisverband Musterstadt-Umland e. V.".to_owned();
-    rules.feed.metrics = (0..10)
-        .map(|n| MetricRules {
-            name: name(&format!("m{n}")),
-            label: format!("{n}{}", "ä".repeat(59)),
-            kind: MetricKind::Count,
-            required: true,
-        })
-        .collect();
+    rules.feeds[0].metrics =
+        (0..10).map(|n| MetricRules::new(name(&format!("m{n}")), &format!("{n}{}", "ä".repeat(59)), MetricKind::Count)).collect();
     let mut world = started(World::new(rules));
     let names: Vec<_> = (0..10).map(|n| format!("m{n}")).collect();
     let publish = |world: &mut World, day: i32, digits: i64| {
         let values: Vec<_> = names.iter().map(|name| (name.as_str(), digits, 0)).collect();
         let as_of = Some(Day(today().0 + day));
-        world.happens(&figure(&values, as_of, true));
+        world.happens(&figure("corona", &values, as_of, true));
     };
     publish(&mut world, -1, -999_999_999_999_999);
     publish(&mut world, 0, 111_111_111_111_111 - 1_000_000_000_000_000);

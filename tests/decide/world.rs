@@ -1,13 +1,14 @@
 //! The one place in these tests that knows the API: a state, a clock that jumps, and a Meta that answers as it is told.
 
-use drk_relay::domain::conversation::{Person, Talk};
+use drk_relay::domain::conversation::{Burst, Person, Talk, next_answer};
 use drk_relay::domain::decide;
 use drk_relay::domain::decision::{Body, Effect, Receipt, Send, Verdict};
 use drk_relay::domain::event::{Event, Figure, Heard, Key, News, Outcome, ReceiptTopic, Said, Status, Tap, Text};
 use drk_relay::domain::figures::Value;
-use drk_relay::domain::ids::{Bsuid, Name, OutboxId, PersonHash, Wamid, WamidHash};
+use drk_relay::domain::ids::{Address, Bsuid, Identity, Name, OutboxId, PersonHash, Phone, Wamid, WamidHash};
 use drk_relay::domain::outbox;
-use drk_relay::domain::state::{Clock, FeedRules, MetricKind, MetricRules, Rules, State};
+use drk_relay::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
+use drk_relay::domain::state::{Clock, State};
 use drk_relay::domain::time::{Day, Millis, Timestamp};
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
@@ -19,6 +20,8 @@ pub(crate) enum Net {
     Refuses,
     Unknown,
     Later,
+    /// This error.
+    Code(u32),
     /// Nothing, until the script says what.
     Silent,
 }
@@ -45,6 +48,9 @@ pub(crate) struct World {
     /// The right time, for walks in which the clock is wrong.
     pub(crate) real: Timestamp,
     pub(crate) last_heard: Option<Heard>,
+    /// Who the person is, and where they are reached.
+    pub(crate) identity: Identity,
+    pub(crate) address: Address,
     heard: u64,
     agreed: String,
     seen: Invariants,
@@ -61,35 +67,49 @@ struct Invariants {
 
 const PERSON: PersonHash = PersonHash(0xA11A);
 
+pub(crate) fn anna() -> Address {
+    Address::Bsuid(Bsuid::new("DE.anna").expect("short enough"))
+}
+
+/// Who a payload says it is: with a BSUID, a number, or both; `other` after either has changed.
+pub(crate) fn named(names: &str) -> (Identity, Address) {
+    let (number, other_number) = (PersonHash(0xF0AA), PersonHash(0xF0BB));
+    let bsuid = |id: &str| Address::Bsuid(Bsuid::new(id).expect("short enough"));
+    let phone = |digits: &str| Address::Phone(Phone::new(digits).expect("digits"));
+    match names {
+        "bsuid" => (Identity { hash: PERSON, alias: None }, anna()),
+        "both" => (Identity { hash: PERSON, alias: Some(number) }, anna()),
+        "phone" => (Identity { hash: number, alias: Some(number) }, phone("491515550101")),
+        "other" => (Identity { hash: PersonHash(0xB22B), alias: None }, bsuid("DE.other")),
+        "other both" => (Identity { hash: PersonHash(0xB22B), alias: Some(other_number) }, bsuid("DE.other")),
+        "other on her number" => (Identity { hash: PersonHash(0xB22B), alias: Some(number) }, bsuid("DE.other")),
+        unknown => panic!("who is {unknown}?"),
+    }
+}
+
+/// A second feed, as far as the choice between the two is concerned.
+pub(crate) fn two_feeds() -> Rules {
+    let mut rules = rules();
+    let beds = MetricRules::new(name("cases_new"), "Belegte Betten", MetricKind::Count);
+    rules.feeds.push(FeedRules::new(name("klinik"), "Klinik Musterstadt", vec![beds]));
+    rules
+}
+
 pub(crate) fn name(text: &str) -> Name {
     Name::new(text).expect("a valid name")
 }
 
-fn metric(text: &str, label: &str, kind: MetricKind, required: bool) -> MetricRules {
-    MetricRules { name: name(text), label: label.to_owned(), kind, required }
-}
-
 pub(crate) fn rules() -> Rules {
-    Rules {
-        branch: "DRK-Ortsverein Musterstadt".to_owned(),
-        privacy: "https://drk.example/datenschutz".to_owned(),
-        feed: FeedRules {
-            name: name("corona"),
-            title: "Corona im Kreis Musterstadt".to_owned(),
-            metrics: vec![
-                metric("cases_new", "Neue Fälle", MetricKind::Count, true),
-                metric("incidence", "Inzidenz", MetricKind::Rate, false),
-            ],
-            settle: 30,
-        },
-        zone: TimeZone::get("Europe/Berlin").expect("bundled"),
-        rate: 80,
-    }
+    let cases = MetricRules::new(name("cases_new"), "Neue Fälle", MetricKind::Count);
+    let incidence = MetricRules { required: false, ..MetricRules::new(name("incidence"), "Inzidenz", MetricKind::Rate) };
+    let feed = FeedRules::new(name("corona"), "Corona im Kreis Musterstadt", vec![cases, incidence]);
+    let zone = TimeZone::get("Europe/Berlin").expect("bundled");
+    Rules::new("DRK-Ortsverein Musterstadt", "07751 5550100", "https://drk.example/datenschutz", zone, vec![feed])
 }
 
 impl World {
     pub(crate) fn new(rules: Rules) -> World {
-        World {
+        let mut world = World {
             state: State::default(),
             rules,
             now: Millis(0),
@@ -99,10 +119,15 @@ impl World {
             sends: Vec::new(),
             real: Timestamp(0),
             last_heard: None,
+            identity: Identity { hash: PERSON, alias: None },
+            address: anna(),
             heard: 0,
             agreed: "unknown".to_owned(),
             seen: Invariants::default(),
-        }
+        };
+        world.happens(&Event::Started);
+        world.outs.clear();
+        world
     }
 
     /// Lets time pass, stopping at every deadline on the way. An untrusted clock jumps, and its deadlines wait: so the relay does it.
@@ -124,7 +149,8 @@ impl World {
 
     fn next(&self) -> Option<Millis> {
         let rows = self.state.keys().filter_map(|key| self.state.deadline(key)).map(Timestamp::millis);
-        rows.chain(outbox::deadline(&self.state, &self.rules, self.now)).min()
+        let answer = next_answer(&self.state).map(Timestamp::millis);
+        rows.chain(answer).chain(outbox::deadline(&self.state, &self.rules, self.now)).min()
     }
 
     /// Something happens now, and everything that follows from it at once.
@@ -133,16 +159,37 @@ impl World {
         self.settle();
     }
 
+    /// A person says something and pauses: it is answered at once, so that a case need not count the seconds of a pause.
+    pub(crate) fn says_and_pauses(&mut self, event: &Event) {
+        let mut answers = self.decided(event).1;
+        if let Some(id) = self.state.people.find(self.identity.hash)
+            && self.state.clock == Clock::Trusted
+            && self.state.people.get(id).is_some_and(|person| person.burst.is_some())
+        {
+            answers.extend(self.decided(&Event::Due(Key::Person(id))).1);
+        }
+        self.note();
+        for answer in answers {
+            self.turn(&answer);
+        }
+        self.settle();
+    }
+
     fn settle(&mut self) {
         for _ in 0..10_000 {
             if self.state.clock == Clock::Untrusted {
                 return;
             }
+            if next_answer(&self.state).is_some_and(|at| at <= self.now.second()) {
+                assert!(self.turn(&Event::Due(Key::Answers)), "somebody has paused, and is not answered");
+                continue;
+            }
             let due = self.state.keys().filter_map(|key| Some((self.state.deadline(key)?, key))).min();
             if let Some((_, key)) = due.filter(|(at, _)| *at <= self.now.second()) {
-                let before = self.state.deadline(key);
+                let before = (self.state.deadline(key), self.burst());
                 let moved = self.turn(&Event::Due(key));
-                assert!(moved && self.state.deadline(key) != before, "{key:?} is due, and its deadline does not move");
+                let after = (self.state.deadline(key), self.burst());
+                assert!(moved && after != before, "{key:?} is due, and its deadline does not move");
             } else if outbox::deadline(&self.state, &self.rules, self.now).is_some_and(|at| at <= self.now) {
                 assert!(self.turn(&Event::Due(Key::Outbox)), "the outbox is due, and nothing changes");
             } else {
@@ -153,6 +200,16 @@ impl World {
     }
 
     fn turn(&mut self, event: &Event) -> bool {
+        let (moved, answers) = self.decided(event);
+        self.note();
+        for answer in answers {
+            self.turn(&answer);
+        }
+        moved
+    }
+
+    /// Decides, applies and carries out; whether anything changed, and what the world answers.
+    fn decided(&mut self, event: &Event) -> (bool, Vec<Event>) {
         let decision = decide(&self.state, &self.rules, self.now, event);
         for change in &decision.changes {
             self.state.apply(change);
@@ -169,11 +226,7 @@ impl World {
                 Effect::Receipt(receipt) => self.out(Out::Receipt(receipt)),
             }
         }
-        self.note();
-        for answer in answers {
-            self.turn(&answer);
-        }
-        !decision.changes.is_empty()
+        (!decision.changes.is_empty(), answers)
     }
 
     /// A message leaves. What must hold of every single one is asserted here.
@@ -182,12 +235,12 @@ impl World {
         assert_eq!(self.state.clock, Clock::Trusted, "a message left by a clock that is not trusted");
         assert_eq!(send.not_after, person.window.closes().minus(5), "not_after is not five seconds before the closing");
         assert!(self.now.second() <= send.not_after, "a message left outside the window");
-        assert_eq!(send.to.expose(), "DE.anna");
+        assert_eq!(send.to, self.address, "to somebody else");
         let text = shown(&send.body);
-        if text.ends_with("[Ja, weiter] [Nein, Stopp]") && self.net != Net::Later {
+        if text.ends_with("[Ja, weiter] [Nein, Stopp]") && self.net == Net::Accepts {
             assert!(self.seen.reminded.insert(person.window.latest), "a second reminder in one window");
         }
-        if text.ends_with("[Weiter informieren] [Stopp]") && self.net != Net::Later && self.net != Net::Silent {
+        if text.ends_with("[Weiter informieren] [Stopp]") && self.net == Net::Accepts {
             let figures = text.split("\n\n").next().unwrap_or_default().to_owned();
             assert!(self.seen.published.insert(figures), "the same figures twice: {text}");
         }
@@ -197,7 +250,8 @@ impl World {
         let mut events = Vec::new();
         let outcome = match self.net {
             Net::Accepts => Outcome::Accepted(wamid(id)),
-            Net::Refuses => Outcome::Refused(131_026),
+            Net::Refuses => Outcome::Rejected { code: 131_026, transient: false },
+            Net::Code(code) => Outcome::Rejected { code, transient: false },
             Net::Unknown => Outcome::Unknown,
             Net::Later => Outcome::Later,
             Net::Silent => return events,
@@ -214,8 +268,13 @@ impl World {
         Event::Status(Status { id: Some(id), wamid: wamid(id), at, news })
     }
 
+    /// What the person has said and nobody has answered: whatever is due, that comes first.
+    fn burst(&self) -> Option<Burst> {
+        self.person()?.burst
+    }
+
     fn person(&self) -> Option<&Person> {
-        self.state.people.get(self.state.people.find(PERSON)?)
+        self.state.people.get(self.state.people.find(self.identity.hash)?)
     }
 
     /// Notes what is agreed now, if that has changed.
@@ -231,7 +290,10 @@ impl World {
         let Some(person) = self.person() else { return "unknown".to_owned() };
         let until = super::script::local(person.window.closes().millis(), &self.rules.zone);
         let over = match person.talk {
+            Talk::New => return format!("new until {until}"),
             Talk::Asked { .. } => return format!("asked until {until}"),
+            Talk::Waiting { offered: false, .. } => return format!("waiting until {until}"),
+            Talk::Waiting { offered: true, .. } => return format!("offered until {until}"),
             Talk::Subscribed { .. } => return format!("subscribed until {until}"),
             Talk::Lapsed { .. } => "lapsed",
             Talk::Orphaned { .. } => "orphaned",
@@ -249,8 +311,8 @@ impl World {
     pub(crate) fn heard(&mut self, said: Said, at: Timestamp) -> Event {
         self.heard += 1;
         let heard = Heard {
-            from: PERSON,
-            bsuid: Bsuid::new("DE.anna").expect("short enough"),
+            from: self.identity,
+            address: self.address.clone(),
             wamid: Wamid::new(&format!("wamid.{}", self.heard)),
             hash: WamidHash(self.heard),
             at,
@@ -264,6 +326,7 @@ impl World {
     pub(crate) fn restart(&mut self) {
         self.state.clock = Clock::Untrusted;
         self.state.ingress = None;
+        self.state.unread.clear();
         self.state.bucket = drk_relay::domain::pacing::Bucket::default();
         self.happens(&Event::Started);
     }
@@ -283,17 +346,22 @@ pub(crate) fn edited(text: &str) -> Said {
 
 pub(crate) fn tapped(title: &str) -> Said {
     match title {
-        "Ja" | "Ja, weiter" | "Weiter informieren" => Said::Tapped(Tap::Yes),
-        "Nein" | "Nein, Stopp" | "Stopp" => Said::Tapped(Tap::No),
+        "Ja" | "Ja, weiter" | "Weiter informieren" | "Corona" => Said::Tapped(Tap::Yes(vec![name("corona")])),
+        "Klinik" => Said::Tapped(Tap::Yes(vec![name("klinik")])),
+        "Alles" => Said::Tapped(Tap::Yes(vec![name("corona"), name("klinik")])),
+        "Fremd" => Said::Tapped(Tap::Yes(vec![name("anderswo")])),
+        "Nein" | "Nein, Stopp" | "Stopp" | "Nein, danke" => Said::Tapped(Tap::No),
+        "Symptome" => Said::Tapped(Tap::Topic(name("symptome"))),
         other => panic!("there is no button {other}"),
     }
 }
 
 /// A figure of `as_of`; `waited_for`: somebody wants a receipt, as for everything but retained replays.
-pub(crate) fn figure(values: &[(&str, i64, u8)], as_of: Option<Day>, waited_for: bool) -> Event {
+pub(crate) fn figure(feed: &str, values: &[(&str, i64, u8)], as_of: Option<Day>, waited_for: bool) -> Event {
     let value = |digits, decimals| Value::new(digits, decimals).expect("a small number");
     let values = values.iter().map(|(metric, digits, decimals)| (name(metric), value(*digits, *decimals))).collect();
-    Event::Figure(Figure { values, as_of, receipt: waited_for.then_some(ReceiptTopic { metric: None }) })
+    let receipt = waited_for.then(|| ReceiptTopic { feed: name(feed), metric: None });
+    Event::Figure(Figure { feed: name(feed), values, as_of, receipt })
 }
 
 /// The whole text, and the buttons: the first says yes and the second no, in the feed's name, and each fits Meta's limits.
@@ -307,9 +375,15 @@ pub(crate) fn shown(body: &Body) -> String {
         Body::Buttons { text, buttons } => {
             assert!((1..=1024).contains(&length(text)), "{} characters: {text}", length(text));
             let ids: Vec<_> = buttons.iter().map(|(id, _)| id.as_str()).collect();
-            assert_eq!(ids, ["v1:yes:corona", "v1:no:corona"]);
+            assert!(ids[0].starts_with("v1:yes:") && ids[1..] == ["v1:no:"], "{ids:?}");
             let titles: Vec<_> = buttons.iter().map(|(_, title)| format!("[{title}]")).collect();
             assert!(titles.iter().all(|title| (1..=22).contains(&length(title))), "{titles:?}");
+            format!("{text}\n\n{}", titles.join(" "))
+        }
+        Body::List { text, button, rows } => {
+            assert!((1..=4096).contains(&length(text)) && (1..=20).contains(&length(button)), "{button}: {text}");
+            assert!((1..=10).contains(&rows.len()) && rows.iter().all(|row| (1..=24).contains(&length(&row.title))), "{rows:?}");
+            let titles: Vec<_> = rows.iter().map(|row| format!("[{}]", row.title)).collect();
             format!("{text}\n\n{}", titles.join(" "))
         }
     }

@@ -8,4 +8,6 @@ mod killed;
 mod mqtt;
 mod outages;
 mod program;
+mod status;
+mod systemd;
 mod webhook;

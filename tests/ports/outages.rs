@@ -8,8 +8,9 @@ use drk_relay::config::Config;
 use drk_relay::domain::ids::{InstanceId, Name};
 use drk_relay::domain::time::Timestamp;
 use drk_relay::port::clock::{Clock, Warp};
+use drk_relay::port::systemd::Manager;
 use drk_relay::relay::Pulse;
-use drk_relay::run::{Surroundings, run};
+use drk_relay::run::{Show, Surroundings, run};
 use drk_relay::simulator::broker::Broker;
 use drk_relay::simulator::cloud::{Accepted, Cloud, CloudConfig};
 use drk_relay::simulator::meta::webhook::{body, sign};
@@ -110,7 +111,7 @@ async fn what_could_not_be_sent_goes_out_when_the_others_come_back() {
     let listener = TcpListener::bind(machine.webhook.address).await.expect("our place");
     let (pulse, pulses) = watch::channel(Pulse::default());
     let (stop, stopped) = oneshot::channel::<()>();
-    let around = Surroundings { clock: clock.clone(), listener, pulse };
+    let around = Surroundings { clock: clock.clone(), listener, show: Show { pulse, ..Show::default() }, manager: Manager::default() };
     let mut relay = pin!(run(config, around, async { drop(stopped.await) }));
     tokio::select! {
         ended = &mut relay => unreachable!("{ended:?}"),
@@ -127,7 +128,7 @@ async fn come_back(machine: &Machine, broker: Place, api: Place, clock: Clock, m
     assert_eq!(status, Some(200));
     // It has tried, and rests for a second or two: every other deadline is a day away.
     let soon = clock.now().plus(60_000);
-    within(pulses.wait_for(|pulse| pulse.outbox == 1 && pulse.next.is_some_and(|next| next < soon))).await.expect("it runs");
+    within(pulses.wait_for(|pulse| pulse.outbox.pending() == 1 && pulse.next.is_some_and(|next| next < soon))).await.expect("it runs");
 
     let (noticed, mut accepted) = mpsc::channel(16);
     let cloud = Cloud::start(api.listen(), cloud_config(machine.webhook.address), clock, noticed).expect("a cloud");

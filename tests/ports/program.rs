@@ -116,6 +116,17 @@ impl Machine {
         Relay(self.command(Stdio::from(log)).spawn().expect("the binary"))
     }
 
+    /// Starts the relay as systemd does, in an environment with these variables.
+    pub(crate) fn start_for(&self, manager: &[(&str, &str)]) -> Relay {
+        Relay(self.command(Stdio::null()).envs(manager.iter().copied()).spawn().expect("the binary"))
+    }
+
+    /// Another command of the same program, with this machine's configuration: its exit code, what it prints and its last words.
+    pub(crate) async fn says(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let config = self.path("relay.toml");
+        says(&[arguments, &["--config", config.to_str().expect("text")]].concat()).await
+    }
+
     /// Starts a relay that ends by itself: its exit code and its last words.
     pub(crate) async fn refused(&self) -> (Option<i32>, String) {
         let child = self.command(Stdio::piped()).spawn().expect("the binary");
@@ -150,6 +161,14 @@ impl Machine {
         let answer = String::from_utf8(answer).ok()?;
         Some((answer.split(' ').nth(1)?.parse().ok()?, answer))
     }
+}
+
+/// Any command of the program: its exit code, what it prints and its last words.
+pub(crate) async fn says(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_drk-relay"));
+    let output = within(command.args(arguments).stdin(Stdio::null()).kill_on_drop(true).output()).await.expect("the binary");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 /// A running relay; ends with the test.

@@ -26,32 +26,42 @@ const CROWD: u64 = 200;
 const HOUR: u64 = 3_600_000;
 
 /// Every fault and every turn of the conversation must really have happened.
-const MUST_HAPPEN: [&str; 27] = [
+const MUST_HAPPEN: [&str; 37] = [
+    "a place",
+    "a place, taken",
     "accepted, then failed",
+    "account refused",
     "answer lost, outcome unknown",
+    "burst",
     "clock lost at start",
     "clock step",
     "disk error",
     "duplicate webhook",
     "failed commit",
+    "hint",
     "lapsed",
     "lapsed, and back",
     "late status",
+    "no place",
     "orphaned",
     "orphaned, and back",
     "power cut",
     "power cut between commit and send",
     "power cut during recovery",
+    "probe",
     "publication",
     "publication in parts",
     "redelivered publish",
     "reminder",
     "request lost, outcome unknown",
+    "restriction",
     "send not written",
     "send refused",
+    "send throttled",
     "status without callback data",
     "stopped",
     "subscribed",
+    "two feeds in one publication",
     "webhook a day late",
     "webhook late, out of order",
 ];
@@ -145,7 +155,8 @@ fn live(seed: u64) -> World {
 /// Faults stop, and nothing is restarted: work that never ends or never starts shows only here.
 fn come_to_rest(world: &mut World) {
     world.faults = false;
-    world.pass(2 * HOUR);
+    // A restriction lasts six hours at most, and then a probe has to get through.
+    world.pass(8 * HOUR);
     let state = world.relay.state();
     assert!(!state.broadcasting(), "a broadcast never ends");
     assert_eq!((state.outbox.queued(), state.outbox.in_flight()), (0, 0), "messages wait for ever");

@@ -7,33 +7,40 @@ use drk_relay::domain::conversation::Talk;
 use drk_relay::domain::decision::Send;
 use drk_relay::domain::event::{Event, Figure, Heard, ReceiptTopic, Said, Tap, Text};
 use drk_relay::domain::figures::Value;
-use drk_relay::domain::ids::{Bsuid, Name, PersonHash, Wamid, WamidHash};
+use drk_relay::domain::ids::{Address, Bsuid, Identity, Name, PersonHash, Wamid, WamidHash};
 use drk_relay::domain::time::Day;
 
-/// The feed of the simulated branch.
-pub(crate) const FEED: &str = "corona";
-/// Its metrics.
+/// The feeds of the simulated branch.
+pub(crate) const FEEDS: [&str; 2] = ["corona", "klinik"];
+/// The metrics of each.
 pub(crate) const METRICS: [&str; 2] = ["cases_new", "incidence"];
 const HOUR: u64 = 3_600_000;
 
 /// Somebody with a phone.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
-    pub(crate) bsuid: Bsuid,
+    pub(crate) address: Address,
     pub(crate) hash: PersonHash,
+    /// The latest message that reached them.
+    pub(crate) received: Option<WamidHash>,
     messages: u64,
 }
 
 impl Person {
     pub(crate) fn new(number: u64) -> Person {
-        let bsuid = Bsuid::new(&format!("DE.{}", 1_000 + number)).expect("short");
-        Person { bsuid, hash: PersonHash(1_000 + number), messages: 0 }
+        let address = Address::Bsuid(Bsuid::new(&format!("DE.{}", 1_000 + number)).expect("short"));
+        Person { address, hash: PersonHash(1_000 + number), received: None, messages: 0 }
     }
+}
+
+/// A tap that says yes to some of the feeds.
+fn yes(feeds: &[&str]) -> Said {
+    Said::Tapped(Tap::Yes(feeds.iter().map(|feed| Name::new(feed).expect("a valid name")).collect()))
 }
 
 fn words(choices: &mut Choices) -> Said {
     let text = |text: &str| Said::Text(Text(text.into()));
-    match choices.below(16) {
+    match choices.below(18) {
         0..=3 => text("Ja"),
         4 => text("Nein"),
         5 => text("Stopp"),
@@ -45,7 +52,9 @@ fn words(choices: &mut Choices) -> Said {
         12 => Said::Edited(Text("STOPP".into())),
         13 => Said::Edited(Text("Danke".into())),
         14 => Said::Tapped(Tap::No),
-        _ => Said::Tapped(Tap::Yes),
+        15 => yes(&FEEDS[..1]),
+        16 => yes(&FEEDS[1..]),
+        _ => yes(&FEEDS),
     }
 }
 
@@ -53,17 +62,41 @@ impl World {
     /// One of the things that happen in a world.
     pub(crate) fn act(&mut self) {
         match self.choices.below(100) {
-            0..24 => {
+            0..20 => {
                 let (person, said) = (self.choices.below(self.people.len() as u64) as usize, words(&mut self.choices));
                 self.speak(person, said);
             }
+            20..22 => self.burst(),
+            22..24 => self.react(),
             24..34 => self.publish(),
             34..64 => self.pass_up_to(10 * 60_000),
             64..80 => self.pass_up_to(6 * HOUR),
             80..86 => self.pass_to_the_edge(),
             86..92 => self.crash(),
-            92..95 => self.break_disk(),
+            92..94 => self.break_disk(),
+            94..95 => self.account(),
             _ => self.wobble(),
+        }
+    }
+
+    /// Several messages within a few seconds.
+    fn burst(&mut self) {
+        let person = self.choices.below(self.people.len() as u64) as usize;
+        for _ in 0..2 + self.choices.below(6) {
+            let said = words(&mut self.choices);
+            let delay = self.choices.below(1_500);
+            self.speak_late(person, said, delay);
+            let pause = self.choices.below(2_500);
+            self.pass(pause);
+        }
+        self.count("burst");
+    }
+
+    /// A thumb on the latest message.
+    fn react(&mut self) {
+        let person = self.choices.below(self.people.len() as u64) as usize;
+        if let Some(message) = self.people[person].received {
+            self.speak(person, Said::Reacted(message));
         }
     }
 
@@ -88,7 +121,7 @@ impl World {
     pub(crate) fn everybody_subscribes(&mut self) {
         for index in 0..self.people.len() {
             let delay = self.choices.below(5_000);
-            self.after(delay, Transit::Speak(index, Said::Tapped(Tap::Yes)));
+            self.after(delay, Transit::Speak(index, yes(&FEEDS)));
         }
         self.pass(60_000);
     }
@@ -105,8 +138,10 @@ impl World {
     pub(crate) fn everybody_has_the_newest(&self) -> bool {
         let state = self.relay.state();
         let newest = |talk: &Talk| match talk {
-            Talk::Subscribed { subscription, .. } => subscription.revision == state.feed.revision(),
-            Talk::Asked { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => true,
+            Talk::Subscribed { subscription, .. } => subscription.revision >= state.revision_of(subscription.feeds),
+            Talk::New | Talk::Waiting { .. } | Talk::Asked { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => {
+                true
+            }
         };
         state.people.iter().all(|(_, person)| newest(&person.talk))
     }
@@ -123,10 +158,11 @@ impl World {
         person.messages += 1;
         let hash = WamidHash(person.hash.0 << 32 | person.messages);
         let wamid = Wamid::new(&format!("wamid.{}", hash.0));
-        let heard = Heard { from: person.hash, bsuid: person.bsuid.clone(), wamid, hash, at, said };
+        let from = Identity { hash: person.hash, alias: None };
+        let heard = Heard { from, address: person.address.clone(), wamid, hash, at, said };
         let counts = match &heard.said {
             Said::Text(_) | Said::Tapped(_) | Said::Other => true,
-            Said::Edited(_) => false,
+            Said::Edited(_) | Said::Reacted(_) => false,
         };
         if counts {
             let person = self.people[index].clone();
@@ -173,19 +209,21 @@ impl World {
         let value = |digits: u64| Value::new(digits.cast_signed(), 0).expect("small");
         let values: Vec<(Name, Value)> =
             METRICS.iter().map(|name| (Name::new(name).expect("valid"), value(self.choices.below(50)))).collect();
+        let feed = *self.choices.of(&FEEDS);
         let dated = if self.choices.chance(90) { Some(Day(as_of)) } else { None };
         if self.choices.chance(50) {
-            self.send_figure(values, dated);
+            self.send_figure(feed, values, dated);
         } else {
             self.count("publication in parts");
             for value in values {
-                self.send_figure(vec![value], dated);
+                self.send_figure(feed, vec![value], dated);
             }
         }
     }
 
-    fn send_figure(&mut self, values: Vec<(Name, Value)>, as_of: Option<Day>) {
-        let figure = Figure { values, as_of, receipt: Some(ReceiptTopic { metric: None }) };
+    fn send_figure(&mut self, feed: &str, values: Vec<(Name, Value)>, as_of: Option<Day>) {
+        let feed = Name::new(feed).expect("a valid name");
+        let figure = Figure { feed: feed.clone(), values, as_of, receipt: Some(ReceiptTopic { feed, metric: None }) };
         let delay = self.choices.below(45_000);
         self.after(delay, Transit::Publish(figure));
     }

@@ -7,7 +7,7 @@ use drk_relay::domain::decide;
 use drk_relay::domain::decision::{Body, Change, Effect, Send};
 use drk_relay::domain::event::{Event, Figure, Heard, Said};
 use drk_relay::domain::figures::Value;
-use drk_relay::domain::ids::{Name, OutboxId, PersonHash};
+use drk_relay::domain::ids::{FeedId, Name, OutboxId, PersonHash};
 use drk_relay::domain::outbox::{Kind, Stage};
 use drk_relay::domain::state::{Clock, State};
 use drk_relay::domain::time::{Day, Millis, Timestamp};
@@ -32,15 +32,22 @@ pub(crate) struct Ledger {
     publications: BTreeMap<(PersonHash, u32), OutboxId>,
     /// Messages that Meta took.
     accepted: BTreeSet<OutboxId>,
-    /// The newest day that there were figures of.
-    newest: Option<Day>,
+    /// The newest day that there were figures of, by feed.
+    newest: BTreeMap<FeedId, Day>,
     /// Questions that have left, and what the relay was told of them.
     pub(super) silence: Silence,
     /// When messages left, since the last restart or clock step.
     left: Vec<Millis>,
+    /// Hints by window.
+    hints: BTreeMap<(PersonHash, Timestamp), OutboxId>,
+    /// Places that the budget pays for.
+    places: Option<usize>,
     /// Everyone's row before the present step.
     talks: BTreeMap<PersonHash, Person>,
 }
+
+/// Messages this close together, in seconds, may be one burst.
+const BURST: u32 = 6;
 
 /// Somebody said stop.
 #[derive(Clone, Copy)]
@@ -54,12 +61,17 @@ struct Stop {
 /// Whether the message carries a question.
 pub(crate) fn asks(body: &Body) -> bool {
     match body {
-        Body::Buttons { .. } => true,
+        Body::Buttons { .. } | Body::List { .. } => true,
         Body::Text(_) => false,
     }
 }
 
 impl Ledger {
+    /// A ledger for a branch with so many places.
+    pub(crate) fn with_places(places: Option<usize>) -> Ledger {
+        Ledger { places, ..Ledger::default() }
+    }
+
     /// Before a step. Promise 8: what has been acknowledged before changes nothing when it comes again, and what is older than a day sends
     /// nothing and subscribes nobody.
     pub(crate) fn before(&mut self, state: &State, now: Millis, events: &[Event]) {
@@ -68,7 +80,7 @@ impl Ledger {
             let Event::Heard(heard) = event else { continue };
             if self.heard.contains(&heard.hash.0) {
                 changes_nothing(state, now, event);
-            } else if is_stale(state, now, heard) && !wish(&heard.said).stops(true) {
+            } else if is_stale(state, now, heard) && !wish(state, &rules(), &heard.said).stops(true) {
                 let decision = decide(state, &rules(), now, event);
                 let revives = decision.changes.iter().any(|change| self.revives(change));
                 assert!(!revives && decision.effects.is_empty(), "a message more than a day old has an effect: {decision:?}");
@@ -80,9 +92,12 @@ impl Ledger {
         match change {
             Change::Person(_, row) => live(row) && !self.talks.get(&row.hash).is_some_and(live),
             Change::Outbox(..) => true,
-            Change::Forget(_) | Change::Address(..) | Change::ForgetAddress(_) | Change::ForgetOutbox(_) | Change::Feed(_) => false,
-            Change::Counters(_) | Change::Seen(..) | Change::ForgetSeen(_) => false,
-            Change::Trusted | Change::Ingress(_) | Change::Paced(_) => false,
+            Change::Forget(_) | Change::Address(..) | Change::ForgetAddress(_) | Change::ForgetOutbox(_) | Change::Feed(..) => false,
+            Change::ForgetFeed(_) => false,
+            Change::Notice(_) | Change::Hold(_) | Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) => false,
+            Change::Seen(..) | Change::ForgetSeen(_) | Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {
+                false
+            }
         }
     }
 
@@ -93,29 +108,36 @@ impl Ledger {
             match event {
                 Event::Heard(heard) if self.heard.insert(heard.hash.0) => self.said(heard, now, state),
                 Event::Figure(figure) => self.published(figure, now, state),
-                Event::Heard(_) | Event::Status(_) => {}
+                Event::Heard(_) | Event::Status(_) | Event::Moved(_) => {}
+                Event::Account(_) | Event::Proof => continue,
                 Event::Started | Event::ClockTrusted | Event::Sent { .. } | Event::Due(_) => continue,
             }
             changes_nothing(state, now, event);
         }
         // While the clock is not trusted nobody knows which day is in the future, and which it is.
-        let feed = &state.feed;
-        let days = [feed.settling.as_ref().map(|settling| settling.as_of), feed.current.as_ref().map(|current| current.as_of)];
-        self.newest = self.newest.max(days.into_iter().flatten().max());
+        for (id, feed) in &state.feeds {
+            let days = [feed.settling.as_ref().map(|settling| settling.as_of), feed.current.as_ref().map(|current| current.as_of)];
+            let newest = days.into_iter().flatten().max();
+            self.newest.extend(newest.map(|newest| (*id, newest)));
+        }
         let wanted = events.iter().filter(|event| matches!(event, Event::Figure(Figure { receipt: Some(_), .. }))).count();
         let receipts = effects.iter().filter(|effect| matches!(effect, Effect::Receipt(_))).count();
         assert_eq!(receipts, wanted, "a publisher waits for a receipt, or gets two");
     }
 
     fn said(&mut self, heard: &Heard, now: Millis, state: &State) {
-        let before = self.talks.get(&heard.from);
-        let stop = self.stops.get(&heard.from).copied().filter(|stop| !stop.over && before.is_some());
+        let from = heard.from.hash;
+        let before = self.talks.get(&from);
+        let stop = self.stops.get(&from).copied().filter(|stop| !stop.over && before.is_some());
         let stale = is_stale(state, now, heard);
-        let (wish, outdone) = (wish(&heard.said), stop.is_some_and(|stop| heard.at <= stop.at));
-        let stops = wish.stops(before.is_some()) && !outdone && !self.outlived(heard, before);
+        let wish = wish(state, &rules(), &heard.said);
+        let would_stop = wish.stops(before.is_some());
+        // Within one burst a stop is the strongest thing.
+        let outdone = stop.is_some_and(|stop| heard.at <= stop.at.plus(if would_stop { 0 } else { BURST }));
+        let stops = would_stop && !outdone && !self.outlived(heard, before);
         let counts = match &heard.said {
             Said::Text(_) | Said::Tapped(_) | Said::Other => !stale && !outdone,
-            Said::Edited(_) => false,
+            Said::Edited(_) | Said::Reacted(_) => false,
         };
         if counts {
             raise(&mut self.latest, heard);
@@ -124,28 +146,34 @@ impl Ledger {
             raise(&mut self.yes, heard);
         }
         if stops {
-            let row = state.people.find(heard.from).and_then(|id| state.people.get(id));
+            let row = state.people.find(from).and_then(|id| state.people.get(id));
             assert!(row.is_none_or(is_stopped), "a stop was not obeyed: {heard:?}, {row:?}");
             let confirmed = stop.and_then(|stop| stop.confirmed);
-            self.stops.insert(heard.from, Stop { at: heard.at, confirmed, over: false });
-        } else if counts && let Some(stop) = self.stops.get_mut(&heard.from) {
+            self.stops.insert(from, Stop { at: heard.at, confirmed, over: false });
+        } else if counts && let Some(stop) = self.stops.get_mut(&from) {
             stop.over = true;
         }
     }
 
     /// Promise 6: the later timestamp wins. To someone who has agreed to nothing, whatever they wrote later.
     fn outlived(&self, heard: &Heard, before: Option<&Person>) -> bool {
-        let asked = before.is_some_and(|person| matches!(person.talk, Talk::Asked { .. }) && heard.at < person.window.latest);
-        asked || self.yes.get(&heard.from).is_some_and(|yes| heard.at < *yes)
+        let Some(person) = before else { return false };
+        if let Some(burst) = person.burst {
+            return burst.wish.is_yes() && heard.at.plus(BURST) < burst.at;
+        }
+        let open = matches!(person.talk, Talk::New | Talk::Asked { .. } | Talk::Waiting { .. });
+        let agreed = person.talk.subscription().is_some() && self.yes.get(&person.hash).is_some_and(|yes| heard.at < *yes);
+        (open && heard.at < person.window.latest) || agreed
     }
 
     /// Figures of a day that is not older than any before, and not in the future, are kept.
     fn published(&mut self, figure: &Figure, now: Millis, state: &State) {
         let today = rules().today(now);
         let as_of = figure.as_of.unwrap_or(today);
-        let values = state.feed.settling.as_ref().map(|settling| (settling.as_of, &settling.values));
-        let values = values.or(state.feed.current.as_ref().map(|current| (current.as_of, &current.values)));
-        if state.clock == Clock::Trusted && as_of.0 <= today.0 + 1 && self.newest.is_none_or(|newest| as_of >= newest) {
+        let (id, feed) = state.feed(&figure.feed).expect("every feed of the configuration is known");
+        let values = feed.settling.as_ref().map(|settling| (settling.as_of, &settling.values));
+        let values = values.or(feed.current.as_ref().map(|current| (current.as_of, &current.values)));
+        if state.clock == Clock::Trusted && as_of.0 <= today.0 + 1 && self.newest.get(&id).is_none_or(|newest| as_of >= *newest) {
             let says = |values: &BTreeMap<Name, Value>| figure.values.iter().all(|(name, value)| values.get(name) == Some(value));
             assert!(values.is_some_and(|(day, values)| day == as_of && says(values)), "an acknowledged figure is nowhere: {figure:?}");
         }
@@ -179,6 +207,14 @@ impl Ledger {
                 self.paced(now);
             }
         }
+        let sends = effects.iter().filter(|effect| matches!(effect, Effect::Send(_))).count();
+        if state.hold.is_some() && sends > 0 {
+            seen.push("probe");
+            assert_eq!(state.outbox.in_flight(), 1, "more than a probe leaves while sending is held");
+        }
+        // Promise 9: whoever is beyond the budget waits.
+        let admitted = state.people.admitted();
+        assert!(self.places.is_none_or(|places| admitted <= places), "{admitted} places are taken");
         self.windows(state, now);
         Self::addresses(state);
         self.turns(state, now, &mut seen);
@@ -205,10 +241,23 @@ impl Ledger {
             assert!(now.second() >= person.window.latest.plus(24 * 3600 - 120), "a reminder too early: {person:?} at {now:?}");
             assert!(!self.silence.published(hash, person.window.latest), "a reminder after a publication: {person:?}");
         }
-        if entry.kind == Kind::Publication {
+        if let Kind::Publication { since } = entry.kind {
             seen.push("publication");
-            let first = *self.publications.entry((hash, state.feed.revision())).or_insert(send.id);
-            assert_eq!(first, send.id, "the same publication twice");
+            let feeds = person.talk.subscription().map(|subscription| subscription.feeds).unwrap_or_default();
+            let shown: Vec<_> = state.feeds.iter().filter(|(id, feed)| feeds.contains(**id) && feed.revision() > since).collect();
+            seen.extend((shown.len() > 1).then_some("two feeds in one publication"));
+            assert!(!shown.is_empty(), "a publication without news");
+            for (_, feed) in shown {
+                // What never reached Meta, and was too late then, may be made up for.
+                let before = self.publications.insert((hash, feed.revision()), send.id);
+                let twice = before.is_some_and(|id| id != send.id && self.accepted.contains(&id));
+                assert!(!twice, "the same publication twice: {before:?}, {:?}", send.id);
+            }
+        }
+        if entry.kind == Kind::Hint {
+            seen.push("hint");
+            let first = *self.hints.entry((hash, person.window.latest)).or_insert(send.id);
+            assert_eq!(first, send.id, "a second hint in one window");
         }
         if asks(&send.body) {
             self.silence.left(send.id, hash, entry.kind);
@@ -238,7 +287,8 @@ impl Ledger {
         for id in state.addresses.keys() {
             let person = state.people.get(*id).expect("an address belongs to a person");
             let wanted = match person.talk {
-                Talk::Asked { .. } | Talk::Subscribed { .. } => true,
+                _ if person.burst.is_some() => true,
+                Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => true,
                 Talk::Stopped { .. } => state.outbox.of(*id).any(|(_, entry)| entry.stage() != Stage::Gone),
                 Talk::Lapsed { .. } | Talk::Orphaned { .. } => false,
             };
@@ -274,6 +324,9 @@ impl Ledger {
                 (Talk::Lapsed { .. }, Some(Talk::Subscribed { .. })) => seen.push("lapsed, and back"),
                 (Talk::Orphaned { .. }, Some(Talk::Subscribed { .. })) => seen.push("orphaned, and back"),
                 (Talk::Asked { .. }, Some(Talk::Subscribed { .. })) => seen.push("subscribed"),
+                (Talk::Asked { .. }, Some(Talk::Waiting { offered: false, .. })) => seen.push("no place"),
+                (Talk::Waiting { offered: false, .. }, Some(Talk::Waiting { offered: true, .. })) => seen.push("a place"),
+                (Talk::Waiting { offered: true, .. }, Some(Talk::Subscribed { .. })) => seen.push("a place, taken"),
                 _ => {}
             }
         }
@@ -283,7 +336,7 @@ impl Ledger {
 /// Whether there is an agreement or an open question.
 fn live(person: &Person) -> bool {
     match person.talk {
-        Talk::Asked { .. } | Talk::Subscribed { .. } => true,
+        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => true,
         Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => false,
     }
 }
@@ -297,7 +350,7 @@ fn is_stale(state: &State, now: Millis, heard: &Heard) -> bool {
 }
 
 fn raise(latest: &mut BTreeMap<PersonHash, Timestamp>, heard: &Heard) {
-    let latest = latest.entry(heard.from).or_insert(heard.at);
+    let latest = latest.entry(heard.from.hash).or_insert(heard.at);
     *latest = heard.at.max(*latest);
 }
 
@@ -311,5 +364,6 @@ fn changes_nothing(state: &State, now: Millis, event: &Event) {
 
 /// What of a state the disk must know.
 pub(crate) fn durable(state: &State) -> State {
-    State { clock: Clock::default(), ingress: None, bucket: drk_relay::domain::pacing::Bucket::default(), ..state.clone() }
+    let bucket = drk_relay::domain::pacing::Bucket::default();
+    State { unread: BTreeMap::new(), clock: Clock::default(), ingress: None, bucket, ..state.clone() }
 }

@@ -43,7 +43,7 @@ impl Silence {
     pub(crate) fn told(&mut self, events: &[Event], now: Millis) {
         for event in events {
             match event {
-                Event::Heard(_) => self.webhooks.push(now.second()),
+                Event::Heard(_) | Event::Moved(_) | Event::Account(_) | Event::Proof => self.webhooks.push(now.second()),
                 Event::Status(status) => {
                     self.webhooks.push(now.second());
                     if let Some(id) = status.id.or_else(|| self.wamids.get(&status.wamid).copied()) {
@@ -80,7 +80,7 @@ impl Silence {
 
     /// Whether the relay knows that Meta took a publication for this person in this window, whenever it left.
     pub(crate) fn published(&self, person: PersonHash, window: Timestamp) -> bool {
-        let mut publications = self.of(person).filter(|question| question.kind == Kind::Publication);
+        let mut publications = self.of(person).filter(|question| question.kind.is_publication());
         publications.any(|question| question.accepted.is_some_and(|at| at >= window))
     }
 

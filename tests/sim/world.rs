@@ -4,12 +4,13 @@
 use super::choices::Choices;
 use super::disk::Disk;
 use super::meta::Meta;
-use super::people::{FEED, METRICS, Person};
+use super::people::{FEEDS, METRICS, Person};
 use super::promises::Ledger;
+use drk_relay::domain::budget;
 use drk_relay::domain::decision::{Effect, Send};
-use drk_relay::domain::event::{Event, Figure, Outcome, Said};
+use drk_relay::domain::event::{Event, Figure, Outcome, Said, Standing};
 use drk_relay::domain::ids::{InstanceId, Name, OutboxId, WamidHash};
-use drk_relay::domain::state::{FeedRules, MetricKind, MetricRules, Rules};
+use drk_relay::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
 use drk_relay::domain::time::Millis;
 use drk_relay::relay::{Relay, SLOTS};
 use drk_relay::store::Store;
@@ -19,8 +20,19 @@ use std::collections::BTreeMap;
 const START: Millis = Millis(1_792_836_000_000);
 /// The relay's clock may be wrong by this much while it is trusted: less than the guard of five seconds, less the way to Meta.
 const CLOCK_ERROR: u64 = 2_000;
+/// Places in a small world: one of four people waits.
+const PLACES: u64 = 3;
+/// The messages for so many people who take both feeds (`budget::places`).
+const MONTHLY: u32 = 3 * 68;
 /// A loop that turns this often without time passing never ends.
 const SPINS: u32 = 50_000;
+
+/// How Meta refuses, in percent, and with which codes.
+const REJECTIONS: [(u64, &str, &[u32]); 3] = [
+    (2, "send refused", &[131_026, 131_047, 100]),
+    (2, "send throttled", &[130_429, 131_056, 131_000, 4]),
+    (1, "account refused", &[190, 131_042, 368]),
+];
 
 /// Something on its way.
 #[derive(Clone, Debug)]
@@ -57,6 +69,7 @@ pub(crate) struct World {
     pub(crate) meta: Meta,
     pub(crate) people: Vec<Person>,
     pub(crate) ledger: Ledger,
+    rules: Rules,
     /// Meta takes so many milliseconds longer to answer.
     pub(crate) slow: u64,
     /// While false nothing goes wrong any more.
@@ -89,7 +102,8 @@ impl World {
     fn with(choices: Choices, seed: u64, people: u64) -> World {
         let disk = Disk::new();
         let store = Store::on(disk.clone(), InstanceId(seed)).expect("a new disk takes a new store");
-        let relay = Relay::open(store, rules()).expect("a new store loads");
+        let rules = Rules { monthly_messages: (people <= PLACES + 1).then_some(MONTHLY), ..rules() };
+        let relay = Relay::open(store, rules.clone()).expect("a new store loads");
         let people = (0..people).map(Person::new).collect();
         let mut world = World {
             choices,
@@ -97,7 +111,8 @@ impl World {
             relay,
             meta: Meta::default(),
             people,
-            ledger: Ledger::default(),
+            ledger: Ledger::with_places(budget::places(&rules)),
+            rules,
             slow: 0,
             faults: true,
             day: 20_750,
@@ -253,12 +268,16 @@ impl World {
         if self.fault(3, "request lost, outcome unknown") {
             return self.after(20_000, Transit::Answer(send.id, Outcome::Unknown));
         }
-        if self.fault(2, "send refused") {
-            return self.after(answer, Transit::Answer(send.id, Outcome::Refused(131_026)));
+        for (percent, what, codes) in REJECTIONS {
+            if self.fault(percent, what) {
+                let code = *self.choices.of(codes);
+                return self.after(answer, Transit::Answer(send.id, Outcome::Rejected { code, transient: false }));
+            }
         }
         let (now, person) = (self.now.second(), self.person(send));
         let wamid = self.meta.accept(now, &self.people[person], send);
         self.ledger.accepted(send);
+        self.people[person].received = Some(wamid);
         self.statuses(send, wamid);
         self.maybe_answer(person, send);
         if self.fault(4, "answer lost, outcome unknown") {
@@ -279,7 +298,7 @@ impl World {
     }
 
     fn person(&self, send: &Send) -> usize {
-        self.people.iter().position(|person| person.bsuid == send.to).expect("nobody else has an address")
+        self.people.iter().position(|person| person.address == send.to).expect("nobody else has an address")
     }
 
     /// The power fails: a new process on what the disk kept.
@@ -292,7 +311,7 @@ impl World {
             self.disk = self.disk.cut(&mut self.choices);
         }
         let store = Store::on(self.disk.clone(), InstanceId(0)).expect("a power cut leaves a store that opens");
-        self.relay = Relay::open(store, rules()).expect("a power cut leaves a store that loads");
+        self.relay = Relay::open(store, self.rules.clone()).expect("a power cut leaves a store that loads");
         let lost: Vec<_> = self.transit.iter().filter(|(_, transit)| transit.dies_with_the_process()).map(|(key, _)| *key).collect();
         for key in lost {
             self.transit.remove(&key);
@@ -314,6 +333,18 @@ impl World {
         }
     }
 
+    /// Meta announces a restriction, or that there is none any more.
+    pub(crate) fn account(&mut self) {
+        let standing = match self.choices.below(3) {
+            0 => Standing::Restored,
+            1 => Standing::Restricted { until: None },
+            _ => Standing::Restricted { until: Some(self.now.second().plus(self.choices.below(6 * 3_600) as u32)) },
+        };
+        self.count("restriction");
+        let delay = self.choices.below(60_000);
+        self.after(delay, Transit::Webhook(vec![Event::Account(standing)]));
+    }
+
     /// The disk fails soon.
     pub(crate) fn break_disk(&mut self) {
         self.count("disk error");
@@ -331,13 +362,12 @@ impl Transit {
     }
 }
 
-/// One feed: a required count and an optional rate.
+/// Two feeds, each with two metrics that a publication waits for.
 pub(crate) fn rules() -> Rules {
     let name = |name: &str| Name::new(name).expect("a valid name");
-    let metric =
-        |index: usize, kind| MetricRules { name: name(METRICS[index]), label: METRICS[index].to_owned(), kind, required: index == 0 };
-    let metrics = vec![metric(0, MetricKind::Count), MetricRules { required: true, ..metric(1, MetricKind::Rate) }];
-    let feed = FeedRules { name: name(FEED), title: "Corona".to_owned(), metrics, settle: 30 };
+    let metric = |index: usize, kind| MetricRules::new(name(METRICS[index]), METRICS[index], kind);
+    let metrics = || vec![metric(0, MetricKind::Count), metric(1, MetricKind::Rate)];
+    let feeds = FEEDS.iter().map(|feed| FeedRules::new(name(feed), feed, metrics())).collect();
     let zone = jiff::tz::TimeZone::get("Europe/Berlin").expect("bundled");
-    Rules { branch: "DRK Musterstadt".to_owned(), privacy: "drk.example".to_owned(), feed, zone, rate: 80 }
+    Rules::new("DRK Musterstadt", "07751 5550100", "drk.example", zone, feeds)
 }

@@ -35,7 +35,7 @@ pub(crate) const ROOMS: &[Room] = &[
         name: "domain",
         at: "src/domain",
         may: &[],
-        crates: Crates::Only(&["jiff", "serde"]),
+        crates: Crates::Only(&["fluent_syntax", "jiff", "serde"]),
         never: &[WAITING, WORLD, CLOCK, CHANCE],
         purpose: "the domain decides and knows nothing else of the crate",
         instead: "take what it needs as an argument, and return what should happen as a Change or an Effect",
@@ -104,6 +104,9 @@ pub(crate) const ROOMS: &[Room] = &[
         purpose: "here is only what all ports share: how something arrives and how it is acknowledged",
         instead: "put it into the one port that needs it",
     },
+    Room { at: "src/port/board", ..SHOWING },
+    Room { at: "src/port/status", ..SHOWING },
+    Room { at: "src/port/systemd", ..SHOWING },
     Room {
         name: "a port",
         at: "src/port/*",
@@ -113,13 +116,16 @@ pub(crate) const ROOMS: &[Room] = &[
             "crate::domain::ids",
             "crate::domain::time",
             "crate::domain::figures::Value",
-            "crate::domain::state::MetricKind",
+            "crate::domain::rules::MetricKind",
             "crate::port::Arrival",
             "crate::port::INBOX",
             "crate::port::Inbox",
             "crate::port::clock",
+            "crate::port::link",
             "crate::port::pseudonym",
             "crate::config::{Own}Config",
+            "crate::config::{Own}Feed",
+            "crate::config::{Own}Tls",
         ],
         crates: Crates::AllBut(&["postcard", "redb", "toml"]),
         never: &[],
@@ -163,6 +169,26 @@ pub(crate) const ROOMS: &[Room] = &[
         instead: "put it into a module",
     },
 ];
+
+/// A port that shows others how the relay fares. It sees counts, and no event and no person.
+const SHOWING: Room = Room {
+    name: "a port that shows the relay",
+    at: "",
+    may: &[
+        "crate::domain::time",
+        "crate::port::Arrival",
+        "crate::port::Inbox",
+        "crate::port::board",
+        "crate::port::clock",
+        "crate::port::link",
+        "crate::relay::pulse",
+        "crate::config::{Own}Config",
+    ],
+    crates: Crates::AllBut(&["postcard", "redb", "toml"]),
+    never: &[CHANCE],
+    purpose: "it shows the relay's pulse and the links of the ports, and decides nothing",
+    instead: "count what is to be shown in relay/pulse; whether a link is up is said by its port",
+};
 
 /// What reads a clock: `port/clock.rs` only, in the program and in its tests.
 pub(crate) const CLOCK_READS: &[&str] = &["Instant::now", "SystemTime::now", "Timestamp::now", "Zoned::now", "Utc::now", "Local::now"];

@@ -5,14 +5,15 @@ mod pace;
 mod script;
 mod transcript;
 
-use crate::config::{ClockConfig, Config, GraphConfig, MqttConfig, MqttFeed, WebhookConfig};
+use crate::config::{ClockConfig, Config, GraphConfig, MqttConfig, MqttFeed, StatusConfig, WebhookConfig};
 use crate::domain::ids::Name;
 use crate::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
 use crate::domain::time::{Millis, Timestamp};
 use crate::port::clock::{Clock, Warp};
 use crate::port::pseudonym::Pseudonyms;
-use crate::relay::Pulse;
-use crate::run::{KEY, Surroundings, run};
+use crate::port::systemd::Manager;
+use crate::relay::{Pulse, Roster};
+use crate::run::{KEY, Show, Surroundings, run};
 use crate::simulator::broker::Broker;
 use crate::simulator::cloud::{Accepted, Cloud, CloudConfig};
 use crate::simulator::meta::Refusal;
@@ -54,13 +55,13 @@ pub(super) async fn execute() -> anyhow::Result<()> {
     let cloud = Cloud::start(api, cloud_config(webhook.local_addr()?), clock.clone(), ring)?;
     let (publisher, receipts) = Publisher::connect(broker.local_addr()?);
     let broker = tokio::spawn(async move { Broker::default().serve(broker).await });
-    let (pulse, pulses) = watch::channel(Pulse::default());
+    let ((pulse, pulses), (roster, rosters)) = (watch::channel(Pulse::default()), watch::channel(Roster::default()));
     let (stop, stopped) = oneshot::channel::<()>();
-    let around = Surroundings { clock: clock.clone(), listener: webhook, pulse };
+    let around = Surroundings { clock: clock.clone(), listener: webhook, show: Show { pulse, roster }, manager: Manager::default() };
     let relay = Box::pin(run(config, around, async { drop(stopped.await) }));
     let end = start.plus(DAYS);
     let transcript = Transcript::new(clock.clone(), zone, pseudonyms);
-    let script = Script { cloud: cloud.clone(), publisher, receipts, transcript, start, end };
+    let script = Script { cloud: cloud.clone(), publisher, receipts, rosters, transcript, start, end };
     let played = Box::pin(play(script, &clock, &warp, ringing, pulses, relay, stop)).await;
     broker.abort();
     played?.summary(&cloud)
@@ -78,7 +79,7 @@ async fn play(
 ) -> anyhow::Result<Transcript> {
     let pages = script.pages();
     tokio::select! {
-        () = script.play(clock, ringing, pulses.clone()) => {}
+        () = script.play(clock, ringing) => {}
         () = pace::keep(clock, warp, pulses, pages) => {}
         ended = &mut relay => {
             ended?;
@@ -135,6 +136,7 @@ fn config(state_dir: &Path, zone: TimeZone, broker: SocketAddr, api: SocketAddr,
             verify_token: VERIFY_TOKEN.into(),
             phone_number_id: NUMBER.to_owned(),
         },
+        status: StatusConfig { socket: state_dir.join("status.sock") },
     }
 }
 

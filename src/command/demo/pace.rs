@@ -48,7 +48,7 @@ pub(super) async fn keep(clock: &Clock, warp: &Warp, mut pulses: watch::Receiver
 
 /// Walks until nothing has happened for a while and no message is on its way.
 async fn calm(pulses: &mut watch::Receiver<Pulse>, warp: &Warp) {
-    while pulses.has_changed().unwrap_or(false) || pulses.borrow().outbox > 0 {
+    while pulses.has_changed().unwrap_or(false) || pulses.borrow().outbox.pending() > 0 {
         warp.set_speed(WALK);
         pulses.mark_unchanged();
         // Nothing for a while, or the next thing: both are news.

@@ -4,7 +4,7 @@ use super::at;
 use super::transcript::Transcript;
 use crate::domain::time::Millis;
 use crate::port::clock::Clock;
-use crate::relay::Pulse;
+use crate::relay::Roster;
 use crate::simulator::cloud::{Accepted, Cloud};
 use crate::simulator::meta::Person;
 use crate::simulator::publisher::{Publisher, Receipt};
@@ -74,6 +74,7 @@ pub(super) struct Script {
     pub(super) cloud: Cloud,
     pub(super) publisher: Publisher,
     pub(super) receipts: mpsc::Receiver<Receipt>,
+    pub(super) rosters: watch::Receiver<Roster>,
     pub(super) transcript: Transcript,
     pub(super) start: Millis,
     pub(super) end: Millis,
@@ -87,7 +88,7 @@ impl Script {
     }
 
     /// Plays until the end, and writes down what happens meanwhile.
-    pub(super) async fn play(&mut self, clock: &Clock, mut ringing: mpsc::Receiver<Accepted>, mut pulses: watch::Receiver<Pulse>) {
+    pub(super) async fn play(&mut self, clock: &Clock, mut ringing: mpsc::Receiver<Accepted>) {
         PEOPLE.iter().for_each(|number| self.cloud.join(person(*number)));
         let moments = self.pages();
         let acts = PAGES.iter().map(|(.., act)| Some(*act)).chain([None]);
@@ -97,7 +98,7 @@ impl Script {
                     biased;
                     Some(message) = ringing.recv() => self.transcript.rings(message),
                     Some(receipt) = self.receipts.recv() => self.transcript.receipt(&receipt),
-                    Ok(()) = pulses.changed() => self.transcript.agreements(&pulses.borrow_and_update().people),
+                    Ok(()) = self.rosters.changed() => self.transcript.agreements(&self.rosters.borrow_and_update().0),
                     () = clock.sleep_until(moment) => {}
                 }
             }

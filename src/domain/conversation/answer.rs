@@ -5,7 +5,7 @@ use super::burst::Burst;
 use super::draft::Draft;
 use super::{Person, Reminder, Subscription, Talk};
 use crate::domain::budget;
-use crate::domain::decision::{Change, Decision, Effect};
+use crate::domain::decision::{Change, Decision, Effect, Refusal};
 use crate::domain::ids::{FeedSet, PersonId};
 use crate::domain::outbox::Kind;
 use crate::domain::rules::Rules;
@@ -15,6 +15,19 @@ use crate::domain::wording::Wish;
 
 /// Someone who was asked and writes on is answered at most once in this many seconds.
 const ASK_AGAIN: u32 = 60;
+
+/// When the next person has paused. Answers are not in the wheel, because they must not wait behind reminders that a full queue holds back.
+pub fn next_answer(state: &State) -> Option<Timestamp> {
+    state.people.paused().next().map(|(until, _)| until)
+}
+
+/// The person who has paused for longest is answered.
+pub fn answers(state: &State, rules: &Rules, now: Millis) -> Decision {
+    let paused = state.people.paused().next().filter(|(until, _)| *until <= now.second());
+    let next = paused.and_then(|(_, id)| state.people.get(id).map(|person| (id, person)));
+    let Some((id, person)) = next else { return Decision::refused(Refusal::NothingToDo) };
+    person.burst.map_or_else(|| Decision::refused(Refusal::NothingToDo), |burst| answer(state, rules, now, id, person, burst))
+}
 
 /// Answers what a person has said.
 pub(super) fn answer(state: &State, rules: &Rules, now: Millis, id: PersonId, person: &Person, burst: Burst) -> Decision {
@@ -114,7 +127,8 @@ impl Turn<'_> {
             return (Talk::Waiting { since: now, answered: now, feeds, offered: false }, Some(Kind::Waiting));
         }
         let newest = self.state.revision_of(feeds);
-        let subscription = Subscription { feeds, wording: self.rules.texts.consent(), consent: at, yes: at, revision: newest };
+        let wording = self.rules.texts.consent(self.rules.feeds.len());
+        let subscription = Subscription { feeds, wording, consent: at, yes: at, revision: newest };
         (Talk::Subscribed { subscription, reminder: Reminder::Pending }, Some(Kind::Subscribed { figures: lacks(newest) }))
     }
 

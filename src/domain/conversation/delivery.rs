@@ -29,15 +29,22 @@ pub fn page(state: &State, now: Millis) -> Decision {
     draft.finish()
 }
 
-/// A message leaves now: if it shows figures, it shows the newest, so the person has these.
-pub fn leaves(state: &State, entry: &Entry) -> Option<Change> {
-    entry.kind.shows_figures().then(|| up_to_date(state, entry.person)).flatten()
+/// A message leaves now: if it shows figures, it shows the newest, so the person has these, and a publication that was to bring them need
+/// not leave any more. There are two of those if one could not be sent before the next was written down.
+pub fn leaves(state: &State, id: OutboxId, entry: &Entry) -> Vec<Change> {
+    if !entry.kind.shows_figures() {
+        return Vec::new();
+    }
+    let others = state.outbox.of(entry.person).filter(|(other, _)| *other != id);
+    let publications = others.filter(|(_, entry)| entry.kind.is_publication() && entry.stage() == Stage::Waiting);
+    publications.map(|(other, _)| Change::ForgetOutbox(other)).chain(up_to_date(state, entry.person)).collect()
 }
 
-/// Nothing more will be written for this message. The address of someone who said stop is kept only for the confirmation.
+/// Nothing more will be written for this message. The address of someone who said stop is kept only for the confirmation, or because they
+/// have written again and wait for an answer.
 pub fn message_ended(state: &State, id: OutboxId, person: PersonId) -> Option<Change> {
     let stopped = state.people.get(person).is_some_and(|row| match row.talk {
-        Talk::Stopped { .. } => true,
+        Talk::Stopped { .. } => row.burst.is_none(),
         Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => false,
         Talk::Lapsed { .. } | Talk::Orphaned { .. } => false,
     });

@@ -154,10 +154,11 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// A stop that was overtaken by a later message: a "Ja" from before it does not count, even so.
+    /// A stop that was overtaken by a later message: a "Ja" from before it does not count, even so. One that is more than a day old need
+    /// not be noted: no "Ja" from before it counts anyway.
     fn note_stop(&mut self, wish: Wish) {
         let Some(Person { talk: Talk::Asked { answered, revision, stopped }, burst, .. }) = self.before else { return };
-        if wish.stops(true) && stopped < Some(self.heard.at) {
+        if wish.stops(true) && stopped < Some(self.heard.at) && !is_stale(self.draft.state, self.now, self.heard) {
             self.remember(Talk::Asked { answered, revision, stopped: Some(self.heard.at) }, burst);
         }
     }

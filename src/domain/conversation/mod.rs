@@ -28,6 +28,7 @@ mod identity;
 mod places;
 mod silence;
 
+pub use answer::{answers, next_answer};
 pub use burst::Burst;
 pub use delivery::{leaves, message_ended, message_expired, message_failed, page};
 pub use heard::heard;
@@ -121,6 +122,11 @@ impl Talk {
         }
     }
 
+    /// The feeds that they have chosen, if they have.
+    pub fn feeds(&self) -> Option<FeedSet> {
+        if let Talk::Waiting { feeds, .. } = self { Some(*feeds) } else { self.subscription().map(|subscription| subscription.feeds) }
+    }
+
     /// The agreement, if there is one that is in force or may be taken up again.
     pub fn subscription(&self) -> Option<&Subscription> {
         match self {
@@ -157,16 +163,15 @@ pub enum Reminder {
 }
 
 impl Person {
-    /// When this row needs attention.
+    /// When this row needs attention, but for an answer: those have an order of their own, see [`next_answer`].
     pub fn deadline(&self) -> Timestamp {
-        let talk = match &self.talk {
+        match &self.talk {
             Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } => self.window.closes(),
             Talk::Subscribed { reminder: Reminder::Pending, .. } => self.window.remind_at(),
             Talk::Subscribed { reminder: Reminder::Sent | Reminder::Spared, .. } => self.window.verdict_at(),
             Talk::Lapsed { .. } => self.window.closes().plus(LAPSE_GRACE),
             Talk::Orphaned { .. } => self.window.closes().plus(ORPHAN_GRACE),
             Talk::Stopped { at } => at.plus(TOMBSTONE),
-        };
-        self.burst.map_or(talk, |burst| talk.min(burst.until))
+        }
     }
 }

@@ -52,13 +52,15 @@ impl Hold {
 
 /// What the answer to a send says about the account.
 pub(super) fn after(state: &State, now: Millis, outcome: Outcome) -> Option<Change> {
+    // What was in flight when it began says nothing about how it is now: only a probe does.
+    let waiting = state.hold.filter(|hold| hold.until > now.second());
     let next = match outcome {
-        Outcome::Accepted(_) => None,
+        Outcome::Accepted(_) => waiting,
         Outcome::Rejected { code, transient } if of_code(code, transient) == Fault::Account => {
             Some(Hold::again(state.hold, now.second(), Why::Code(code)))
         }
         // Meta answers, and it is about this message: the probe got through.
-        Outcome::Rejected { .. } => None,
+        Outcome::Rejected { .. } => waiting,
         Outcome::Unknown => state.hold.map(|hold| Hold { until: hold.until.max(now.second().plus(FIRST_PROBE)), ..hold }),
         Outcome::Later | Outcome::TooLate => state.hold,
     };

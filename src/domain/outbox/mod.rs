@@ -249,7 +249,7 @@ fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
         };
         bucket = bucket.take(now, rules.rate);
         decision.changes.push(Change::Outbox(*id, Entry { delivery: Delivery::InFlight { attempt: entry.attempt() }, ..*entry }));
-        decision.changes.extend(conversation::leaves(state, entry));
+        decision.changes.extend(conversation::leaves(state, *id, entry));
         decision.effects.push(Effect::Send(Box::new(send)));
     }
     if bucket != state.bucket {

@@ -37,8 +37,9 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// The feeds, one below the other. Where the room does not suffice, first the changes go, then the last lines of each.
-pub(super) fn figures(shown: &[Shown], texts: &Texts, room: usize) -> String {
+/// The feeds, one below the other. Where the room does not suffice, first the changes go, then the last lines of each, and `rest` stands
+/// for them.
+pub(super) fn figures(shown: &[Shown], texts: &Texts, room: usize, rest: &str) -> String {
     let shown: Vec<&Shown> = shown.iter().filter(|shown| shown.feed.current.is_some()).collect();
     if shown.is_empty() {
         return texts.no_figures();
@@ -47,7 +48,7 @@ pub(super) fn figures(shown: &[Shown], texts: &Texts, room: usize) -> String {
     let shorter = (0..most).rev().map(|lines| (false, lines));
     let mut text = String::new();
     for (compared, lines) in [(true, most), (false, most)].into_iter().chain(shorter) {
-        let blocks: Vec<String> = shown.iter().map(|shown| block(shown, texts, compared, lines)).collect();
+        let blocks: Vec<String> = shown.iter().map(|shown| block(shown, texts, (compared, lines), rest)).collect();
         text = blocks.join("\n\n");
         if length(&text) <= room {
             break;
@@ -56,7 +57,7 @@ pub(super) fn figures(shown: &[Shown], texts: &Texts, room: usize) -> String {
     text
 }
 
-fn block(shown: &Shown, texts: &Texts, compared: bool, lines: usize) -> String {
+fn block(shown: &Shown, texts: &Texts, (compared, lines): (bool, usize), rest: &str) -> String {
     let Some(current) = &shown.feed.current else { return String::new() };
     let previous = shown.feed.previous.as_ref().filter(|_| compared);
     let mut text = format!("*{}*\n{}", shown.rules.title, texts.as_of(&german::day(current.as_of)));
@@ -71,7 +72,7 @@ fn block(shown: &Shown, texts: &Texts, compared: bool, lines: usize) -> String {
         }
     }
     if all.next().is_some() {
-        let _ = write!(text, "\n{}", texts.more());
+        let _ = write!(text, "\n{rest}");
     }
     text
 }

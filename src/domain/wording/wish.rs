@@ -107,7 +107,21 @@ fn of_text(rules: &Rules, text: &str) -> Wish {
         return Wish::Nothing;
     }
     let words = fold(text);
-    match words.as_str() {
+    let topic = || rules.topics.iter().find(|topic| topic.keywords.contains(&words)).map(|topic| Wish::Topic(TopicId::of(&topic.name)));
+    match command(&words) {
+        Some(Wish::Topics) if rules.topics.is_empty() => Wish::Nothing,
+        Some(wish) => wish,
+        None => topic().unwrap_or(Wish::Nothing),
+    }
+}
+
+/// Whether these folded words mean something already, so that no topic can be found by them.
+pub fn is_command(words: &str) -> bool {
+    command(words).is_some()
+}
+
+fn command(words: &str) -> Option<Wish> {
+    Some(match words {
         "stopp" | "stop" | "nein stopp" | "abmelden" | "abmeldung" | "ende" | "beenden" | "abbestellen" | "kuendigen" | "loeschen"
         | "loesche mich" | "loesch mich" | "unsubscribe" => Wish::Stop,
         "nein" | "nein danke" | "noe" | "nee" | "no" => Wish::No,
@@ -120,12 +134,9 @@ fn of_text(rules: &Rules, text: &str) -> Wish {
         "hilfe" | "help" | "info" => Wish::Help,
         "start" | "starten" | "los" => Wish::Start,
         "auswahl" | "auswaehlen" | "abo" | "abos" | "regionen" => Wish::Choose,
-        "themen" | "thema" if !rules.topics.is_empty() => Wish::Topics,
-        _ => {
-            let found = |topic: &&crate::domain::rules::Topic| topic.keywords.contains(&words);
-            rules.topics.iter().find(found).map_or(Wish::Nothing, |topic| Wish::Topic(TopicId::of(&topic.name)))
-        }
-    }
+        "themen" | "thema" => Wish::Topics,
+        _ => return None,
+    })
 }
 
 /// Lower case, umlauts written out, one space between words, no punctuation and no emoji at all.
@@ -154,6 +165,7 @@ mod tests {
 
     #[test]
     fn the_whole_message_is_matched() {
+        let rules = Rules::new("", "", "", jiff::tz::TimeZone::UTC, Vec::new());
         for (text, meant) in [
             ("STOPP", Wish::Stop),
             (" stop. ", Wish::Stop),
@@ -172,8 +184,8 @@ mod tests {
             ("👍", Wish::Nothing),
             ("", Wish::Nothing),
         ] {
-            assert_eq!(of_text(text), meant, "{text}");
+            assert_eq!(of_text(&rules, text), meant, "{text}");
         }
-        assert_eq!(of_text(&"ja ".repeat(1000)), Wish::Nothing);
+        assert_eq!(of_text(&rules, &"ja ".repeat(1000)), Wish::Nothing);
     }
 }

@@ -4,6 +4,7 @@
 mod wire;
 
 use super::clock::Clock;
+use super::link::Link;
 use super::pseudonym::Pseudonyms;
 use super::{Arrival, Inbox};
 use crate::config::GraphConfig;
@@ -47,6 +48,7 @@ pub struct Graph {
     /// The latest code that concerned our account, 0 for none: said once, not with every message of a broadcast. Code 0 itself is
     /// [`AUTH`] here.
     trouble: AtomicU32,
+    link: Link,
 }
 
 /// Stands for Meta's code 0 (AuthException) in [`Graph::trouble`].
@@ -75,7 +77,13 @@ impl Graph {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(SENDS)
             .build()?;
-        Ok(Graph { client, messages, clock, pseudonyms, instance, trouble: AtomicU32::new(0) })
+        let link = Link::new(clock.clone());
+        Ok(Graph { client, messages, clock, pseudonyms, instance, trouble: AtomicU32::new(0), link })
+    }
+
+    /// Whether Meta takes what is sent.
+    pub fn link(&self) -> &Link {
+        &self.link
     }
 
     /// One attempt, and what became of it.
@@ -88,11 +96,15 @@ impl Graph {
         let (status, body) = match self.post(&message, left.min(ATTEMPT)).await {
             Ok(answer) => answer,
             Err(error) if error.is_connect() => {
-                tracing::debug!(error = reason(error), "no connection to Meta");
+                let why = reason(error);
+                tracing::debug!(error = why, "no connection to Meta");
+                self.link.down(format!("keine Verbindung zu Meta: {why}"));
                 return Outcome::Later;
             }
             Err(error) => {
-                tracing::warn!(id = send.id.0, error = reason(error), "no answer from Meta: whether the message arrived is unknown");
+                let why = reason(error);
+                tracing::warn!(id = send.id.0, error = why, "no answer from Meta: whether the message arrived is unknown");
+                self.link.down(format!("keine Antwort von Meta: {why}"));
                 return Outcome::Unknown;
             }
         };
@@ -126,12 +138,14 @@ impl Graph {
     fn report(&self, status: u16, outcome: Outcome, code: Option<u32>) {
         match (outcome, code) {
             (Outcome::Accepted(_), _) => {
+                self.link.up();
                 if self.trouble.swap(0, Ordering::Relaxed) != 0 {
                     tracing::info!("Meta takes messages again");
                 }
             }
             (_, Some(code)) if of_code(code, false) == Fault::Account => {
                 let name = if code == 0 { AUTH } else { code };
+                self.link.down(format!("Meta lehnt alles ab (Code {code}). Abhilfe: Token, Nummer und Konto im WhatsApp Manager prüfen"));
                 if self.trouble.swap(name, Ordering::Relaxed) != name {
                     tracing::error!(code, status, "Meta does not let us send: check token, number and account in the WhatsApp Manager");
                 }

@@ -10,8 +10,8 @@
 //! by the one rustls of the whole tree, while rumqttc's own features for it bring a second, outdated webpki with open advisories. And what
 //! is wrong (the name, the route, the certificate) is known, instead of guessed from a library's text.
 
+use super::connection::Connection;
 use super::cut::Cutter;
-use super::link::Link;
 use super::tls::{self, Distrust, Unusable};
 use crate::config::MqttConfig;
 use rustls::pki_types::ServerName;
@@ -62,6 +62,24 @@ pub(super) enum Broken {
     Unusable(#[from] Unusable),
 }
 
+impl Broken {
+    /// For the technician, with what can be done about it.
+    pub(super) fn sentence(&self) -> String {
+        match self {
+            Broken::Name(why) => format!("der Name des Brokers lässt sich nicht auflösen ({why}). Abhilfe: host und das Netz prüfen"),
+            Broken::Silent => "der Broker antwortet nicht. Abhilfe: host, port und das Netz prüfen".to_owned(),
+            Broken::Io(why) => format!("keine Verbindung zum Broker ({why}). Abhilfe: Läuft er? Stimmen host und port?"),
+            Broken::Closed => "der Broker hat die Verbindung beendet".to_owned(),
+            Broken::Distrust(distrust) => distrust.sentence().to_owned(),
+            Broken::Handshake(why) => {
+                format!("der Broker bricht die Verschlüsselung ab ({why}). Abhilfe: Ist das sein Port für TLS (üblich: 8883)?")
+            }
+            Broken::Host => "host ist weder ein Name noch eine Adresse, für die es ein Zertifikat geben kann".to_owned(),
+            Broken::Unusable(unusable) => unusable.to_string(),
+        }
+    }
+}
+
 impl From<io::Error> for Broken {
     fn from(error: io::Error) -> Broken {
         Distrust::of(&error).map_or(Broken::Io(error), Broken::Distrust)
@@ -71,17 +89,17 @@ impl From<io::Error> for Broken {
 /// The socket that rumqttc connects to: in Linux's abstract namespace, so that there is no file to put somewhere and to clean up.
 pub(super) struct Line<'a> {
     config: &'a MqttConfig,
-    link: &'a Link,
+    connection: &'a Connection,
     listener: UnixListener,
 }
 
 impl Line<'_> {
     /// The line, and the path of its socket.
-    pub(super) fn new<'a>(config: &'a MqttConfig, link: &'a Link) -> io::Result<(Line<'a>, String)> {
+    pub(super) fn new<'a>(config: &'a MqttConfig, connection: &'a Connection) -> io::Result<(Line<'a>, String)> {
         let number = getrandom::u64().map_err(io::Error::other)?;
         let path = format!("\0drk-relay-mqtt-{}-{number:016x}", std::process::id());
         let listener = UnixListener::bind(&path)?;
-        Ok((Line { config, link, listener }, path))
+        Ok((Line { config, connection, listener }, path))
     }
 
     /// Carries one connection after the other: rumqttc has one at a time.
@@ -89,10 +107,10 @@ impl Line<'_> {
         loop {
             match self.listener.accept().await {
                 Ok((mut client, _)) if is_ours(&client) => {
-                    self.link.mended();
+                    self.connection.mended();
                     if let Err(broken) = Box::pin(self.carry(&mut client)).await {
                         // Before rumqttc sees the end of it, and asks why.
-                        self.link.broke(broken);
+                        self.connection.broke(broken);
                     }
                 }
                 Ok(_) => warn!("another process knocks at the relay's own MQTT socket"),

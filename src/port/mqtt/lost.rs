@@ -48,6 +48,17 @@ impl Lost {
         }
     }
 
+    /// What the technician is told who asks how the relay fares.
+    pub(super) fn sentence(&self) -> String {
+        match self {
+            Lost::Window => "es kamen mehr Zahlen, als das Relay annehmen kann; der Broker schickt sie noch einmal".to_owned(),
+            Lost::Unheard => "der Broker antwortet nicht auf das Abonnieren".to_owned(),
+            Lost::Refused(code) => format!("der Broker lehnt ab ({code:?}). Abhilfe: user, password_file und client_id prüfen"),
+            Lost::Line(broken) => broken.sentence(),
+            Lost::Protocol(why) => format!("die Verbindung zum Broker ist gestört ({why})"),
+        }
+    }
+
     /// Whether trying again soon is pointless: somebody must change something first.
     fn needs_somebody(&self) -> bool {
         match self {

@@ -10,17 +10,17 @@
 //!     └─── line ◀── TLS, TCP ──▶ broker
 //! ```
 //!
-//! Five loops in *one* task, so that between a lost connection and the note of it in [`Link`] nothing else runs: an acknowledgement can
-//! then never slip from one connection into the next, where its packet id may mean another message. `poll` waits for nothing but the
+//! Five loops in *one* task, so that between a lost connection and the note of it in [`Connection`] nothing else runs: an acknowledgement
+//! can then never slip from one connection into the next, where its packet id may mean another message. `poll` waits for nothing but the
 //! broker, or pings would stop.
 //!
 //! What slows whom down: a relay that is busy fills the inbox; `feed` waits for room there; behind it [`WINDOW`] publishes of QoS 1 may
 //! wait, which no broker that bounds its unacknowledged messages ever fills. Publishes of QoS 0 never wait: they may take half of the inbox
 //! and are dropped beyond, so that a flood of them cannot keep webhooks out.
 
+mod connection;
 mod cut;
 mod line;
-mod link;
 mod lost;
 mod number;
 mod payload;
@@ -34,12 +34,12 @@ pub use payload::parse;
 pub use rejected::Rejected;
 pub use tls::{Unusable, client_config};
 
-use super::{Arrival, Inbox};
+use super::{Arrival, Inbox, link};
 use crate::config::MqttConfig;
 use crate::domain::decision::Receipt;
 use crate::domain::event::Event;
+use connection::{Connection, Ticket};
 use line::Line;
-use link::{Link, Ticket};
 use poller::Poller;
 use rumqttc::mqttbytes::QoS;
 use rumqttc::{AsyncClient, LastWill, MqttOptions, NetworkOptions, Publish, Transport};
@@ -67,12 +67,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How soon to try again when an acknowledgement finds the requests full: they empty as fast as the socket takes them.
 const RETRY: Duration = Duration::from_millis(5);
 
-/// Runs for ever: drop the future to stop, and the broker publishes our last will. Started again (after a panic) it takes the session up
-/// where it was: what was not acknowledged comes again.
-pub async fn run(config: &MqttConfig, inbox: &Inbox, receipts: &mut mpsc::Receiver<Receipt>) -> Infallible {
-    let link = &Link::default();
+/// Runs for ever and shows how the connection fares: drop the future to stop, and the broker publishes our last will. Started again (after
+/// a panic) it takes the session up where it was: what was not acknowledged comes again.
+pub async fn run(config: &MqttConfig, inbox: &Inbox, receipts: &mut mpsc::Receiver<Receipt>, shown: &link::Link) -> Infallible {
+    let connection = &Connection::default();
     let (line, path) = loop {
-        match Line::new(config, link) {
+        match Line::new(config, connection) {
             Ok(line) => break line,
             Err(error) => error!(%error, "no socket for the MQTT connection"),
         }
@@ -83,13 +83,13 @@ pub async fn run(config: &MqttConfig, inbox: &Inbox, receipts: &mut mpsc::Receiv
     eventloop.set_network_options(network());
     let (hand, handed) = mpsc::channel(WINDOW);
     let (fed, unacknowledged) = mpsc::channel(WINDOW);
-    let mut poller = Poller::new(config, client, link, eventloop, inbox.clone(), hand);
+    let mut poller = Poller::new(config, client, connection, shown, eventloop, inbox.clone(), hand);
     let (never, ..) = tokio::join!(
         poller.run(),
         line.run(),
         feed(handed, inbox.clone(), fed),
-        acknowledge(unacknowledged, client, link),
-        answer(receipts, config, client, link)
+        acknowledge(unacknowledged, client, connection),
+        answer(receipts, config, client, connection)
     );
     never
 }
@@ -139,16 +139,16 @@ async fn feed(mut handed: mpsc::Receiver<Handed>, inbox: Inbox, fed: mpsc::Sende
 
 /// Acknowledges in the order of arrival (MQTT 3.1.1, 4.6), which is the order of commits. What is not durable is never acknowledged; what
 /// came over a connection that is gone is not even waited for.
-async fn acknowledge(mut unacknowledged: mpsc::Receiver<Fed>, client: &AsyncClient, link: &Link) -> Infallible {
+async fn acknowledge(mut unacknowledged: mpsc::Receiver<Fed>, client: &AsyncClient, connection: &Connection) -> Infallible {
     while let Some((ticket, durable)) = unacknowledged.recv().await {
-        if let Some(durable) = durable.filter(|_| link.is(ticket.connection))
+        if let Some(durable) = durable.filter(|_| connection.is(ticket.connection))
             && durable.await.is_err()
         {
             continue;
         }
         let mut publish = Publish::new("", QoS::AtLeastOnce, "");
         publish.pkid = ticket.packet;
-        while link.is(ticket.connection) && client.try_ack(&publish).is_err() {
+        while connection.is(ticket.connection) && client.try_ack(&publish).is_err() {
             tokio::time::sleep(RETRY).await;
         }
     }
@@ -156,11 +156,11 @@ async fn acknowledge(mut unacknowledged: mpsc::Receiver<Fed>, client: &AsyncClie
 }
 
 /// Publishes the relay's receipts. QoS 0: a publisher that does not hear asks again, and hears "duplicate".
-async fn answer(receipts: &mut mpsc::Receiver<Receipt>, config: &MqttConfig, client: &AsyncClient, link: &Link) -> Infallible {
+async fn answer(receipts: &mut mpsc::Receiver<Receipt>, config: &MqttConfig, client: &AsyncClient, connection: &Connection) -> Infallible {
     while let Some(receipt) = receipts.recv().await {
         let (topic, body) = receipt::decided(config, &receipt);
         // Without a connection some wait for the next one; nobody waits for all of them.
-        let patience = if link.current() == Link::DOWN { Duration::ZERO } else { PATIENCE };
+        let patience = if connection.current() == Connection::DOWN { Duration::ZERO } else { PATIENCE };
         if tokio::time::timeout(patience, client.publish(topic, QoS::AtMostOnce, false, body)).await.is_err() {
             debug!("receipt dropped: the connection is stuck");
         }

@@ -4,11 +4,11 @@
 //! old connection comes out *after* the CONNACK of the new one; a new session forgets subscriptions and requests; a publish in collision
 //! stays there. Each of these has its few lines here, in [`Poller::salvage`] and [`Poller::connected`].
 
-use super::link::{Link, Ticket};
+use super::connection::{Connection, Ticket};
 use super::lost::{Attempts, Lost};
 use super::payload::parse;
 use super::subscriptions::Subscriptions;
-use super::{Arrival, Handed, Inbox, REQUESTS, receipt, status};
+use super::{Arrival, Handed, Inbox, REQUESTS, link, receipt, status};
 use crate::config::MqttConfig;
 use crate::domain::event::{Event, Figure};
 use rumqttc::mqttbytes::QoS;
@@ -29,7 +29,9 @@ const STALL: Duration = Duration::from_secs(30);
 pub(super) struct Poller<'a> {
     config: &'a MqttConfig,
     client: &'a AsyncClient,
-    link: &'a Link,
+    connection: &'a Connection,
+    /// What others are shown of the connection.
+    shown: &'a link::Link,
     eventloop: EventLoop,
     inbox: Inbox,
     hand: mpsc::Sender<Handed>,
@@ -42,9 +44,9 @@ pub(super) struct Poller<'a> {
 /// The publishes of QoS 1 that came over this connection.
 ///
 /// If more come than we keep, all further ones are left to the broker (not one, or the order would be lost: an older figure would come
-/// after a newer one). What we have is finished and acknowledged; then the connection is given up, and the next one brings the rest. So every
-/// connection makes progress. Leaving at once would not: acknowledgements of a connection that is gone are void, all of it would come
-/// again, and so on for ever.
+/// after a newer one). What we have is finished and acknowledged; then the connection is given up, and the next one brings the rest. So
+/// every connection makes progress. Leaving at once would not: acknowledgements of a connection that is gone are void, all of it would
+/// come again, and so on for ever.
 #[derive(Debug)]
 struct Window {
     /// Handed on and not yet acknowledged.
@@ -77,23 +79,25 @@ impl<'a> Poller<'a> {
     pub(super) fn new(
         config: &'a MqttConfig,
         client: &'a AsyncClient,
-        link: &'a Link,
+        connection: &'a Connection,
+        shown: &'a link::Link,
         eventloop: EventLoop,
         inbox: Inbox,
         hand: mpsc::Sender<Handed>,
     ) -> Poller<'a> {
         let (subscriptions, window) = (Subscriptions::new(config), Window { owed: 0, full: None });
         let (tallies, attempts) = (Tallies::default(), Attempts::new());
-        Poller { config, client, link, eventloop, inbox, hand, subscriptions, window, tallies, attempts }
+        Poller { config, client, connection, shown, eventloop, inbox, hand, subscriptions, window, tallies, attempts }
     }
 
     pub(super) async fn run(&mut self) -> Infallible {
         let mut connections = 0;
         loop {
             let lost = self.until_lost(&mut connections).await;
-            self.link.set(Link::DOWN);
+            self.connection.set(Connection::DOWN);
             self.eventloop.clean();
             self.salvage();
+            self.shown.down(lost.sentence());
             let pause = self.attempts.lost(&lost, getrandom::u32().unwrap_or_default());
             sleep(pause).await;
         }
@@ -122,13 +126,13 @@ impl<'a> Poller<'a> {
     /// What happens next. One `poll` is never dropped to be started anew while the connection lives, or a request that it has taken could
     /// be lost.
     async fn next(&mut self) -> Result<rumqttc::Event, Lost> {
-        let up = self.link.current() != Link::DOWN;
-        let Poller { eventloop, subscriptions, client, window, link, .. } = self;
+        let up = self.connection.current() != Connection::DOWN;
+        let Poller { eventloop, subscriptions, client, window, connection, .. } = self;
         let mut poll = pin!(eventloop.poll());
         loop {
             tokio::select! {
                 biased;
-                polled = &mut poll => return polled.map_err(|error| Lost::new(error, link.broken())),
+                polled = &mut poll => return polled.map_err(|error| Lost::new(error, connection.broken())),
                 () = subscriptions.due(), if up => {
                     if let Some(subscribe) = subscriptions.remind()?
                         && client.try_subscribe_many(subscribe.filters).is_err()
@@ -146,10 +150,12 @@ impl<'a> Poller<'a> {
             Packet::Publish(publish) => self.arrived(&publish),
             Packet::SubAck(ack) => {
                 self.subscriptions.answered(&ack.return_codes);
+                self.show();
                 Ok(())
             }
             Packet::PingResp => {
                 self.attempts.proved();
+                self.show();
                 Ok(())
             }
             Packet::Connect(_)
@@ -169,7 +175,7 @@ impl<'a> Poller<'a> {
     /// Subscribes where that is needed and says that we are there. Both go in front of what waits already and need no room among the
     /// requests, which receipts may have filled while the line was down.
     fn connected(&mut self, connection: u64, session_present: bool) {
-        self.link.set(connection);
+        self.connection.set(connection);
         self.window = Window { owed: 0, full: None };
         let mut online = Publish::new(status(self.config), QoS::AtLeastOnce, "online");
         online.retain = true;
@@ -178,12 +184,23 @@ impl<'a> Poller<'a> {
             self.eventloop.pending.push_front(Request::Subscribe(subscribe));
         }
         self.attempts.connected(self.config, session_present);
+        self.show();
+    }
+
+    /// A connection over which a feed cannot be heard is not up.
+    fn show(&self) {
+        match self.subscriptions.refused() {
+            None => self.shown.up(),
+            Some(topic) => {
+                self.shown.down(format!("der Broker erlaubt nicht, {topic} zu abonnieren. Abhilfe: seine Zugriffsregeln (ACL) prüfen"));
+            }
+        }
     }
 
     /// Passes a publish on. While the link is down (see [`Poller::salvage`]) its ticket is void and it is never acknowledged.
     fn arrived(&mut self, publish: &Publish) -> Result<(), Lost> {
-        let ticket = Ticket { connection: self.link.current(), packet: publish.pkid };
-        let stale = ticket.connection == Link::DOWN;
+        let ticket = Ticket { connection: self.connection.current(), packet: publish.pkid };
+        let stale = ticket.connection == Connection::DOWN;
         // QoS 2 comes from no broker that keeps to the standard: we subscribe with QoS 1.
         if publish.qos != QoS::AtLeastOnce {
             let event = self.event(publish, false);

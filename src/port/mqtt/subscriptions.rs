@@ -122,6 +122,11 @@ impl Subscriptions {
         }
     }
 
+    /// A filter that the broker refuses.
+    pub(super) fn refused(&self) -> Option<&str> {
+        self.filters.iter().find(|filter| filter.standing == Standing::Refused).map(|filter| filter.topic.as_str())
+    }
+
     fn want_all(&mut self) {
         for filter in &mut self.filters {
             filter.wanted = true;

@@ -87,6 +87,20 @@ pub(super) enum Distrust {
 }
 
 impl Distrust {
+    /// For the technician, with what can be done about it.
+    pub(super) fn sentence(self) -> &'static str {
+        match self {
+            Distrust::Issuer => "das Zertifikat des Brokers ist von keiner bekannten Stelle. Abhilfe: deren Wurzelzertifikat eintragen",
+            Distrust::Expired => "das Zertifikat des Brokers ist abgelaufen. Abhilfe: erneuern (oder geht die Uhr hier falsch?)",
+            Distrust::TooEarly => "das Zertifikat des Brokers gilt noch nicht. Abhilfe: die Uhr prüfen",
+            Distrust::Name => "das Zertifikat des Brokers gilt für einen anderen Namen. Abhilfe: host an das Zertifikat anpassen",
+            Distrust::Other => "das Zertifikat des Brokers ist nicht brauchbar. Abhilfe: ein neues ausstellen",
+            Distrust::Ours => "der Broker verlangt ein Zertifikat von uns oder glaubt unserem nicht. Abhilfe: es prüfen",
+            Distrust::NoTls => "der Broker spricht hier kein TLS. Abhilfe: Ist das sein Port für TLS (üblich: 8883)?",
+            Distrust::Handshake => "die Verschlüsselung kommt nicht zustande. Abhilfe: TLS 1.2 oder 1.3 beim Broker einschalten",
+        }
+    }
+
     /// `None` if the failure was the line's and not about TLS.
     #[expect(clippy::wildcard_enum_match_arm, reason = "rustls has dozens of each, and adds more in minor versions")]
     #[expect(clippy::collapsible_match, reason = "one arm for each of its errors is easier to read")]

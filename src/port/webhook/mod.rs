@@ -4,8 +4,10 @@
 //!
 //! TLS is not here. The bytes are read by hyper, because `axum::serve` has no time-outs; axum only finds the handler.
 
+mod places;
 pub mod wire;
 
+use super::link::Link;
 use super::pseudonym::Pseudonyms;
 use super::{Arrival, Inbox};
 use crate::config::WebhookConfig;
@@ -14,14 +16,17 @@ use crate::domain::ids::InstanceId;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hmac::{Hmac, KeyInit, Mac};
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use secrecy::ExposeSecret;
+use places::{Places, Visit};
+use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use std::io;
 use std::pin::pin;
@@ -31,20 +36,22 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use wire::Reader;
 
 /// Where the app's callback URL ends.
 const PATH: &str = "/webhook";
 /// WhatsApp docs: a webhook has at most 3 MB.
 const BODY: usize = 3 * 1024 * 1024;
 /// Bodies up to this size are read at once: 64 of them are nothing. Meta's everyday webhooks have a few hundred bytes.
-const SMALL: u64 = 64 * 1024;
+const SMALL: usize = 64 * 1024;
 /// Larger ones at once. Whose a body is shows only when it has been read: 64 strangers with 3 MB each would use up a device's memory.
 const LARGE: usize = 4;
 /// Connections at once. Meta sends up to 3 × outgoing + incoming webhooks, 320 a second at 80 messages a second; a commit takes less than
-/// 100 ms, so 32 are busy, and as many again may idle.
+/// 100 ms, so 32 are busy, and as many again may idle. When all are taken, a newcomer gets the place of whoever was idle longest.
 const CONNECTIONS: usize = 64;
+/// For a request's head, in bytes: Meta's has a few hundred, and the loopback side of a tunnel adds some.
+const HEAD_BYTES: usize = 16 * 1024;
 /// For a request's head, and how long a connection may idle: Meta sends it at once, and a place must become free again.
 const HEAD: Duration = Duration::from_secs(10);
 /// For a request's body: 3 MB at 3 Mbit/s take 8 s.
@@ -68,21 +75,20 @@ pub async fn serve(
     pseudonyms: &Pseudonyms,
     instance: InstanceId,
     inbox: &Inbox,
+    link: &Link,
 ) -> io::Error {
-    let (config, pseudonyms, inbox) = (config.clone(), pseudonyms.clone(), inbox.clone());
-    let door = Door { config, pseudonyms, instance, inbox, mismatch: AtomicBool::new(false), large: Semaphore::new(LARGE) };
+    let reader = Reader::new(&config.phone_number_id, pseudonyms.clone(), instance);
+    let (config, inbox, link) = (config.clone(), inbox.clone(), link.clone());
+    let door = Door { config, reader, inbox, link, mismatch: AtomicBool::new(false), large: Semaphore::new(LARGE) };
     let router = Router::new().route(PATH, get(verify).post(receive)).layer(DefaultBodyLimit::max(BODY)).with_state(Arc::new(door));
-    let mut connections = JoinSet::new();
+    let mut places = Places::new(CONNECTIONS);
     let mut failures = 0;
     loop {
-        while connections.try_join_next().is_some() {}
-        if connections.len() >= CONNECTIONS {
-            connections.join_next().await;
-        }
         match listener.accept().await {
             Ok((stream, _)) => {
                 failures = 0;
-                connections.spawn(converse(stream, router.clone()));
+                places.free().await;
+                places.take(|visit| converse(stream, router.clone(), visit));
             }
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) if failures >= ATTEMPTS => return error,
@@ -96,10 +102,15 @@ pub async fn serve(
 }
 
 /// One connection until it ends. How it ends concerns only Meta, who comes again.
-async fn converse(stream: TcpStream, router: Router) {
+async fn converse(stream: TcpStream, router: Router, visit: Arc<Visit>) {
     let mut server = hyper::server::conn::http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEAD);
-    let mut connection = pin!(server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(Arc::clone(&visit));
+        router.call(request)
+    });
+    let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
     let ended = match timeout(CONNECTION, connection.as_mut()).await {
         Ok(ended) => Ok(ended),
         Err(_) => {
@@ -122,9 +133,10 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 /// What every request needs.
 struct Door {
     config: WebhookConfig,
-    pseudonyms: Pseudonyms,
-    instance: InstanceId,
+    reader: Reader,
     inbox: Inbox,
+    /// Up while Meta's webhooks come.
+    link: Link,
     /// Whether the latest signature was wrong: the technician is told once, not with each of seven days' repetitions.
     mismatch: AtomicBool,
     /// Room for [`LARGE`] bodies.
@@ -153,11 +165,15 @@ fn same(one: &str, other: &str) -> bool {
 }
 
 /// A webhook. The cheap refusals first: nobody makes us hold a body without a well-formed signature.
-async fn receive(State(door): State<Arc<Door>>, request: Request) -> Response {
+async fn receive(State(door): State<Arc<Door>>, Extension(visit): Extension<Arc<Visit>>, request: Request) -> Response {
     let Some(signature) = signature(request.headers()) else { return StatusCode::UNAUTHORIZED.into_response() };
+    let promised = promised(request.headers());
+    if promised.is_some_and(|length| length > BODY) {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    }
     let read = async {
         // It is never closed, so there is a permit sooner or later.
-        let room = if is_small(request.headers()) { None } else { door.large.acquire().await.ok() };
+        let room = if promised.is_some_and(|length| length <= SMALL) { None } else { door.large.acquire().await.ok() };
         (Bytes::from_request(request, &()).await, room)
     };
     let (body, _room) = match timeout(UPLOAD, read).await {
@@ -165,26 +181,35 @@ async fn receive(State(door): State<Arc<Door>>, request: Request) -> Response {
         Ok((Err(rejection), _)) => return rejection.into_response(),
         Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
     };
+    let _answering = visit.answering();
     if !door.signed(&body, &signature) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let events = match wire::events(&door.config.phone_number_id, &door.pseudonyms, door.instance, &body) {
-        Ok(events) => events,
-        Err(unreadable) => {
-            tracing::warn!(%unreadable, bytes = body.len(), "a signed webhook was not understood: acknowledged and skipped");
-            Vec::new()
-        }
-    };
+    let mut events = door.reader.events(&body).unwrap_or_else(|unreadable| {
+        tracing::warn!(%unreadable, bytes = body.len(), "a signed webhook was not understood: acknowledged and skipped");
+        Vec::new()
+    });
     drop(body);
-    if events.is_empty() { StatusCode::OK.into_response() } else { door.commit(events).await.into_response() }
+    if events.is_empty() {
+        // Whatever it is, it is Meta's, and it has found its way.
+        events.push(Event::Proof);
+    }
+    door.commit(events).await.into_response()
 }
 
 impl Door {
     /// Whether these bytes, exactly as they came, are Meta's: decoded and encoded again they would be others.
     fn signed(&self, body: &[u8], signature: &[u8]) -> bool {
-        let right = self.config.app_secrets.iter().any(|secret| signs(secret.expose_secret(), body, signature));
+        // All of them, whichever fits: how long it takes tells nobody which.
+        let signs = |secret: &SecretString| signs(secret.expose_secret(), body, signature);
+        let right = self.config.app_secrets.iter().map(signs).fold(false, |one, other| one | other);
         if !self.mismatch.swap(!right, Ordering::Relaxed) && !right {
             tracing::warn!("webhook with a wrong signature refused: if it came from Meta, check the app secret");
+        }
+        if right {
+            self.link.up();
+        } else {
+            self.link.doubted("die Signatur eines Webhooks ist falsch. Abhilfe: wenn er von Meta kam, das App-Secret prüfen");
         }
         right
     }
@@ -205,10 +230,9 @@ fn signs(secret: &str, body: &[u8], signature: &[u8]) -> bool {
     mac.verify_slice(signature).is_ok()
 }
 
-/// Whether the head promises a small body. hyper reads no more than was promised.
-fn is_small(headers: &HeaderMap) -> bool {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|value| value.parse::<u64>().ok());
-    length.is_some_and(|length| length <= SMALL)
+/// How long the head says that the body is. hyper reads no more than was promised.
+fn promised(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// The one signature of the head: `sha256=` and 64 hexadecimal digits. Meta writes small letters; what counts are the bytes they mean.

@@ -5,8 +5,8 @@ use crate::program::{Machine, Place, until, within};
 use crate::webhook::{NUMBER, SECRET};
 use drk_relay::config::Config;
 use drk_relay::port::clock::Clock;
-use drk_relay::relay::Pulse;
-use drk_relay::run::{Surroundings, run};
+use drk_relay::port::systemd::Manager;
+use drk_relay::run::{Show, Surroundings, run};
 use drk_relay::simulator::meta::webhook::{body, sign};
 use drk_relay::simulator::meta::{Meta, Person};
 use rumqttc::Packet;
@@ -15,7 +15,6 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 /// Milliseconds: long enough for tens of thousands of messages, and for many webhooks.
 const FLOOD: u64 = 3_000;
@@ -107,8 +106,7 @@ async fn a_panic_of_the_port_costs_a_second_and_not_the_session() {
     let (listener, address) = listen().await;
     let machine = Machine::new(address, Place::reserve().address);
     let config = Config::load(&machine.path("relay.toml")).expect("a good one");
-    let (pulse, _) = watch::channel(Pulse::default());
-    let around = Surroundings { clock: Clock::System, listener: listen().await.0, pulse };
+    let around = Surroundings { clock: Clock::System, listener: listen().await.0, show: Show::default(), manager: Manager::default() };
     let mut relay = pin!(run(config, around, std::future::pending()));
     tokio::select! {
         ended = &mut relay => unreachable!("{ended:?}"),

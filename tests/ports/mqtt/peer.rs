@@ -7,6 +7,7 @@ use drk_relay::domain::event::{Event, Figure};
 use drk_relay::domain::ids::Name;
 use drk_relay::domain::rules::MetricKind;
 use drk_relay::port::clock::Clock;
+use drk_relay::port::link::Link;
 use drk_relay::port::{Arrival, mqtt};
 use rumqttc::mqttbytes::Error;
 use rumqttc::{ConnAck, Connect, ConnectReturnCode, Packet, PubAck, Publish, QoS, SubAck, Subscribe, SubscribeReasonCode};
@@ -68,6 +69,8 @@ pub(crate) fn config(broker: SocketAddr) -> MqttConfig {
 pub(crate) struct Port {
     pub(crate) inbox: mpsc::Receiver<Arrival>,
     pub(crate) receipts: mpsc::Sender<Receipt>,
+    /// What it shows of its connection.
+    pub(crate) link: Link,
     task: JoinHandle<()>,
 }
 
@@ -79,10 +82,12 @@ impl Port {
     pub(crate) fn with(config: MqttConfig, inbox: usize) -> Port {
         let (sender, inbox) = mpsc::channel(inbox);
         let (receipts, mut queue) = mpsc::channel(16);
+        let link = Link::new(Clock::System);
+        let shown = link.clone();
         let task = tokio::spawn(async move {
-            mqtt::run(&config, &sender, &mut queue).await;
+            mqtt::run(&config, &sender, &mut queue, &shown).await;
         });
-        Port { inbox, receipts, task }
+        Port { inbox, receipts, link, task }
     }
 
     /// The next arrival and what it states.

@@ -3,6 +3,7 @@
 
 use super::peer::{FILTERS, GRANTED, Log, Peer, Port, REFUSED, cases, config, durable, level, listen, pause, publish, retained, within};
 use drk_relay::config::MqttConfig;
+use drk_relay::port::link::Condition;
 use rumqttc::{ConnAck, ConnectReturnCode, Packet, PubAck};
 use std::time::Duration;
 use tokio::net::TcpSocket;
@@ -99,6 +100,8 @@ async fn one_refused_subscription_is_said_and_tried_again_while_the_other_feed_i
     broker.send(&[level(312, 7)]).await;
     assert_eq!(port.take().await, 312);
     assert_eq!(broker.acknowledgement().await, 7);
+    let Condition::Down(why) = port.link.view().condition else { panic!("a feed that cannot be heard is shown") };
+    assert!(why.contains(FILTERS[0]), "{why}");
     for code in [REFUSED, GRANTED] {
         match broker.pinged().await {
             Some(Packet::Subscribe(subscribe)) => assert_eq!(broker.answer(subscribe, &[code]).await, FILTERS[..1]),
@@ -106,6 +109,7 @@ async fn one_refused_subscription_is_said_and_tried_again_while_the_other_feed_i
         }
     }
     assert!(broker.acknowledged().await.is_empty());
+    assert_eq!(port.link.view().condition, Condition::Up);
     let said = log.lines("refuses the subscription");
     assert!(said.len() == 1 && said[0].contains("ERROR") && said[0].contains(FILTERS[0]), "once: {said:?}");
     assert_eq!(log.lines("subscribed to figures").len(), 2);

@@ -4,29 +4,29 @@ use super::line::Broken;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Which connection is up: counted from 1, [`Link::DOWN`] between two. All loops of the port run in one task; the atomic and the lock are
-/// there because that task may move between threads.
+/// Which connection is up: counted from 1, [`Connection::DOWN`] between two. All loops of the port run in one task; the atomic and the
+/// lock are there because that task may move between threads.
 #[derive(Debug, Default)]
-pub(super) struct Link {
-    connection: AtomicU64,
+pub(super) struct Connection {
+    number: AtomicU64,
     /// Why the line to the broker ended last.
     broken: Mutex<Option<Broken>>,
 }
 
-impl Link {
+impl Connection {
     pub(super) const DOWN: u64 = 0;
 
     pub(super) fn set(&self, connection: u64) {
-        self.connection.store(connection, Ordering::Relaxed);
+        self.number.store(connection, Ordering::Relaxed);
     }
 
     pub(super) fn current(&self) -> u64 {
-        self.connection.load(Ordering::Relaxed)
+        self.number.load(Ordering::Relaxed)
     }
 
     /// Whether an acknowledgement that belongs to `connection` may still go out.
     pub(super) fn is(&self, connection: u64) -> bool {
-        connection != Link::DOWN && connection == self.current()
+        connection != Connection::DOWN && connection == self.current()
     }
 
     pub(super) fn broke(&self, broken: Broken) {

@@ -1,0 +1,214 @@
+//! `drk-relay status`: asks the running relay how it fares and says it in German, or passes its JSON through. Counts nothing itself.
+#![expect(clippy::print_stdout, reason = "the status is what the command is for")]
+
+use super::{CONFIGURATION_FILE, Failure};
+use crate::config::{Config, RUNTIME_DIRECTORY, SOCKET};
+use crate::port::status::{self, Answer, Budget, Feed, Held, LinkReport, Outbox, Relay, Report, SCHEMA, State};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::de::IgnoredAny;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Whom to ask, and how to say it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Die Konfiguration: sie sagt, wo das Relay antwortet. Ohne Angabe die von `run`.
+    #[arg(long, value_name = "DATEI")]
+    config: Option<PathBuf>,
+    /// Der Socket, an dem das Relay antwortet, statt dessen aus der Konfiguration.
+    #[arg(long, value_name = "SOCKET", conflicts_with = "config")]
+    socket: Option<PathBuf>,
+    /// Das JSON-Dokument (schema 1) unverändert ausgeben.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn execute(options: &Options) -> Result<(), Failure> {
+    let text = ask(&sockets(options)?).await?;
+    let foreign = || anyhow::anyhow!("{FOREIGN}");
+    let report = understood(&text);
+    if options.json {
+        // A newer one is for whoever reads it to understand.
+        serde_json::from_str::<IgnoredAny>(&text).map_err(|_| foreign())?;
+        print!("{text}");
+    } else {
+        print!("{}", rendered(report.as_ref().ok_or_else(foreign)?));
+    }
+    match report.map(|report| report.relay) {
+        Some(Answer::Silent) => Err(anyhow::anyhow!("das Relay antwortet nicht").into()),
+        Some(Answer::Turning(_)) | None => Ok(()),
+    }
+}
+
+/// Where it may answer. Without a configuration at the usual place: where systemd/drk-relay.service lets it answer.
+fn sockets(options: &Options) -> Result<Vec<PathBuf>, Failure> {
+    let usual = Path::new(CONFIGURATION_FILE);
+    match (&options.socket, &options.config) {
+        (Some(socket), _) => Ok(vec![socket.clone()]),
+        (None, Some(config)) => Ok(Config::public(config)?.sockets),
+        (None, None) if usual.exists() => Ok(Config::public(usual)?.sockets),
+        (None, None) => Ok(vec![Path::new(RUNTIME_DIRECTORY).join(SOCKET)]),
+    }
+}
+
+/// The first answer.
+async fn ask(sockets: &[PathBuf]) -> anyhow::Result<String> {
+    let mut refused = Vec::new();
+    for socket in sockets {
+        match status::ask(socket).await {
+            Ok(text) => return Ok(text),
+            Err(error) => refused.push(format!("{}: {error}", socket.display())),
+        }
+    }
+    anyhow::bail!(
+        "Das Relay läuft nicht (oder dieser Benutzer darf nicht fragen): {}. \
+         Abhilfe: sudo drk-relay status; systemctl status drk-relay; --config mit der Konfiguration des laufenden Relays angeben.",
+        refused.join("; ")
+    )
+}
+
+/// What is said of an answer that cannot be read.
+const FOREIGN: &str = "die Antwort ist nicht von einem Relay dieser Version. Abhilfe: das Relay nach einem Update neu starten, oder --json";
+
+fn understood(text: &str) -> Option<Report> {
+    serde_json::from_str(text).ok().filter(|report: &Report| report.schema == SCHEMA)
+}
+
+/// Column in which values start.
+const VALUES: usize = 21;
+
+/// The page.
+fn rendered(report: &Report) -> String {
+    let zone = TimeZone::get(&report.time_zone).unwrap_or(TimeZone::UTC);
+    let mut page = Page { text: String::new(), now: report.now, zone };
+    let (since, started) = (page.since(report.started), page.moment(report.started));
+    page.text = format!("drk-relay {}, läuft {since} ({started})\n\n", report.version);
+    page.line("MQTT", &page.link(&report.links.mqtt, "verbunden", "noch nicht verbunden"));
+    page.line("Senden an Meta", &page.link(&report.links.graph, "geht", "seit dem Start noch nichts gesendet"));
+    page.line("Webhooks von Meta", &page.link(&report.links.webhook, "kommen an", "seit dem Start ist noch keiner gekommen"));
+    match &report.relay {
+        Answer::Turning(relay) => page.relay(relay),
+        Answer::Silent => page.line(
+            "Relay",
+            "antwortet nicht: kein Schritt in den letzten Sekunden. Abhilfe: journalctl -u drk-relay; Zustand der Speicherkarte prüfen",
+        ),
+    }
+    page.text
+}
+
+struct Page {
+    text: String,
+    now: Timestamp,
+    zone: TimeZone,
+}
+
+impl Page {
+    fn line(&mut self, name: &str, value: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.text, "  {name:<VALUES$}{value}");
+    }
+
+    fn relay(&mut self, relay: &Relay) {
+        let clock = if relay.clock_trusted { "gestellt" } else { "noch nicht gestellt: bis dahin wird angenommen, aber nichts gesendet" };
+        self.line("Uhr", clock);
+        let people = relay.people;
+        self.text.push('\n');
+        self.line("Abos", &people.subscribed.to_string());
+        self.line("gefragt", &(people.asked + people.new).to_string());
+        self.line("auf der Warteliste", &people.waiting.to_string());
+        self.line("ruhend", &format!("{} (haben nicht geantwortet; ein „Ja“ nimmt das Abo wieder auf)", people.lapsed));
+        self.line("unterbrochen", &format!("{} (durch eine Störung bei uns; wer schreibt, erfährt davon)", people.orphaned));
+        self.line("abgemeldet", &format!("{} (in den letzten 25 Stunden)", people.stopped));
+        self.line("offene Fenster", &relay.open_windows.to_string());
+        self.line("nächste Erinnerung", &relay.next_reminder.map_or("keine".to_owned(), |at| self.ahead(at)));
+        self.text.push('\n');
+        self.outbox(relay.outbox);
+        if let Some(held) = relay.held {
+            self.held(held);
+        }
+        self.budget(relay.budget);
+        if let Some(day) = relay.last_day {
+            self.line("letzter Tag", &day.strftime("%d.%m.%Y").to_string());
+        }
+        for feed in &relay.feeds {
+            self.text.push('\n');
+            self.feed(feed);
+        }
+        if let Some(lacking) = relay.lacking {
+            self.line("wird verteilt", &format!("{lacking} Abos fehlt noch etwas"));
+        }
+    }
+
+    fn outbox(&mut self, outbox: Outbox) {
+        let Outbox { queued, resting, in_flight, unknown, accepted, delivered, failed } = outbox;
+        self.line("Ausgang", &format!("{queued} warten, {resting} nach Fehlversuch, {in_flight} unterwegs, {unknown} ungeklärt"));
+        self.line("", &format!("{accepted} angenommen, {delivered} zugestellt, {failed} gescheitert"));
+    }
+
+    fn budget(&mut self, budget: Budget) {
+        let limit = budget.limit.map_or(String::new(), |limit| format!(" von {limit}"));
+        self.line("in diesem Monat", &format!("{}{limit} Nachrichten von Meta angenommen", budget.accepted));
+        if let Some(places) = budget.places {
+            self.line("Plätze", &format!("{} von {places} vergeben", budget.taken));
+        }
+    }
+
+    fn held(&mut self, held: Held) {
+        let why = held.code.map_or("Meta hat eine Sperre angekündigt".to_owned(), |code| format!("Meta lehnt ab mit Code {code}"));
+        let (since, until) = (self.since(held.since), self.ahead(held.until));
+        let value = format!("{since}: {why}; nächster Versuch {until}. Abhilfe: Token, Nummer und Konto im WhatsApp Manager prüfen");
+        self.line("Senden angehalten", &value);
+    }
+
+    fn feed(&mut self, feed: &Feed) {
+        self.line("Zahlenreihe", &format!("{} ({})", feed.title, feed.name));
+        let latest = match feed.as_of {
+            Some(day) => {
+                let published = feed.published.map_or(String::new(), |at| format!(", veröffentlicht {}", self.moment(at)));
+                format!("vom {}{published}", day.strftime("%d.%m.%Y"))
+            }
+            None => "noch keine".to_owned(),
+        };
+        self.line("letzte Zahlen", &latest);
+    }
+
+    fn link(&self, link: &LinkReport, up: &str, untried: &str) -> String {
+        let latest = |link: &LinkReport| link.latest.map(|at| format!("zuletzt vor {}", span(at, self.now)));
+        let since = self.since(link.since);
+        match link.state {
+            State::Untried => untried.to_owned(),
+            State::Up => [Some(format!("{up} {since}")), latest(link)].into_iter().flatten().collect::<Vec<_>>().join(", "),
+            State::Down => {
+                let why = link.why.clone().unwrap_or_default();
+                [Some(format!("gestört {since}: {why}")), latest(link)].into_iter().flatten().collect::<Vec<_>>().join("; ")
+            }
+        }
+    }
+
+    fn since(&self, at: Timestamp) -> String {
+        format!("seit {}", span(at, self.now))
+    }
+
+    fn ahead(&self, at: Timestamp) -> String {
+        if at <= self.now { format!("{}, fällig", self.moment(at)) } else { format!("{}, in {}", self.moment(at), span(self.now, at)) }
+    }
+
+    /// „22.11.2026 18:04“, local time.
+    fn moment(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%d.%m.%Y %H:%M").to_string()
+    }
+}
+
+/// „3 h 12 min“: the two largest units.
+fn span(from: Timestamp, to: Timestamp) -> String {
+    let seconds = to.as_second().saturating_sub(from.as_second()).max(0);
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        (1, _, _) => format!("1 Tag {hours} h"),
+        (_, _, _) => format!("{days} Tagen {hours} h"),
+    }
+}

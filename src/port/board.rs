@@ -1,0 +1,64 @@
+//! What those who look at the relay from outside look at: its pulse, fresh, and the links of its ports. Shows nothing itself: that is for
+//! `status` and `systemd`.
+
+use super::clock::{Clock, Mark};
+use super::link::Link;
+use super::{Arrival, Inbox};
+use crate::relay::pulse::Pulse;
+use jiff::tz::TimeZone;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long a relay may take for one step before it is said not to answer: an fsync on a bad card takes a second or two.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Everything that can be seen from outside.
+#[derive(Clone, Debug)]
+pub struct Board {
+    /// Where the relay shows itself, as far as somebody looks.
+    pub pulse: watch::Sender<Pulse>,
+    /// The way to make it step.
+    pub inbox: Inbox,
+    /// The links of the ports.
+    pub links: Links,
+    /// What time it is.
+    pub clock: Clock,
+    /// Local time of the branch.
+    pub zone: TimeZone,
+    /// When the relay was started.
+    pub started: Mark,
+}
+
+/// A link for each port that has one.
+#[derive(Clone, Debug)]
+pub struct Links {
+    /// To the broker.
+    pub mqtt: Link,
+    /// To the Cloud API: what we send.
+    pub graph: Link,
+    /// From Meta: what people send.
+    pub webhook: Link,
+}
+
+impl Board {
+    /// What the relay looks like after a step that ended later than this call; `None` if there was none within a few seconds.
+    ///
+    /// Only meanwhile somebody watches: otherwise the relay would walk over all people after every step. The empty arrival makes it step; a
+    /// relay that is too busy to take it shows itself anyway.
+    pub async fn look(&self) -> Option<Pulse> {
+        let mut pulses = self.pulse.subscribe();
+        let nudge = async {
+            // A relay that is gone does not show itself either.
+            let _ = self.inbox.send(Arrival { events: Vec::new(), ack: None }).await;
+            std::future::pending::<()>().await;
+        };
+        let shown = async {
+            tokio::select! {
+                shown = pulses.changed() => shown.is_ok(),
+                () = nudge => false,
+            }
+        };
+        let shown = tokio::time::timeout(PATIENCE, shown).await.unwrap_or(false);
+        shown.then(|| pulses.borrow().clone())
+    }
+}

@@ -1,0 +1,263 @@
+//! The document that the status socket answers with. Schema 1: fields may be added, none changes its meaning; readers ignore what they do
+//! not know. It says how many, never who.
+
+use crate::domain::time::{Day, Timestamp};
+use crate::port::board::Board;
+use crate::port::link::{Condition, LinkView};
+use crate::relay::pulse::{self, Pulse};
+use serde::{Deserialize, Serialize};
+
+/// The number of this schema.
+pub const SCHEMA: u32 = 1;
+
+/// A moment, as RFC 3339 in UTC.
+type Moment = jiff::Timestamp;
+/// A day, as `2026-11-22`.
+type Date = jiff::civil::Date;
+
+/// The document.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The program's version.
+    pub version: String,
+    /// When this was written.
+    pub now: Moment,
+    /// When the relay was started.
+    pub started: Moment,
+    /// The branch's time zone, for whoever shows local times.
+    pub time_zone: String,
+    /// The links of the ports.
+    pub links: Links,
+    /// How the relay answered.
+    pub relay: Answer,
+}
+
+/// The links of the ports.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Links {
+    /// To the MQTT broker.
+    pub mqtt: LinkReport,
+    /// To Meta: what the relay sends.
+    pub graph: LinkReport,
+    /// From Meta: what people send.
+    pub webhook: LinkReport,
+}
+
+/// One link.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct LinkReport {
+    /// How it is.
+    pub state: State,
+    /// Since when it is so.
+    pub since: Moment,
+    /// Why it is down, in German.
+    pub why: Option<String>,
+    /// When it was last known to work.
+    pub latest: Option<Moment>,
+}
+
+/// How a link is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Not needed since the start.
+    Untried,
+    /// It works.
+    Up,
+    /// It does not.
+    Down,
+}
+
+/// How the relay answered.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    /// It made a step and showed itself.
+    Turning(Box<Relay>),
+    /// It made no step within a few seconds: that is a finding.
+    Silent,
+}
+
+/// What the relay showed.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Relay {
+    /// Whether the clock is known to be right; until then nothing that depends on a window leaves.
+    pub clock_trusted: bool,
+    /// When it will do something by itself.
+    pub next_step: Option<Moment>,
+    /// When the earliest reminder is due.
+    pub next_reminder: Option<Moment>,
+    /// People by state.
+    pub people: People,
+    /// People to whom a message may be written now.
+    pub open_windows: usize,
+    /// Messages by state, of about a day.
+    pub outbox: Outbox,
+    /// Why nothing is sent at present, if so.
+    pub held: Option<Held>,
+    /// The feeds.
+    pub feeds: Vec<Feed>,
+    /// While figures are being handed out: how many subscribers still lack them.
+    pub lacking: Option<usize>,
+    /// This month's messages.
+    pub budget: Budget,
+    /// Verified webhooks; `None` until the first.
+    pub ingress: Option<Ingress>,
+    /// The last day of the service, if one is planned.
+    pub last_day: Option<Date>,
+}
+
+/// People by state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct People {
+    /// Wrote for the first time, a moment ago.
+    pub new: usize,
+    /// The question was put.
+    pub asked: usize,
+    /// Said "Ja" when there was no place.
+    pub waiting: usize,
+    /// Get figures and reminders.
+    pub subscribed: usize,
+    /// Were silent; a "Ja" takes it up again.
+    pub lapsed: usize,
+    /// Were lost by our own fault.
+    pub orphaned: usize,
+    /// Said stop lately.
+    pub stopped: usize,
+}
+
+/// Messages by state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Outbox {
+    /// Wait for their turn.
+    pub queued: usize,
+    /// Wait to be tried again.
+    pub resting: usize,
+    /// On their way to Meta.
+    pub in_flight: usize,
+    /// Perhaps sent, without an answer.
+    pub unknown: usize,
+    /// Meta took them.
+    pub accepted: usize,
+    /// On the phone.
+    pub delivered: usize,
+    /// Will not arrive.
+    pub failed: usize,
+}
+
+/// One feed and its latest publication.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Feed {
+    /// Its name in topics.
+    pub name: String,
+    /// What people read.
+    pub title: String,
+    /// The day that the latest publication is about.
+    pub as_of: Option<Date>,
+    /// Its number; 0 before the first.
+    pub revision: u32,
+    /// When it was published.
+    pub published: Option<Moment>,
+}
+
+/// Meta does not let us send: now and then one message tries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Held {
+    /// Meta's code; `None` if it announced a restriction.
+    pub code: Option<u32>,
+    /// Since when.
+    pub since: Moment,
+    /// When the next one tries.
+    pub until: Moment,
+}
+
+/// Messages that Meta accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Budget {
+    /// In this calendar month, local time.
+    pub accepted: u32,
+    /// How many are allowed; `None`: nothing limits them.
+    pub limit: Option<u32>,
+    /// For how many people that suffices.
+    pub places: Option<usize>,
+    /// How many take a place.
+    pub taken: usize,
+}
+
+/// Verified webhooks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Ingress {
+    /// Since when they have come without a long gap.
+    pub since: Moment,
+    /// The latest.
+    pub latest: Moment,
+}
+
+impl Report {
+    pub(super) fn of(board: &Board, pulse: Option<&Pulse>) -> Report {
+        let links = &board.links;
+        Report {
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            now: moment(board.clock.now().second()),
+            started: moment(board.clock.when(board.started)),
+            // A zone without a name is not configurable.
+            time_zone: board.zone.iana_name().unwrap_or("UTC").to_owned(),
+            links: Links { mqtt: links.mqtt.view().into(), graph: links.graph.view().into(), webhook: links.webhook.view().into() },
+            relay: pulse.map_or(Answer::Silent, |pulse| Answer::Turning(Box::new(pulse.into()))),
+        }
+    }
+}
+
+impl From<LinkView> for LinkReport {
+    fn from(view: LinkView) -> LinkReport {
+        let (state, why) = match view.condition {
+            Condition::Untried => (State::Untried, None),
+            Condition::Up => (State::Up, None),
+            Condition::Down(why) => (State::Down, Some(why)),
+        };
+        LinkReport { state, since: moment(view.since), why, latest: view.latest.map(moment) }
+    }
+}
+
+impl From<&Pulse> for Relay {
+    fn from(pulse: &Pulse) -> Relay {
+        let pulse::PeopleCount { new, asked, waiting, subscribed, lapsed, orphaned, stopped } = pulse.people;
+        let pulse::BudgetPulse { accepted: month, limit, places, taken } = pulse.budget;
+        let pulse::OutboxCount { queued, resting, in_flight, unknown, accepted, delivered, failed } = pulse.outbox;
+        Relay {
+            clock_trusted: pulse.clock_trusted,
+            next_step: pulse.next.map(|at| moment(at.second())),
+            next_reminder: pulse.next_reminder.map(moment),
+            people: People { new, asked, waiting, subscribed, lapsed, orphaned, stopped },
+            open_windows: pulse.open_windows,
+            outbox: Outbox { queued, resting, in_flight, unknown, accepted, delivered, failed },
+            held: pulse.held.map(Held::from),
+            feeds: pulse.feeds.iter().map(Feed::from).collect(),
+            lacking: pulse.lacking,
+            budget: Budget { accepted: month, limit, places, taken },
+            last_day: pulse.last_day.map(Day::date),
+            ingress: pulse.ingress.map(|ingress| Ingress { since: moment(ingress.since), latest: moment(ingress.latest) }),
+        }
+    }
+}
+
+impl From<&pulse::FeedPulse> for Feed {
+    fn from(feed: &pulse::FeedPulse) -> Feed {
+        let (name, title) = (feed.name.to_string(), feed.title.clone());
+        Feed { name, title, as_of: feed.as_of.map(Day::date), revision: feed.revision, published: feed.published.map(moment) }
+    }
+}
+
+impl From<pulse::HeldPulse> for Held {
+    fn from(held: pulse::HeldPulse) -> Held {
+        Held { code: held.code, since: moment(held.since), until: moment(held.until) }
+    }
+}
+
+/// Every [`Timestamp`] is one: they end in 2106.
+fn moment(at: Timestamp) -> Moment {
+    Moment::from_second(i64::from(at.0)).unwrap_or(Moment::UNIX_EPOCH)
+}
