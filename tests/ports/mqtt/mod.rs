@@ -75,6 +75,23 @@ async fn a_busy_relay_costs_qos_0_and_delays_qos_1() {
     assert_eq!(broker.acknowledgement().await, 1);
 }
 
+/// The other half is for webhooks and for publishes of QoS 1, which wait for room and so would be behind any flood.
+#[tokio::test]
+async fn a_flood_of_qos_0_leaves_half_of_the_inbox() {
+    let (listener, address) = listen().await;
+    let mut port = Port::start(address, 16);
+    let mut broker = Peer::subscribed(&listener).await;
+    let flood: Vec<Packet> = (0..1000).map(|count| cases(count, 0)).collect();
+    broker.send(&flood).await;
+    assert!(broker.acknowledged().await.is_empty());
+    assert_eq!(port.inbox.len(), 8);
+    broker.send(&[cases(2000, 1)]).await;
+    for expected in (0..8).chain([2000]) {
+        assert_eq!(port.take().await, expected);
+    }
+    assert_eq!(broker.acknowledgement().await, 1);
+}
+
 /// A broker with an address that can lose all its connections.
 struct Restartable {
     broker: Broker,
