@@ -87,7 +87,7 @@ fn rooms_name_only_what_their_row_allows() {
         ("src/config.rs", "use crate::domain::outbox;", "`crate::domain::outbox` in config"),
         ("src/port/mod.rs", "use crate::port::mqtt;", "`crate::port::mqtt` in port"),
         ("src/port/mqtt.rs", "use super::graph::Graph;", "`crate::port::graph::Graph` in a port"),
-        ("src/port/mqtt.rs", "use crate::domain::state::{MetricKind, State};", "`crate::domain::state::State` in a port"),
+        ("src/port/mqtt.rs", "use crate::domain::{rules::MetricKind, state::State};", "`crate::domain::state::State` in a port"),
         ("src/port/mqtt.rs", "use crate::domain::*;", "`crate::domain` in a port"),
         ("src/port/mqtt/topics.rs", "use crate::config::GraphConfig;", "`crate::config::GraphConfig` in a port"),
         ("src/port/status/mod.rs", "use crate::relay::Relay;", "`crate::relay::Relay` in a port that shows the relay"),

@@ -200,6 +200,13 @@ impl Relay {
         within(self.0.wait()).await.expect("it ends")
     }
 
+    /// The most memory that it ever had at once.
+    pub(crate) fn peak_megabytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id().expect("it runs"))).expect("Linux");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse::<u64>().ok());
+        peak.expect("in kB") / 1024
+    }
+
     /// How it ended, if it did.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.0.try_wait().expect("our child")

@@ -5,7 +5,7 @@
 
 use super::number;
 use super::rejected::Rejected;
-use crate::config::MqttConfig;
+use crate::config::{MqttConfig, MqttFeed};
 use crate::domain::event::{Figure, ReceiptTopic};
 use crate::domain::figures::Value;
 use crate::domain::ids::Name;
@@ -30,7 +30,7 @@ const KNOWN: [&str; 8] = ["as_of", "published_at", "id", "unit", "source", "note
 /// # Errors
 /// Why it states nothing, with a code for programs and a sentence for people.
 pub fn parse(config: &MqttConfig, topic: &str, payload: &[u8]) -> Result<Figure, Rejected> {
-    let metric = metric(config, topic)?;
+    let (feed, metric) = place(config, topic)?;
     if payload.len() > JSON_MAX {
         return Err(Rejected::TooLarge);
     }
@@ -42,35 +42,50 @@ pub fn parse(config: &MqttConfig, topic: &str, payload: &[u8]) -> Result<Figure,
     let (values, as_of) = match (metric, &object) {
         (Some((name, kind)), None) => (vec![(name.clone(), number::text(*kind, text)?)], None),
         (Some((name, kind)), Some(object)) => (vec![(name.clone(), object.value(*kind)?)], object.as_of()?),
-        (None, Some(object)) => (object.values(config)?, object.as_of()?),
+        (None, Some(object)) => (object.values(feed)?, object.as_of()?),
         (None, None) => return Err(Rejected::MetricMissing),
     };
-    let receipt = Some(ReceiptTopic { feed: config.feeds[0].name.clone(), metric: metric.map(|(name, _)| name.clone()) });
-    Ok(Figure { feed: config.feeds[0].name.clone(), values, as_of, receipt })
+    let receipt = Some(ReceiptTopic { feed: feed.name.clone(), metric: metric.map(|(name, _)| name.clone()) });
+    Ok(Figure { feed: feed.name.clone(), values, as_of, receipt })
 }
 
-/// The part of the topic below `<root>/<feed>`: `Some("")` for the feed itself, `None` if it is another feed's or none.
-pub(super) fn below_feed<'a>(config: &MqttConfig, topic: &'a str) -> Option<&'a str> {
-    let rest = topic.strip_prefix(config.figures.as_str())?.strip_prefix('/')?.strip_prefix(config.feeds[0].name.as_str())?;
-    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
+/// What the topic names below the root: a feed, and what the publisher wrote behind it.
+pub(super) fn below_root<'a>(config: &MqttConfig, topic: &'a str) -> Option<(&'a str, Option<&'a str>)> {
+    let below = topic.strip_prefix(config.figures.as_str())?.strip_prefix('/')?;
+    Some(below.split_once('/').map_or((below, None), |(feed, rest)| (feed, Some(rest))))
 }
 
-fn metric<'a>(config: &'a MqttConfig, topic: &str) -> Result<Option<&'a (Name, MetricKind)>, Rejected> {
-    match below_feed(config, topic) {
-        None => Err(Rejected::UnknownTopic),
-        Some("") => Ok(None),
-        Some(named) => known(config, named).map(Some).ok_or_else(|| unknown(config, named)),
+/// A metric of a feed, and how its numbers are read.
+type Metric = (Name, MetricKind);
+
+/// The feed and the metric that the topic names; no metric on the feed's own topic.
+fn place<'a>(config: &'a MqttConfig, topic: &str) -> Result<(&'a MqttFeed, Option<&'a Metric>), Rejected> {
+    let (named, metric) = below_root(config, topic).ok_or(Rejected::UnknownTopic)?;
+    let Some(feed) = config.feeds.iter().find(|feed| feed.name.as_str() == named) else {
+        let (named, nearest) = misspelt(named, config.feeds.iter().map(|feed| &feed.name));
+        return Err(Rejected::UnknownFeed { named, nearest });
+    };
+    // `figures/corona/` is the feed itself.
+    match metric.filter(|metric| !metric.is_empty()) {
+        None => Ok((feed, None)),
+        Some(metric) => Ok((feed, Some(known(feed, metric).ok_or_else(|| unknown(feed, metric))?))),
     }
 }
 
-fn known<'a>(config: &'a MqttConfig, named: &str) -> Option<&'a (Name, MetricKind)> {
-    config.feeds[0].metrics.iter().find(|(name, _)| name.as_str() == named)
+fn known<'a>(feed: &'a MqttFeed, named: &str) -> Option<&'a Metric> {
+    feed.metrics.iter().find(|(name, _)| name.as_str() == named)
 }
 
-fn unknown(config: &MqttConfig, named: &str) -> Rejected {
-    let named: String = named.chars().take(NAME_MAX).collect();
-    let nearest = config.feeds[0].metrics.iter().map(|(name, _)| name).min_by_key(|name| distance(name.as_str(), &named)).cloned();
+fn unknown(feed: &MqttFeed, named: &str) -> Rejected {
+    let (named, nearest) = misspelt(named, feed.metrics.iter().map(|(name, _)| name));
     Rejected::UnknownMetric { named, nearest }
+}
+
+/// As much of a wrong name as need be repeated, and the right one that looks most like it.
+fn misspelt<'a>(named: &str, known: impl Iterator<Item = &'a Name>) -> (String, Option<Name>) {
+    let named: String = named.chars().take(NAME_MAX).collect();
+    let nearest = known.min_by_key(|name| distance(name.as_str(), &named)).cloned();
+    (named, nearest)
 }
 
 /// Levenshtein's: insertions, deletions and replacements that turn one into the other.
@@ -120,13 +135,13 @@ impl<'a> Object<'a> {
     }
 
     /// On the feed's topic: every metric that is there. A number under a name that is not configured is a mistake somebody should hear of.
-    fn values(&self, config: &MqttConfig) -> Result<Vec<(Name, Value)>, Rejected> {
+    fn values(&self, feed: &MqttFeed) -> Result<Vec<(Name, Value)>, Rejected> {
         let mut values = Vec::new();
         for (key, raw) in &self.entries {
-            if let Some((name, kind)) = known(config, key) {
+            if let Some((name, kind)) = known(feed, key) {
                 values.push((name.clone(), value(*kind, raw)?));
             } else if !KNOWN.contains(&key.as_str()) && is_number(raw.get()) {
-                return Err(unknown(config, key));
+                return Err(unknown(feed, key));
             }
         }
         if values.is_empty() { Err(Rejected::NoMetric) } else { Ok(values) }
@@ -214,7 +229,11 @@ mod tests {
     }
 
     fn config() -> MqttConfig {
-        let metrics = [("cases_new", MetricKind::Count), ("deaths_new", MetricKind::Count), ("incidence", MetricKind::Rate)];
+        let feed = |feed, metrics: &[(&str, MetricKind)]| MqttFeed {
+            name: name(feed),
+            metrics: metrics.iter().map(|(metric, kind)| (name(metric), *kind)).collect(),
+        };
+        let corona = [("cases_new", MetricKind::Count), ("deaths_new", MetricKind::Count), ("incidence", MetricKind::Rate)];
         MqttConfig {
             host: "localhost".to_owned(),
             port: 1883,
@@ -222,10 +241,7 @@ mod tests {
             login: None,
             figures: "figures".to_owned(),
             relay: "relay".to_owned(),
-            feeds: vec![MqttFeed {
-                name: name("corona"),
-                metrics: metrics.into_iter().map(|(metric, kind)| (name(metric), kind)).collect(),
-            }],
+            feeds: vec![feed("corona", &corona), feed("pegel", &[("level", MetricKind::Rate), ("cases_new", MetricKind::Total)])],
             tls: None,
         }
     }
@@ -331,22 +347,43 @@ mod tests {
 
     #[test]
     fn topics_name_feed_and_metric() {
-        for topic in ["", "figures", "figures/", "figures/other", "figures/corona2", "figure/corona", "x/figures/corona", "/figures/corona"]
-        {
+        for topic in ["", "figures", "figure/corona", "x/figures/corona", "/figures/corona", "figurescorona"] {
             assert_eq!(told(topic, b"17"), "unknown-topic", "{topic}");
         }
-        for topic in ["figures/corona/cases", "figures/corona/cases_new/x", "figures/corona/Cases_New", "figures/corona//"] {
+        for topic in ["figures/", "figures/other", "figures/corona2", "figures/Corona/cases_new", "figures//cases_new"] {
+            assert_eq!(told(topic, b"17"), "unknown-feed", "{topic}");
+        }
+        for topic in
+            ["figures/corona/cases", "figures/corona/cases_new/x", "figures/corona/Cases_New", "figures/corona//", "figures/corona/level"]
+        {
             assert_eq!(told(topic, b"17"), "unknown-metric", "{topic}");
         }
-        let nearest = |named| {
-            let Rejected::UnknownMetric { nearest: Some(nearest), .. } = unknown(&config(), named) else {
-                unreachable!("three to choose from")
-            };
-            nearest.to_string()
+        let metric = |named| match parse(&config(), &format!("figures/corona/{named}"), b"17") {
+            Err(Rejected::UnknownMetric { nearest: Some(nearest), .. }) => nearest.to_string(),
+            other => unreachable!("three to choose from: {other:?}"),
         };
-        assert_eq!(["cases", "Deaths", "inzidenz"].map(nearest), ["cases_new", "deaths_new", "incidence"]);
+        assert_eq!(["cases", "Deaths", "inzidenz"].map(metric), ["cases_new", "deaths_new", "incidence"]);
+        let Err(rejected) = parse(&config(), "figures/korona/cases_new", b"17") else { unreachable!("no such feed") };
+        assert_eq!(rejected, Rejected::UnknownFeed { named: "korona".to_owned(), nearest: Some(name("corona")) });
+        assert!(rejected.hint().starts_with("Dieser Feed ist nicht eingerichtet: „korona“. Eingerichtet ist zum Beispiel „corona“."));
         let receipt = parse(&config(), "figures/corona/cases_new", b"17").expect("a figure").receipt;
         assert_eq!(receipt, Some(ReceiptTopic { feed: name("corona"), metric: Some(name("cases_new")) }));
+    }
+
+    /// The same metric may be read in another way, and the same object may name other metrics.
+    #[test]
+    fn every_feed_has_metrics_of_its_own() {
+        for (topic, payload, expected) in [
+            ("figures/pegel/level", &b"57,4"[..], "level=574/1"),
+            ("figures/pegel/cases_new", b"1.234", "cases_new=1234"),
+            ("figures/pegel", b"{\"level\":3.1,\"cases_new\":17}", "cases_new=17 level=31/1"),
+            ("figures/pegel", b"{\"incidence\":57.4}", "unknown-metric"),
+            ("figures/corona", b"{\"level\":3.1}", "unknown-metric"),
+        ] {
+            assert_eq!(told(topic, payload), expected, "{topic}");
+        }
+        let figure = parse(&config(), "figures/pegel", b"{\"level\":3.1}").expect("a figure");
+        assert_eq!((figure.feed, figure.receipt), (name("pegel"), Some(ReceiptTopic { feed: name("pegel"), metric: None })));
     }
 
     proptest! {

@@ -10,6 +10,10 @@ use serde::Serialize;
 /// One message for a publisher: topic and payload.
 pub(super) type Message = (String, Vec<u8>);
 
+/// Three times the longest topic of the contract. One of 65,535 bytes, which MQTT allows, is not repeated: the receipt's topic would be
+/// longer than that, rumqttc would write its length modulo 65,536, and the broker would end the connection, for every such message.
+const TOPIC_MAX: usize = 512;
+
 #[derive(Serialize)]
 struct Body<'a> {
     result: &'static str,
@@ -30,24 +34,21 @@ pub(super) fn decided(config: &MqttConfig, receipt: &Receipt) -> Message {
         Verdict::Refused(refusal) => ("rejected", code(refusal), refusal.sentence()),
     };
     let as_of = receipt.as_of.map(|day| day.date().to_string());
-    message(
-        config,
-        metric,
-        &Body { result, code, feed: config.feeds[0].name.as_str(), metric, as_of, revision: Some(receipt.revision), hint },
-    )
+    let feed = receipt.topic.feed.as_str();
+    message(config, &Body { result, code, feed, metric, as_of, revision: Some(receipt.revision), hint })
 }
 
-/// The port's own, for a message that states nothing; `None` if the topic is another feed's, where nobody listens to us.
+/// The port's own, for a message that states nothing; `None` if the topic is not below our root, where nobody listens to us, or so long
+/// that the receipt's would not fit into a packet.
 pub(super) fn rejected(config: &MqttConfig, topic: &str, rejected: &Rejected) -> Option<Message> {
-    let metric = Some(payload::below_feed(config, topic)?).filter(|metric| !metric.is_empty());
-    let (code, hint) = (rejected.code(), rejected.hint());
-    let body = Body { result: "rejected", code, feed: config.feeds[0].name.as_str(), metric, as_of: None, revision: None, hint: &hint };
-    Some(message(config, metric, &body))
+    let (feed, metric) = payload::below_root(config, topic).filter(|_| topic.len() <= TOPIC_MAX)?;
+    let (code, hint, metric) = (rejected.code(), rejected.hint(), metric.filter(|metric| !metric.is_empty()));
+    Some(message(config, &Body { result: "rejected", code, feed, metric, as_of: None, revision: None, hint: &hint }))
 }
 
-fn message(config: &MqttConfig, metric: Option<&str>, body: &Body) -> Message {
-    let mut topic = format!("{}/receipts/{}", config.relay, config.feeds[0].name);
-    if let Some(metric) = metric {
+fn message(config: &MqttConfig, body: &Body) -> Message {
+    let mut topic = format!("{}/receipts/{}", config.relay, body.feed);
+    if let Some(metric) = body.metric {
         topic.push('/');
         topic.push_str(metric);
     }

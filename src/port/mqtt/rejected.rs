@@ -5,8 +5,15 @@ use crate::domain::ids::Name;
 /// What is wrong with a message. Carries parts of the payload for the publisher's eyes: log [`Rejected::code`], never the whole.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Rejected {
-    /// Not `<figures>/<feed>` nor `<figures>/<feed>/<metric>` of the configured feed.
+    /// Not below `<figures>/`.
     UnknownTopic,
+    /// No feed of that name is configured (any more: we hear only what we subscribed to, and a session remembers that).
+    UnknownFeed {
+        /// What the publisher wrote, at most 64 characters of it.
+        named: String,
+        /// The configured feed that looks most like it.
+        nearest: Option<Name>,
+    },
     /// The feed has no such metric.
     UnknownMetric {
         /// What the publisher wrote, at most 64 characters of it.
@@ -62,6 +69,7 @@ impl Rejected {
     pub fn code(&self) -> &'static str {
         match self {
             Rejected::UnknownTopic => "unknown-topic",
+            Rejected::UnknownFeed { .. } => "unknown-feed",
             Rejected::UnknownMetric { .. } => "unknown-metric",
             Rejected::Empty => "empty",
             Rejected::NotText => "not-text",
@@ -87,6 +95,10 @@ impl Rejected {
     /// What is wrong and what to do, in German, for the person who set the publisher up.
     pub fn hint(&self) -> String {
         match self {
+            Rejected::UnknownFeed { named, nearest } => {
+                let nearest = nearest.as_ref().map(|nearest| format!(" Eingerichtet ist zum Beispiel „{nearest}“.")).unwrap_or_default();
+                format!("Dieser Feed ist nicht eingerichtet: „{named}“.{nearest} Bitte den Namen mit [[feed]] in relay.toml vergleichen.")
+            }
             Rejected::UnknownMetric { named, nearest: Some(nearest) } => format!(
                 "Die Kennzahl „{named}“ ist nicht eingerichtet; am ähnlichsten ist „{nearest}“. Bitte den Namen mit [[feed.metric]] in \
                  relay.toml vergleichen."
@@ -119,9 +131,8 @@ impl Rejected {
 
     fn sentence(&self) -> &'static str {
         match self {
-            Rejected::UnknownTopic => {
-                "Dieses Topic gehört nicht zum eingerichteten Feed. Bitte den Namen mit [feed] in relay.toml vergleichen."
-            }
+            Rejected::UnknownTopic => "Dieses Topic gehört zu keinem Feed. Bitte den Namen mit [[feed]] in relay.toml vergleichen.",
+            Rejected::UnknownFeed { .. } => "Dieser Feed ist nicht eingerichtet.",
             Rejected::UnknownMetric { .. } => "Diese Kennzahl ist nicht eingerichtet.",
             Rejected::Empty => "Die Nachricht ist leer. Bitte eine Zahl senden, zum Beispiel 17.",
             Rejected::NotText => "Die Nachricht ist kein Text. Bitte als UTF-8 senden.",

@@ -1,27 +1,36 @@
 //! The other end of an MQTT connection, packet by packet: a scripted broker for the port, or a client for the broker.
 
 use bytes::BytesMut;
-use drk_relay::config::MqttConfig;
+use drk_relay::config::{MqttConfig, MqttFeed};
 use drk_relay::domain::decision::Receipt;
-use drk_relay::domain::event::Event;
+use drk_relay::domain::event::{Event, Figure};
 use drk_relay::domain::ids::Name;
-use drk_relay::domain::state::MetricKind;
+use drk_relay::domain::rules::MetricKind;
 use drk_relay::port::clock::Clock;
 use drk_relay::port::link::Link;
 use drk_relay::port::{Arrival, mqtt};
 use rumqttc::mqttbytes::Error;
 use rumqttc::{ConnAck, Connect, ConnectReturnCode, Packet, PubAck, Publish, QoS, SubAck, Subscribe, SubscribeReasonCode};
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tracing::subscriber::DefaultGuard;
 
-/// Everything happens at once or after a back-off of a few seconds; this is for a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(30);
-const PACKET: usize = 8 * 1024 * 1024;
+/// Everything happens at once or after a back-off of a few seconds; this is for a machine that is busy. Longer than any pause of the port,
+/// for the tests with a faster clock.
+const PATIENCE: Duration = Duration::from_secs(150);
+const PACKET: usize = 64 * 1024 * 1024;
+pub(crate) const GRANTED: SubscribeReasonCode = SubscribeReasonCode::Success(QoS::AtLeastOnce);
+pub(crate) const REFUSED: SubscribeReasonCode = SubscribeReasonCode::Failure;
+/// What the port subscribes to.
+pub(crate) const FILTERS: [&str; 2] = ["figures/corona/#", "figures/pegel/#"];
 
 /// What `future` yields; a test that hangs fails.
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
@@ -34,41 +43,66 @@ pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
+pub(crate) fn name(name: &str) -> Name {
+    Name::new(name).expect("a name")
+}
+
+/// Two feeds, no login, no TLS.
+pub(crate) fn config(broker: SocketAddr) -> MqttConfig {
+    let corona = vec![(name("cases_new"), MetricKind::Count), (name("incidence"), MetricKind::Rate)];
+    MqttConfig {
+        host: broker.ip().to_string(),
+        port: broker.port(),
+        client_id: "drk-relay".to_owned(),
+        login: None,
+        figures: "figures".to_owned(),
+        relay: "relay".to_owned(),
+        feeds: vec![
+            MqttFeed { name: name("corona"), metrics: corona },
+            MqttFeed { name: name("pegel"), metrics: vec![(name("level"), MetricKind::Count)] },
+        ],
+        tls: None,
+    }
+}
+
 /// The port under test; ends with the test.
 pub(crate) struct Port {
     pub(crate) inbox: mpsc::Receiver<Arrival>,
     pub(crate) receipts: mpsc::Sender<Receipt>,
+    /// What it shows of its connection.
+    pub(crate) link: Link,
     task: JoinHandle<()>,
 }
 
 impl Port {
     pub(crate) fn start(broker: SocketAddr, inbox: usize) -> Port {
-        let name = |name| Name::new(name).expect("a name");
-        let config = MqttConfig {
-            host: broker.ip().to_string(),
-            port: broker.port(),
-            client_id: "drk-relay".to_owned(),
-            login: None,
-            figures: "figures".to_owned(),
-            relay: "relay".to_owned(),
-            feed: name("corona"),
-            metrics: vec![(name("cases_new"), MetricKind::Count), (name("incidence"), MetricKind::Rate)],
-        };
+        Port::with(config(broker), inbox)
+    }
+
+    pub(crate) fn with(config: MqttConfig, inbox: usize) -> Port {
         let (sender, inbox) = mpsc::channel(inbox);
         let (receipts, mut queue) = mpsc::channel(16);
+        let link = Link::new(Clock::System);
+        let shown = link.clone();
         let task = tokio::spawn(async move {
-            mqtt::run(&config, &sender, &mut queue, &Link::new(Clock::System)).await;
+            mqtt::run(&config, &sender, &mut queue, &shown).await;
         });
-        Port { inbox, receipts, task }
+        Port { inbox, receipts, link, task }
+    }
+
+    /// The next arrival and what it states.
+    pub(crate) async fn stated(&mut self) -> (Figure, Arrival) {
+        let arrival = within(self.inbox.recv()).await.expect("the port runs");
+        match arrival.events.as_slice() {
+            [Event::Figure(figure)] => (figure.clone(), arrival),
+            other => panic!("not one figure: {other:?}"),
+        }
     }
 
     /// The next arrival and the digits of its first value.
     pub(crate) async fn figure(&mut self) -> (i64, Arrival) {
-        let arrival = within(self.inbox.recv()).await.expect("the port runs");
-        match arrival.events.as_slice() {
-            [Event::Figure(figure)] => (figure.values.first().expect("a value").1.parts().0, arrival),
-            other => panic!("not one figure: {other:?}"),
-        }
+        let (figure, arrival) = self.stated().await;
+        (figure.values.first().expect("a value").1.parts().0, arrival)
     }
 
     /// The same, acknowledged if anybody waits.
@@ -91,6 +125,58 @@ pub(crate) fn durable(arrival: Arrival) {
     }
 }
 
+/// What the relay's own code logs on this thread, from info upwards.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Until the guard is dropped.
+    pub(crate) fn start() -> (Log, DefaultGuard) {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    /// The lines with these words.
+    pub(crate) fn lines(&self, words: &str) -> Vec<String> {
+        let bytes = self.0.lock().expect("nobody panicked").clone();
+        let text = String::from_utf8(bytes).expect("text");
+        text.lines().filter(|line| line.contains("drk_relay") && line.contains(words)).map(str::to_owned).collect()
+    }
+
+    /// Waits for such a line.
+    pub(crate) async fn says(&self, words: &str) -> String {
+        let found = within(async {
+            loop {
+                if let Some(line) = self.lines(words).pop() {
+                    return line;
+                }
+                // waits: a log has no signal.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        found.await
+    }
+}
+
+/// How long the port waits before the next attempt, in seconds, as such a line says.
+pub(crate) fn pause(line: &str) -> f32 {
+    let words = line.split_once("again=").expect("a pause").1;
+    words.split(' ').next().and_then(|seconds| seconds.parse().ok()).expect("seconds")
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("nobody panicked").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 pub(crate) fn publish(topic: &str, payload: impl Into<Vec<u8>>, packet: u16) -> Packet {
     let mut publish = Publish::new(topic, if packet == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce }, payload);
     publish.pkid = packet;
@@ -100,6 +186,11 @@ pub(crate) fn publish(topic: &str, payload: impl Into<Vec<u8>>, packet: u16) -> 
 /// A count on its topic: QoS 1 under this packet id, or QoS 0 if it is 0.
 pub(crate) fn cases(count: u32, packet: u16) -> Packet {
     publish("figures/corona/cases_new", count.to_string(), packet)
+}
+
+/// The same of the other feed.
+pub(crate) fn level(count: u32, packet: u16) -> Packet {
+    publish("figures/pegel/level", count.to_string(), packet)
 }
 
 pub(crate) fn retained(mut packet: Packet) -> Packet {
@@ -117,13 +208,19 @@ pub(crate) struct Peer {
 impl Peer {
     /// As a broker: waits for the client's CONNECT and lets it in.
     pub(crate) async fn accept(listener: &TcpListener, session_present: bool) -> Peer {
+        let mut peer = Peer::knocked(listener).await;
+        peer.send(&[Packet::ConnAck(ConnAck { session_present, code: ConnectReturnCode::Success })]).await;
+        peer
+    }
+
+    /// As a broker: waits for the client's CONNECT and does not answer it.
+    pub(crate) async fn knocked(listener: &TcpListener) -> Peer {
         let (stream, _) = within(listener.accept()).await.expect("a connection");
         let mut peer = Peer { stream, read: BytesMut::new() };
         match peer.packet().await {
             Some(Packet::Connect(connect)) => assert!(!connect.clean_session && connect.client_id == "drk-relay"),
             other => panic!("not CONNECT: {other:?}"),
         }
-        peer.send(&[Packet::ConnAck(ConnAck { session_present, code: ConnectReturnCode::Success })]).await;
         peer
     }
 
@@ -145,11 +242,27 @@ impl Peer {
 
     /// All in one write, so that the other side reads them at once.
     pub(crate) async fn send(&mut self, packets: &[Packet]) {
-        let mut bytes = BytesMut::new();
-        for packet in packets {
-            packet.write(&mut bytes, PACKET).expect("a small packet");
+        within(self.stream.write_all(&bytes(packets))).await.expect("an open connection");
+    }
+
+    /// Sends these again and again for so many milliseconds and reads on meanwhile, as any broker does. Returns how often.
+    pub(crate) async fn flood(&mut self, packets: &[Packet], millis: u64) -> u32 {
+        let (bytes, until) = (bytes(packets), Clock::System.now().plus(millis));
+        let (mut from, mut to) = self.stream.split();
+        let mut writing = pin!(async {
+            let mut times = 0;
+            while Clock::System.now() < until {
+                within(to.write_all(&bytes)).await.expect("an open connection");
+                times += 1;
+            }
+            times
+        });
+        loop {
+            tokio::select! {
+                times = &mut writing => return times,
+                read = from.read_buf(&mut self.read) => assert!(read.expect("an open connection") > 0, "an open connection"),
+            }
         }
-        within(self.stream.write_all(&bytes)).await.expect("an open connection");
     }
 
     /// The next packet; `None` at the end of the connection.
@@ -183,35 +296,47 @@ impl Peer {
         }
     }
 
-    /// What the port says after CONNACK: perhaps SUBSCRIBE, which is answered with `code`, and then that it is online.
-    pub(crate) async fn greeted(&mut self, code: Option<SubscribeReasonCode>) -> Option<Subscribe> {
-        let mut subscribed = None;
+    /// What the port says after CONNACK: perhaps SUBSCRIBE, which is answered with these codes (with none: not at all), and then that it is
+    /// online. Returns the filters.
+    pub(crate) async fn greeted(&mut self, codes: &[SubscribeReasonCode]) -> Vec<String> {
+        let mut filters = Vec::new();
         loop {
             match self.packet().await {
-                Some(Packet::Subscribe(subscribe)) => {
-                    if let Some(code) = code {
-                        self.send(&[Packet::SubAck(SubAck::new(subscribe.pkid, vec![code; subscribe.filters.len()]))]).await;
-                    }
-                    subscribed = Some(subscribe);
-                }
+                Some(Packet::Subscribe(subscribe)) => filters = self.answer(subscribe, codes).await,
                 Some(Packet::Publish(publish)) => {
                     assert_eq!((publish.topic.as_str(), &publish.payload[..], publish.retain), ("relay/status", &b"online"[..], true));
                     self.send(&[Packet::PubAck(PubAck::new(publish.pkid))]).await;
-                    return subscribed;
+                    return filters;
                 }
-                None if code == Some(SubscribeReasonCode::Failure) => return subscribed,
                 other => panic!("{other:?}"),
             }
         }
     }
 
+    /// Answers SUBSCRIBE, or does not if there are no codes. Returns the filters.
+    pub(crate) async fn answer(&mut self, subscribe: Subscribe, codes: &[SubscribeReasonCode]) -> Vec<String> {
+        if !codes.is_empty() {
+            self.send(&[Packet::SubAck(SubAck::new(subscribe.pkid, codes.to_vec()))]).await;
+        }
+        assert!(subscribe.filters.iter().all(|filter| filter.qos == QoS::AtLeastOnce), "QoS 2 is more than rumqttc can do");
+        subscribe.filters.into_iter().map(|filter| filter.path).collect()
+    }
+
     /// A connection on which the port has subscribed.
     pub(crate) async fn subscribed(listener: &TcpListener) -> Peer {
         let mut peer = Peer::accept(listener, false).await;
-        let subscribe = peer.greeted(Some(SubscribeReasonCode::Success(QoS::AtLeastOnce))).await.expect("SUBSCRIBE");
-        let filters: Vec<_> = subscribe.filters.iter().map(|filter| (filter.path.as_str(), filter.qos)).collect();
-        assert_eq!(filters, [("figures/corona", QoS::AtLeastOnce), ("figures/corona/+", QoS::AtLeastOnce)]);
+        assert_eq!(peer.greeted(&[GRANTED; 2]).await, FILTERS);
         peer
+    }
+
+    /// The next packet that is no PINGREQ; those are answered.
+    pub(crate) async fn pinged(&mut self) -> Option<Packet> {
+        loop {
+            match self.packet().await {
+                Some(Packet::PingReq) => self.send(&[Packet::PingResp]).await,
+                other => return other,
+            }
+        }
     }
 
     /// The packet ids that the port acknowledges until now: it answers nonsense of QoS 0 at once, whatever else it waits for.
@@ -219,7 +344,7 @@ impl Peer {
         self.send(&[publish("figures/corona/cases_new", "siebzehn", 0)]).await;
         let mut acknowledged = Vec::new();
         loop {
-            match self.packet().await {
+            match self.pinged().await {
                 Some(Packet::PubAck(ack)) => acknowledged.push(ack.pkid),
                 Some(Packet::Publish(publish)) if publish.topic.starts_with("relay/receipts/") => return acknowledged,
                 other => panic!("{other:?}"),
@@ -238,9 +363,17 @@ impl Peer {
 
     /// The packet id that is acknowledged next.
     pub(crate) async fn acknowledgement(&mut self) -> u16 {
-        match self.packet().await {
+        match self.pinged().await {
             Some(Packet::PubAck(ack)) => ack.pkid,
             other => panic!("{other:?}"),
         }
     }
+}
+
+pub(crate) fn bytes(packets: &[Packet]) -> BytesMut {
+    let mut bytes = BytesMut::new();
+    for packet in packets {
+        packet.write(&mut bytes, PACKET).expect("not larger than any test needs");
+    }
+    bytes
 }
