@@ -13,6 +13,8 @@
 //! after it, whether it has reached them or not. Then a publication is in time if it comes less than 24 hours after the answer to the one
 //! before it. `replay_estimate.py` computes the same shares from the same file, without the relay.
 
+#![expect(clippy::print_stdout, reason = "the table is what it is for")]
+
 mod file;
 mod town;
 mod witness;

@@ -1,5 +1,5 @@
-//! A town in which nothing goes wrong: a broker that publishes what is in the file, a Meta, loyal people, and the real core between them on a
-//! disk that never fails. It is lean, because 200 people live in it for 34 months; faults and crashes are `world`'s.
+//! A town in which nothing goes wrong: a broker that publishes what is in the file, a Meta, loyal people, and the real core between them on
+//! a disk that never fails. Lean, because 200 people live in it for 34 months; faults and crashes are `world`'s.
 
 use super::Loyalty;
 use super::file::{Line, feeds};
@@ -23,7 +23,8 @@ use std::collections::BTreeMap;
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
-/// People answer after 10 minutes to 4 hours, in steps of ten minutes: who takes equally long shares a window, and so a commit, as in a crowd.
+/// People answer after 10 minutes to 4 hours, in steps of ten minutes: who takes equally long shares a window, and so a commit, as in a
+/// crowd.
 const ANSWER: u64 = 10 * MINUTE;
 const ANSWERS: u64 = 24;
 /// Nothing happens any more when everybody has answered the last publication, and the subscriptions have lapsed.
