@@ -1,5 +1,6 @@
 //! Bytes that reach the card when an inbound message is accepted, and when it is answered two seconds later, with 100,000 subscribers:
-//! alone, and in groups of 64. Counts, not times: the figures are the same on every machine. Ends with exit code 1 if one of them is over its limit.
+//! alone, and in groups of 64. Counts, not times: the figures are the same on every machine. Ends with exit code 1 if one of them is over
+//! its limit.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops where it cannot go on")]
 
 mod support;

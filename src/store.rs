@@ -61,9 +61,7 @@ pub enum StoreError {
         found: u32,
     },
     /// A program from before the first release wrote it.
-    #[error(
-        "Der Speicher stammt aus der Zeit vor der ersten Version (Aufbau {found}). Abhilfe: die Datei löschen; wer schreibt, wird neu gefragt."
-    )]
+    #[error("Der Speicher ist älter als die erste Version (Aufbau {found}). Abhilfe: die Datei löschen; wer schreibt, wird neu gefragt.")]
     Older {
         /// Its layout.
         found: u32,

@@ -12,7 +12,6 @@ use crate::domain::wording::{
     BRANCH_MAX, CONTACT_MAX, FEED_TITLE_MAX, LABEL_MAX, PRIVACY_MAX, ROW_DESCRIPTION_MAX, ROW_TITLE_MAX, Texts, UNIT_MAX, length,
 };
 use jiff::tz::TimeZone;
-use std::sync::Arc;
 use toml::de::DeValue;
 
 /// Digits behind the comma: more than any publisher of figures states.
@@ -47,7 +46,7 @@ pub(super) fn rules(root: &mut Section<'_>, zone: Option<TimeZone>) -> Option<Ru
     let (who, feeds) = (branch(root), feeds(root));
     let (reminder, monthly_messages, end) = (reminder(root), budget(root), end(root, zone.as_ref()));
     let (branch, contact, privacy) = who?;
-    let (topics, texts) = (Vec::new(), Arc::new(Texts::german()));
+    let (topics, texts) = (Vec::new(), Texts::german());
     Some(Rules {
         branch,
         contact,

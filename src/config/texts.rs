@@ -5,13 +5,12 @@ use super::document::Section;
 use super::files::{Files, TextFile, TextFolder};
 use super::report::{Problem, Source};
 use crate::domain::wording::{TextProblem, Texts};
-use std::sync::Arc;
 
 /// Our sentences, and in their place those of `[texts] folder`.
-pub(super) fn read(root: &mut Section<'_>, files: &Files) -> Option<Arc<Texts>> {
+pub(super) fn read(root: &mut Section<'_>, files: &Files) -> Option<Texts> {
     let mut section = root.section("texts")?;
     if !section.is_given() {
-        return Some(Arc::new(Texts::german()));
+        return Some(Texts::german());
     }
     section.begin();
     let read = files.folder(&mut section, "folder", "\"texts\"", "ftl");
@@ -20,7 +19,7 @@ pub(super) fn read(root: &mut Section<'_>, files: &Files) -> Option<Arc<Texts>> 
     let order = section.span("folder").start;
     let pairs: Vec<(String, String)> = found.iter().map(|file| (file.path.clone(), file.text.clone())).collect();
     let problems = match Texts::overridden(&pairs) {
-        Ok(texts) => return complete.then(|| Arc::new(texts)),
+        Ok(texts) => return complete.then_some(texts),
         Err(problems) => problems,
     };
     for problem in &problems {

@@ -153,8 +153,8 @@ pub enum Tap {
 }
 
 impl Tap {
-    /// Longest id that we write: a row's id has at most 200 characters (WhatsApp docs: interactive lists). The configuration sees to it that
-    /// the names of all feeds fit.
+    /// Longest id that we write: a row's id has at most 200 characters (WhatsApp docs: interactive lists). The configuration sees to it
+    /// that the names of all feeds fit.
     pub const MAX: usize = 200;
 
     /// The id on the wire: `v1:yes:<feed>,<feed>`, `v1:no:`, `v1:topic:<topic>`.

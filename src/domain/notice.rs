@@ -74,8 +74,8 @@ impl Notice {
     }
 }
 
-/// The configuration was read: another last day than the one that is known is a new plan, and people are told anew. The revision of a notice
-/// that is withdrawn is used up: nobody must take later figures for something that they know.
+/// The configuration was read: another last day than the one that is known is a new plan, and people are told anew. The revision of a
+/// notice that is withdrawn is used up: nobody must take later figures for something that they know.
 pub fn planned(state: &State, rules: &Rules) -> Vec<Change> {
     let planned = rules.end.map_or(Notice::None, |End { last_day, announce, over }| Notice::Planned { announce, last_day, over });
     let known = match (state.notice, planned) {

@@ -132,7 +132,7 @@ impl People {
 fn in_line(person: &Person) -> Option<Timestamp> {
     match person.talk {
         Talk::Waiting { since, offered: false, .. } => Some(since),
-        Talk::Waiting { offered: true, .. } | Talk::New { .. } | Talk::Asked { .. } | Talk::Subscribed { .. } => None,
+        Talk::Waiting { offered: true, .. } | Talk::New | Talk::Asked { .. } | Talk::Subscribed { .. } => None,
         Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => None,
     }
 }

@@ -1,4 +1,4 @@
-//! The pure part of the configuration: what the branch has decided beforehand. Reads no file (that is `config`) and decides nothing by itself.
+//! The pure part of the configuration: what the branch has decided beforehand. Reads no file (that is `config`) and decides nothing itself.
 
 use super::budget::local;
 use super::event::Tap;
@@ -6,7 +6,6 @@ use super::ids::{FeedSet, Name, TopicId};
 use super::time::{Day, Millis, Timestamp};
 use super::wording::Texts;
 use jiff::tz::TimeZone;
-use std::sync::Arc;
 
 /// Feeds at most: a list to choose from has ten rows, one for each feed, „alle“ and „nein“ (WhatsApp docs: interactive lists).
 pub const FEEDS_MAX: usize = FeedSet::MAX;
@@ -41,7 +40,7 @@ pub struct Rules {
     /// When the service ends, if it does.
     pub end: Option<End>,
     /// The sentences.
-    pub texts: Arc<Texts>,
+    pub texts: Texts,
 }
 
 /// Who is asked whether to go on.
@@ -166,7 +165,7 @@ impl Rules {
     /// The usual settings: no topics, no end, no limit to messages.
     pub fn new(branch: &str, contact: &str, privacy: &str, zone: TimeZone, feeds: Vec<FeedRules>) -> Rules {
         let (branch, contact, privacy) = (branch.to_owned(), contact.to_owned(), privacy.to_owned());
-        let (reminder, texts) = (ReminderPolicy::default(), Arc::new(Texts::german()));
+        let (reminder, texts) = (ReminderPolicy::default(), Texts::german());
         Rules { branch, contact, privacy, feeds, zone, rate: RATE, reminder, monthly_messages: None, topics: Vec::new(), end: None, texts }
     }
 

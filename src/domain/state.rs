@@ -112,8 +112,8 @@ impl State {
         }
     }
 
-    /// When a key is due; `None`: never, as things stand. Answers and the outbox have questions of their own, `conversation::next_answer` and
-    /// `outbox::deadline`.
+    /// When a key is due; `None`: never, as things stand. Answers and the outbox have questions of their own, `conversation::next_answer`
+    /// and `outbox::deadline`.
     pub fn deadline(&self, key: Key) -> Option<Timestamp> {
         match key {
             Key::Feed(id) => self.feeds.get(&id)?.settling.as_ref().map(|settling| settling.until),
@@ -180,7 +180,7 @@ impl State {
     fn lacks(&self, person: &Person) -> bool {
         match &person.talk {
             Talk::Subscribed { subscription, .. } => self.broadcasting() && subscription.revision < self.revision_of(subscription.feeds),
-            Talk::New { .. } | Talk::Asked { .. } | Talk::Waiting { .. } => false,
+            Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } => false,
             Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => false,
         }
     }

@@ -107,10 +107,10 @@ fn held(world: &World) {
         let kept = world.state.addresses.contains_key(&id);
         match person.talk {
             Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => {
-                assert!(kept, "no address: {:?}", person.talk)
+                assert!(kept, "no address: {:?}", person.talk);
             }
             Talk::Lapsed { .. } | Talk::Orphaned { .. } => {
-                assert!(person.burst.is_some() || (!kept && !pending), "an address is kept: {:?}", person.talk)
+                assert!(person.burst.is_some() || (!kept && !pending), "an address is kept: {:?}", person.talk);
             }
             Talk::Stopped { .. } => assert!(!kept || pending || person.burst.is_some(), "an address is kept for nothing"),
         }

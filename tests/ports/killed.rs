@@ -305,7 +305,8 @@ async fn every_webhook_that_got_its_200_is_stored_once() {
         let answers = match row.talk {
             Talk::Asked { .. } if row.burst.is_none() => 1,
             Talk::New if row.burst.is_some() => 0,
-            _ => panic!("{row:?}"),
+            Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => panic!("{row:?}"),
+            Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => panic!("{row:?}"),
         };
         assert_eq!(waiting.get(&id).copied().unwrap_or(0), answers, "one answer each");
         let address = Address::Bsuid(Bsuid::new(&person.user_id).expect("short"));

@@ -125,7 +125,7 @@ async fn what_could_not_be_sent_goes_out_when_the_others_come_back() {
     }
     stop.send(()).expect("it runs");
     relay.await.expect("asked to stop");
-    assert_eq!(machine.store().load().expect("readable").feed.revision(), 1);
+    assert_eq!(machine.store().load().expect("readable").revision(), 1);
 }
 
 async fn come_back(machine: &Machine, broker: Place, api: Place, clock: Clock, mut pulses: watch::Receiver<Pulse>) {
@@ -174,7 +174,7 @@ async fn a_figure_that_is_no_number_is_told_so() {
     }
     assert_eq!(relay.stop().await.code(), Some(0));
     // Dated if the machine's clock is trusted, else waiting for that.
-    let feed = machine.store().load().expect("readable").feed;
+    let feed = machine.store().load().expect("readable").feeds.into_values().next().expect("one feed");
     let cases_new = Name::new("cases_new").expect("a name");
     let value = feed
         .held

@@ -6,6 +6,7 @@ use crate::program::{Machine, within};
 use drk_relay::config::Config;
 use drk_relay::domain::outbox::{Delivery, Kind};
 use drk_relay::port::clock::{Clock, Warp};
+use drk_relay::port::systemd::Manager;
 use drk_relay::relay::Pulse;
 use drk_relay::run::{Drill, Show, Surroundings, run};
 use drk_relay::simulator::cloud::Cloud;

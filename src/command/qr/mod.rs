@@ -140,7 +140,7 @@ pub(super) mod tests {
             let dark = |x: usize, y: usize| match rows[y / 2][x] {
                 '█' => false,
                 '▀' => y % 2 == 1,
-                '▄' => y % 2 == 0,
+                '▄' => y.is_multiple_of(2),
                 _ => true,
             };
             assert!((0..side).all(|at| (0..QUIET).all(|edge| !dark(at, edge) && !dark(edge, at) && !dark(side - 1 - edge, at))));

@@ -116,8 +116,8 @@ impl Turn<'_> {
         Talk::Asked { answered: self.now.second(), revision, stopped }
     }
 
-    /// A "Ja" to what is offered: a subscription, if it is clear to what and there is a place. `lacks` says whether they have yet to see the
-    /// figures of this revision.
+    /// A "Ja" to what is offered: a subscription, if it is clear to what and there is a place. `lacks` says whether they have yet to see
+    /// the figures of this revision.
     fn agree(&self, lacks: impl Fn(u32) -> bool) -> (Talk, Option<Kind>) {
         let Some(feeds) = self.meant() else { return (self.asked(Kind::Choose), Some(Kind::Choose)) };
         let at = self.at;

@@ -1,4 +1,4 @@
-//! Several messages in a row are one turn: they count one by one, and are answered once, by the strongest thing that was said. Answers nothing.
+//! Several messages in a row are one turn: they count one by one, and are answered once, by the strongest thing in them. Answers nothing.
 
 use crate::domain::state::Clock;
 use crate::domain::time::{Millis, Timestamp};

@@ -1,4 +1,4 @@
-//! Who is who: a person is found by BSUID or, as an alias, by telephone number, and stays the same person when either changes. Answers nobody.
+//! Who is who: a person is found by BSUID or, as an alias, by telephone number, and stays the same when either changes. Answers nobody.
 
 use super::draft::Draft;
 use super::{Person, Reminder, Subscription, Talk};

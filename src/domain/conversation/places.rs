@@ -1,4 +1,4 @@
-//! Who waits for a place gets the next one that is free, first come, first served. Counts no money: how many places there are is `budget`'s.
+//! Who waits for a place gets the next one that is free, first come, first served. Counts no money: how many there are is `budget`'s.
 
 use super::draft::Draft;
 use super::{Person, Talk};
@@ -17,7 +17,7 @@ pub fn next_in_line(state: &State, rules: &Rules, now: Millis) -> Option<PersonI
     (free && !state.notice.is_over()).then(|| state.people.line().find(open)).flatten()
 }
 
-/// Keeps a free place for the next in line and asks whether they still want it. If they are silent it is free again when their window closes.
+/// Keeps a free place for the next in line and asks whether they still want it. If they are silent, it is free again at their closing.
 pub fn offer(state: &State, rules: &Rules, now: Millis) -> Decision {
     let next = next_in_line(state, rules, now).and_then(|id| Some((id, state.people.get(id)?)));
     let Some((id, person)) = next else { return Decision::refused(Refusal::NothingToDo) };

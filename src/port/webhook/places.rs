@@ -138,7 +138,7 @@ mod tests {
             visit = Some(of);
             async move {
                 let _farewell = farewell;
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         });
         visit.expect("taken")

@@ -218,9 +218,10 @@ mod tests {
     fn but(mut order: Value, place: &str, value: Value) -> Value {
         let (parent, key) = place.rsplit_once('/').expect("a pointer");
         let parent = order.pointer_mut(parent).and_then(Value::as_object_mut).expect("an object");
-        match value {
-            Value::Null => drop(parent.remove(key)),
-            value => drop(parent.insert(key.to_owned(), value)),
+        if value.is_null() {
+            parent.remove(key);
+        } else {
+            parent.insert(key.to_owned(), value);
         }
         order
     }

@@ -6,7 +6,7 @@ use crate::webhook::{NUMBER, SECRET};
 use drk_relay::config::Config;
 use drk_relay::port::clock::Clock;
 use drk_relay::port::systemd::Manager;
-use drk_relay::run::{Show, Surroundings, run};
+use drk_relay::run::{Drill, Show, Surroundings, run};
 use drk_relay::simulator::meta::webhook::{body, sign};
 use drk_relay::simulator::meta::{Meta, Person};
 use rumqttc::Packet;
@@ -106,7 +106,13 @@ async fn a_panic_of_the_port_costs_a_second_and_not_the_session() {
     let (listener, address) = listen().await;
     let machine = Machine::new(address, Place::reserve().address);
     let config = Config::load(&machine.path("relay.toml")).expect("a good one");
-    let around = Surroundings { clock: Clock::System, listener: listen().await.0, show: Show::default(), manager: Manager::default() };
+    let around = Surroundings {
+        clock: Clock::System,
+        listener: listen().await.0,
+        show: Show::default(),
+        manager: Manager::default(),
+        drill: Drill::default(),
+    };
     let mut relay = pin!(run(config, around, std::future::pending()));
     tokio::select! {
         ended = &mut relay => unreachable!("{ended:?}"),
