@@ -60,13 +60,13 @@ fn what_is_new_in_both_comes_in_one_message() {
         World::new(two_feeds()),
         &format!("{FIGURES} \n 21.11. 10:00 says Hallo \n taps Alles \n 21.11. 15:59 net later"),
         "
-        21.11. 16:00:00 figure 21.11. 20
+        21.11. 16:00:00 figure 21.11. 17
                         receipt Acted 21.11. revision 3
-                        -> 21.11.: 20 (3 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+                        -> 21.11.: 17 (wie am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
                         net accepts
                         clinic 21.11. 3
                         receipt Acted 21.11. revision 4
-        21.11. 16:00:01 -> 21.11.: 20 (3 mehr als am 20.11.) · Klinik 21.11.: 3 (wie am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+        21.11. 16:00:01 -> 21.11.: 17 (wie am 20.11.) · Klinik 21.11.: 3 (wie am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
         21.11. 17:00:00 nothing
     ",
     );

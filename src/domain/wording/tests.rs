@@ -49,7 +49,7 @@ fn world(feeds: usize, texts: Texts) -> (State, Rules) {
     let zone = TimeZone::get("Europe/Berlin").expect("bundled");
     let rules = Rules {
         topics: (0..TOPICS_MAX).map(topic).collect(),
-        texts: texts.into(),
+        texts,
         ..Rules::new(&long(BRANCH_MAX), &long(CONTACT_MAX), &long(PRIVACY_MAX), zone, (0..feeds).map(feed).collect())
     };
     let mut state = State::default();
