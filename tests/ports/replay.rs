@@ -1,10 +1,10 @@
-//! Two days of real figures through the real mosquitto and the real `run()`, by a clock that goes fast where nothing happens and stands still
-//! where something is due. Asks only the simulated Meta's records whether the promises hold; what the reminder is worth over years is
-//! measured in `tests/sim/replay`.
+//! Two days of real figures through the real mosquitto and the real `run()`, by a clock that goes fast where nothing happens and stands
+//! still where something is due. Asks only the simulated Meta's records whether the promises hold; what the reminder is worth over years
+//! is measured in `tests/sim/replay`.
 //!
 //! The days are 2020-10-22 and 23: ten messages of four authorities, two of them updates of the same day (one each day), and every feed's
-//! second publication comes more than 24 hours after its first, Weimar's 33 hours. So whoever answers quickly sees a whole window pass without
-//! figures, and Weimar's people do in any case. Rebased to now: the first of them is today.
+//! second publication comes more than 24 hours after its first, Weimar's 33 hours. So whoever answers quickly sees a whole window pass
+//! without figures, and Weimar's people do in any case. Rebased to now: the first of them is today.
 
 #![expect(clippy::print_stdout, reason = "it says what it saw, or that it saw nothing")]
 
