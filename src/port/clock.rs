@@ -112,26 +112,40 @@ struct Hand {
     real: Instant,
     shown: Millis,
     speed: f64,
+    /// Here it stands still.
+    until: Millis,
 }
 
 impl Hand {
     fn at(self, real: Instant) -> Millis {
         let passed = real.saturating_duration_since(self.real).as_secs_f64() * 1000.0 * self.speed;
-        self.shown.plus(passed as u64)
+        self.shown.plus(passed as u64).min(self.until)
     }
 }
+
+/// How far away a moment is that a standing clock will not show: longer than anybody waits, and short enough for every timer.
+const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+/// A clock that was not told where to stop.
+const ENDLESS: Millis = Millis(u64::MAX);
 
 impl Warp {
     /// A clock that shows `start` now and goes at `speed` (more than 0).
     pub fn new(start: Millis, speed: f64) -> Arc<Warp> {
-        Arc::new(Warp { hand: Mutex::new(Hand { real: real_now(), shown: start, speed }), changed: Notify::new() })
+        Arc::new(Warp { hand: Mutex::new(Hand { real: real_now(), shown: start, speed, until: ENDLESS }), changed: Notify::new() })
     }
 
     /// Goes at `speed` from now on; sleepers recompute.
     pub fn set_speed(&self, speed: f64) {
+        self.run_until(ENDLESS, speed);
+    }
+
+    /// Goes at `speed` until it shows `until`, and stands still there, however late anybody looks: nothing that is due then is missed by a
+    /// machine that is busy. A moment that has passed stops it at once.
+    pub fn run_until(&self, until: Millis, speed: f64) {
         let mut hand = self.hand.lock().unwrap_or_else(PoisonError::into_inner);
         let real = real_now();
-        *hand = Hand { real, shown: hand.at(real), speed };
+        let shown = hand.at(real);
+        *hand = Hand { real, shown, speed, until: until.max(shown) };
         drop(hand);
         self.changed.notify_waiters();
     }
@@ -147,6 +161,9 @@ impl Warp {
 
     fn real_until(&self, at: Millis) -> Duration {
         let hand = self.hand();
+        if at > hand.until {
+            return NEVER;
+        }
         let shown = at.since(hand.at(real_now()));
         Duration::from_secs_f64(shown as f64 / 1000.0 / hand.speed)
     }
@@ -205,5 +222,22 @@ mod tests {
         let when = Clock::System.when(shown);
         let minute_ago = |at: Millis| Timestamp(at.second().0 - 60);
         assert!((minute_ago(before)..=minute_ago(Clock::System.now())).contains(&when), "{when:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_warped_clock_stands_still_where_it_was_told_to() {
+        let warp = Warp::new(Millis(1_000_000), 1.0);
+        let clock = Clock::Warped(Arc::clone(&warp));
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep_until(Millis(1_200_000)).await }
+        });
+        tokio::task::yield_now().await;
+        warp.run_until(Millis(1_199_999), 1_000_000.0);
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        assert_eq!((clock.now(), sleeper.is_finished()), (Millis(1_199_999), false));
+        warp.run_until(Millis(1_200_000), 1.0);
+        sleeper.await.expect("woken");
+        assert_eq!(clock.now(), Millis(1_200_000));
     }
 }

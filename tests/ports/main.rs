@@ -10,6 +10,7 @@ mod mqtt;
 mod outages;
 mod panicked;
 mod program;
+mod replay;
 mod status;
 mod systemd;
 mod webhook;

@@ -6,6 +6,8 @@ mod disk;
 mod meta;
 mod people;
 mod promises;
+#[cfg(feature = "simulator")]
+mod replay;
 mod silence;
 mod store;
 mod world;

@@ -24,12 +24,17 @@ impl Meta {
         *latest = at.max(*latest);
     }
 
+    /// When the person last wrote: which window it is.
+    pub(crate) fn latest(&self, person: &Person) -> Timestamp {
+        self.latest.get(&person.hash).copied().unwrap_or(Timestamp(0))
+    }
+
     /// Takes a message.
     ///
     /// # Panics
     /// If the window is closed: promise 2.
     pub(crate) fn accept(&mut self, now: Timestamp, person: &Person, send: &Send) -> WamidHash {
-        let latest = self.latest.get(&person.hash).copied().unwrap_or(Timestamp(0));
+        let latest = self.latest(person);
         assert!(now < latest.plus(24 * 3600), "outside the window: {send:?} at {now:?}, the person wrote last at {latest:?}");
         self.accepted += 1;
         WamidHash(self.accepted)

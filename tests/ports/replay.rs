@@ -1,0 +1,321 @@
+//! Two days of real figures through the real mosquitto and the real `run()`, by a clock that goes fast where nothing happens and stands still
+//! where something is due. Asks only the simulated Meta's records whether the promises hold; what the reminder is worth over years is
+//! measured in `tests/sim/replay`.
+//!
+//! The days are 2020-10-22 and 23: ten messages of four authorities, two of them updates of the same day (one each day), and every feed's
+//! second publication comes more than 24 hours after its first, Weimar's 33 hours. So whoever answers quickly sees a whole window pass without
+//! figures, and Weimar's people do in any case. Rebased to now: the first of them is today.
+
+#![expect(clippy::print_stdout, reason = "it says what it saw, or that it saw nothing")]
+
+// The same reader as in tests/sim.
+#[path = "../sim/replay/file.rs"]
+mod file;
+
+use crate::outages::cloud_config;
+use crate::program::{Machine, Mosquitto, Place, within};
+use drk_relay::config::{Config, MqttFeed};
+use drk_relay::domain::event::Tap;
+use drk_relay::domain::ids::Name;
+use drk_relay::domain::rules::FeedRules;
+use drk_relay::domain::time::{Day, Millis, Timestamp};
+use drk_relay::port::clock::{Clock, Warp};
+use drk_relay::port::systemd::Manager;
+use drk_relay::relay::Pulse;
+use drk_relay::run::{Drill, Show, Surroundings, run};
+use drk_relay::simulator::cloud::{Accepted, Cloud};
+use drk_relay::simulator::meta::{Meta, Order, Person, Record};
+use drk_relay::simulator::publisher::{Publisher, Receipt};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// The first of the two days, and the day after them.
+const DAYS: [&str; 2] = ["2020-10-22", "2020-10-24"];
+/// People for each feed.
+const EACH: u32 = 2;
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+/// A window, as the documents have it.
+const WINDOW: u32 = 24 * 3600;
+/// While nothing happens an hour takes a thirtieth of a second. The clock stands still where something is due, so only patience limits it.
+const FAST: f64 = 100_000.0;
+/// Real time while something is under way.
+const WALK: f64 = 1.0;
+/// Without news for this long, in real time, nothing is on its way any more. On a machine that is too slow for it, something arrives later
+/// than it would: no promise depends on that.
+const CALM: Duration = Duration::from_millis(150);
+/// A publication has reached somebody if it came within this time.
+const AT_ONCE: u32 = 60;
+/// Who writes is answered within this time: a pause of two to six seconds, and the way there.
+const ANSWER: u32 = 30;
+
+/// One message to a topic of the broker.
+struct Message {
+    at: Millis,
+    feed: Name,
+    /// What a publication of it shows.
+    total: String,
+    /// The first of its day.
+    first: bool,
+    topic: String,
+    payload: String,
+}
+
+/// The two days, as they would be today.
+fn messages(lines: &[file::Line]) -> Vec<Message> {
+    let [first, end] = DAYS.map(|day| Day::of(day.parse().expect("a date")));
+    let today = Millis(Clock::System.now().0 / DAY * DAY);
+    let later = today.0 / DAY - u64::from(first.0.unsigned_abs());
+    let text = std::fs::read_to_string(file::path()).expect("it was there a moment ago");
+    let mut days = BTreeSet::new();
+    let mut messages = Vec::new();
+    for (line, text) in lines.iter().zip(text.lines()) {
+        let (as_of, figure) = (line.figure.as_of.expect("dated"), &line.figure);
+        if as_of < first || as_of >= end {
+            continue;
+        }
+        let mut json: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        assert_eq!((&json["qos"], &json["retain"]), (&1.into(), &true.into()), "the publisher below does so");
+        let at = Millis(line.at.0 + later * DAY);
+        json["payload"]["as_of"] = Day(as_of.0 + later as i32).date().to_string().into();
+        let published = jiff::Timestamp::from_millisecond(at.0.cast_signed()).expect("a time");
+        json["payload"]["published_at"] = published.to_string().into();
+        messages.push(Message {
+            at,
+            feed: figure.feed.clone(),
+            total: format!("cases_total: {}", json["payload"]["cases_total"]),
+            first: days.insert((figure.feed.clone(), as_of)),
+            topic: json["topic"].as_str().expect("a topic").to_owned(),
+            payload: json["payload"].to_string(),
+        });
+    }
+    messages
+}
+
+/// A publication, when its receipt came, and whose windows were open then.
+struct Published {
+    total: String,
+    at: Timestamp,
+    open: Vec<String>,
+}
+
+/// The people, the publisher, and what they are about to do.
+struct Town {
+    cloud: Cloud,
+    clock: Clock,
+    people: Vec<(Person, Name)>,
+    publisher: Publisher,
+    receipts: mpsc::Receiver<Receipt>,
+    pulses: watch::Receiver<Pulse>,
+    /// When something is to be done, and what.
+    plan: BTreeMap<(Millis, u64), Act>,
+    /// The first of it.
+    next: watch::Sender<Millis>,
+    planned: u64,
+    published: Vec<Published>,
+}
+
+/// What is done.
+enum Act {
+    Publish(Message),
+    /// Somebody taps a button.
+    Tap(String, (String, String)),
+    End,
+}
+
+impl Town {
+    fn plan(&mut self, at: Millis, act: Act) {
+        self.planned += 1;
+        self.plan.insert((at, self.planned), act);
+        self.next.send_replace(self.plan.first_key_value().map_or(at, |(key, _)| key.0));
+    }
+
+    /// Everybody subscribes with a button from an old message, an hour before anything is published.
+    fn begin(&mut self, start: Millis, messages: Vec<Message>) {
+        for (number, (person, feed)) in self.people.clone().into_iter().enumerate() {
+            self.cloud.join(person.clone());
+            let button = (Tap::Yes(vec![feed]).encode(), "Ja".to_owned());
+            self.plan(start.plus(number as u64 * SECOND), Act::Tap(person.user_id, button));
+        }
+        for message in messages {
+            self.plan(message.at, Act::Publish(message));
+        }
+        self.plan(start.plus(2 * DAY), Act::End);
+    }
+
+    /// Publishes what is no figure until somebody says so: then broker, publisher and relay have found each other. Meanwhile the clock
+    /// stands still.
+    async fn meet(&mut self) {
+        within(async {
+            while tokio::time::timeout(CALM, self.receipts.recv()).await.is_err() {
+                self.publisher.publish(&format!("figures/{}/cases_total", self.people[0].1), "keine").await;
+            }
+        })
+        .await;
+    }
+
+    /// Lives through the two days.
+    async fn live(&mut self, mut ringing: mpsc::Receiver<Accepted>) {
+        self.meet().await;
+        while let Some((at, _)) = self.plan.first_key_value().map(|(key, _)| *key) {
+            self.next.send_replace(at);
+            if self.clock.now() < at {
+                tokio::select! {
+                    biased;
+                    Some(message) = ringing.recv() => self.rings(message),
+                    () = self.clock.sleep_until(at) => {}
+                }
+                continue;
+            }
+            let Some((_, act)) = self.plan.pop_first() else { return };
+            match act {
+                Act::Publish(message) => self.publish(message).await,
+                Act::Tap(user_id, button) => {
+                    self.pulses.mark_unchanged();
+                    self.cloud.tap(&user_id, &button).await;
+                    within(self.pulses.changed()).await.expect("it runs");
+                }
+                Act::End => return,
+            }
+        }
+    }
+
+    /// Whoever is asked answers after 10 minutes to 4 hours: spread, and the same in every run.
+    fn rings(&mut self, message: Accepted) {
+        if let Some(button) = message.buttons.first() {
+            let minutes = 10 + (self.planned * 97 + 31) % 231;
+            self.plan(message.at.millis().plus(minutes * MINUTE), Act::Tap(message.to, button.clone()));
+        }
+    }
+
+    /// Publishes and waits for the receipt; meanwhile the clock stands still.
+    async fn publish(&mut self, message: Message) {
+        let at = self.clock.now().second();
+        let open = |(person, _): &&(Person, Name)| {
+            self.cloud.look(|meta| meta.closes(&person.user_id)).is_some_and(|closes| closes > at.plus(AT_ONCE))
+        };
+        let people = self.people.iter().filter(|(_, feed)| *feed == message.feed).filter(open);
+        let open: Vec<String> = people.map(|(person, _)| person.user_id.clone()).collect();
+        self.publisher.publish(&message.topic, &message.payload).await;
+        let receipt = within(async {
+            loop {
+                let receipt = self.receipts.recv().await.expect("the connection lives");
+                if receipt.topic == message.topic {
+                    return receipt;
+                }
+            }
+        });
+        let said = receipt.await.said;
+        assert!(said.starts_with("accepted"), "{}: {said}", message.payload);
+        if message.first {
+            self.published.push(Published { total: message.total, at, open });
+        }
+    }
+}
+
+/// Keeps the clock: fast to the next thing that is due, at walking pace while a message is on its way to Meta.
+async fn keep(clock: &Clock, warp: &Warp, mut pulses: watch::Receiver<Pulse>, next: watch::Receiver<Millis>) {
+    loop {
+        while tokio::time::timeout(CALM, pulses.changed()).await.is_ok_and(|news| news.is_ok()) {}
+        let (due, under_way) = {
+            let pulse = pulses.borrow_and_update();
+            (pulse.next, pulse.outbox.pending() > 0)
+        };
+        let until = due.into_iter().chain([*next.borrow()]).min().unwrap_or_else(|| clock.now()).max(clock.now().plus(1));
+        if under_way {
+            warp.run_until(until, WALK);
+        } else {
+            warp.run_until(until, FAST);
+            clock.sleep_until(until).await;
+        }
+    }
+}
+
+fn mqtt_feed(rules: &FeedRules) -> MqttFeed {
+    MqttFeed { name: rules.name.clone(), metrics: rules.metrics.iter().map(|metric| (metric.name.clone(), metric.kind)).collect() }
+}
+
+#[tokio::test]
+async fn two_real_days_through_mosquitto() {
+    let Some(lines) = file::lines() else {
+        println!("skipped: {} is not there", file::PATH);
+        return;
+    };
+    let messages = messages(&lines);
+    let start = Millis(messages[0].at.0 - HOUR);
+    let (mosquitto, api) = (Mosquitto::start(Place::reserve()).await, Place::reserve());
+    let machine = Machine::new(mosquitto.address, api.address);
+    let mut config = Config::load(&machine.path("relay.toml")).expect("a good one");
+    config.rules.feeds = file::feeds(&lines);
+    config.rules.monthly_messages = None;
+    config.mqtt.feeds = config.rules.feeds.iter().map(mqtt_feed).collect();
+    let feeds: Vec<Name> = config.rules.feeds.iter().map(|feed| feed.name.clone()).collect();
+    let people = (0..EACH * feeds.len() as u32).map(|n| (Person::with_phone(n), feeds[n as usize % feeds.len()].clone())).collect();
+
+    let warp = Warp::new(start, WALK);
+    let clock = Clock::Warped(warp.clone());
+    let listener = TcpListener::bind(machine.webhook.address).await.expect("our place");
+    let (ring, ringing) = mpsc::channel(256);
+    let cloud = Cloud::start(api.listen(), cloud_config(machine.webhook.address), clock.clone(), ring).expect("a cloud");
+    let (publisher, receipts) = Publisher::connect(mosquitto.address);
+    let (pulse, pulses) = watch::channel(Pulse::default());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let show = Show { pulse, ..Show::default() };
+    let around = Surroundings { clock: clock.clone(), listener, show, manager: Manager::default(), drill: Drill::default() };
+    let mut relay = Box::pin(run(config, around, async { drop(stopped.await) }));
+    let (next, soon) = watch::channel(start);
+    let (plan, published, keeping) = (BTreeMap::new(), Vec::new(), pulses.clone());
+    let mut town = Town { cloud, clock: clock.clone(), people, publisher, receipts, pulses, plan, next, planned: 0, published };
+    town.begin(start, messages);
+    tokio::select! {
+        ended = &mut relay => unreachable!("{ended:?}"),
+        () = keep(&clock, &warp, keeping, soon) => unreachable!("it never ends"),
+        () = town.live(ringing) => {}
+    }
+    stop.send(()).expect("it runs");
+    relay.await.expect("asked to stop");
+    town.cloud.look(|meta| judge(meta, &town.published));
+}
+
+/// A question without figures.
+fn is_reminder(order: &Order) -> bool {
+    !order.buttons.is_empty() && !order.body.contains("cases_total")
+}
+
+/// Whether they have just written: an answer may repeat the latest figures.
+fn is_answer(record: &Record) -> bool {
+    record.latest.is_some_and(|latest| record.at < latest.plus(ANSWER))
+}
+
+/// What Meta has on record.
+fn judge(meta: &Meta, published: &[Published]) {
+    let counters = meta.counters();
+    let reminders: Vec<_> = meta.records().iter().filter(|record| is_reminder(&record.order)).collect();
+    let reached: usize = published.iter().map(|publication| publication.open.len()).sum();
+    println!(
+        "{} publications, {} messages, {} reminders; windows open at a publication: {reached}",
+        published.len(),
+        counters.sent,
+        reminders.len()
+    );
+    assert_eq!((counters.outside_window, counters.twice), (0, 0), "outside a window, twice");
+    assert_eq!(meta.most_per_window(is_reminder), 1, "reminders in one window");
+    for record in reminders {
+        let latest = record.latest.expect("they wrote");
+        let nominal = latest.plus(WINDOW - 60);
+        assert!((nominal.minus(60)..=latest.plus(WINDOW - 5)).contains(&record.at), "a reminder at the wrong time: {record:?}");
+    }
+    for Published { total, at, open } in published {
+        for user_id in open {
+            let theirs = meta.records().iter().filter(|record| record.user_id == *user_id && record.order.body.contains(total));
+            let shown: Vec<Timestamp> = theirs.filter(|record| !is_answer(record)).map(|record| record.at).collect();
+            assert!(shown.len() == 1 && (*at..=at.plus(AT_ONCE)).contains(&shown[0]), "{total}, published at {at:?}: {shown:?}");
+        }
+    }
+    let (all, most) = (published.len() * EACH as usize, published.len());
+    assert!(reached > most && reached <= all, "{reached} of {all} windows were open: these days no longer show what they are to show");
+}
