@@ -58,15 +58,15 @@ fn another_choice_is_added_and_shown() {
 fn what_is_new_in_both_comes_in_one_message() {
     compare(
         World::new(two_feeds()),
-        &format!("{FIGURES} \n 21.11. 10:00 says Hallo \n taps Alles \n 21.11. 15:59 net later"),
+        "20.11. 16:00 clock trusted \n figure 20.11. 17 \n 21.11. 10:00 says Hallo \n taps Alles \n 21.11. 15:59 net later",
         "
         21.11. 16:00:00 figure 21.11. 17
-                        receipt Acted 21.11. revision 3
+                        receipt Acted 21.11. revision 2
                         -> 21.11.: 17 (wie am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
                         net accepts
                         clinic 21.11. 3
-                        receipt Acted 21.11. revision 4
-        21.11. 16:00:01 -> 21.11.: 17 (wie am 20.11.) · Klinik 21.11.: 3 (wie am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+                        receipt Acted 21.11. revision 3
+        21.11. 16:00:01 -> 21.11.: 17 (wie am 20.11.) · Klinik 21.11.: 3 · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
         21.11. 17:00:00 nothing
     ",
     );

@@ -86,8 +86,9 @@ async fn alone_it_hears_and_stores_and_tries_again() {
     assert_eq!(relay.stop().await.code(), Some(0));
 
     let state = machine.store().load().expect("readable");
-    let windows: Vec<_> = state.people.iter().map(|(_, person)| person.window.latest).collect();
-    assert_eq!((windows, state.outbox.iter().count()), (vec![now], 1));
+    // Nothing is answered by a clock that nobody has set: it is written down, and waits.
+    let heard: Vec<_> = state.people.iter().map(|(_, person)| (person.window.latest, person.burst.is_some())).collect();
+    assert_eq!((heard, state.outbox.iter().count()), (vec![(now, true)], 0));
 }
 
 pub(crate) fn cloud_config(webhook: SocketAddr) -> CloudConfig {
@@ -205,13 +206,13 @@ async fn a_store_that_it_cannot_have_is_left_alone() {
     let newer = Database::open(machine.path("state/relay.redb")).expect("a store");
     let transaction = newer.begin_write().expect("ours");
     let meta: TableDefinition<u8, &[u8]> = TableDefinition::new("meta");
-    // Row version 1, layout 2, instance 7.
-    transaction.open_table(meta).expect("there").insert(0, &[0, 2, 7][..]).expect("written");
+    // Row version 1, layout 3, instance 7.
+    transaction.open_table(meta).expect("there").insert(0, &[0, 3, 7][..]).expect("written");
     transaction.commit().expect("durable");
     drop(newer);
-    said(machine.refused().await, 1, &["Der Speicher stammt von einer neueren Version (Aufbau 2, bekannt bis 1)", "Abhilfe"]);
+    said(machine.refused().await, 1, &["Der Speicher stammt von einer neueren Version (Aufbau 3, bekannt bis 2)", "Abhilfe"]);
     let again = Store::open(&machine.path("state/relay.redb"), InstanceId(0)).map(|store| store.instance());
-    assert!(matches!(again, Err(StoreError::Newer { found: 2 })), "it was not changed: {again:?}");
+    assert!(matches!(again, Err(StoreError::Newer { found: 3 })), "it was not changed: {again:?}");
 
     fs::set_permissions(machine.path("state/hash.key"), Permissions::from_mode(0o640)).expect("chmod");
     said(machine.refused().await, 1, &["hash.key", "Andere Benutzer dürfen die Schlüsseldatei lesen. Abhilfe: chmod 600"]);
