@@ -157,6 +157,8 @@ fn duplicates_change_nothing() {
                         -> bestätigt bis morgen um 10:31 Uhr
                         again
                         refused Duplicate
+        21.11. 11:00:01 again
+                        refused Duplicate
     ",
     );
 }

@@ -35,6 +35,7 @@ mod outbox;
 mod places;
 mod reactions;
 mod reminder;
+mod review;
 mod stop;
 mod subscribed;
 mod topics;

@@ -252,6 +252,17 @@ fn a_stop_that_comes_a_day_late_stops_without_a_word() {
 }
 
 #[test]
+fn an_edit_that_stops_opens_no_window() {
+    after(
+        &format!("{SUBSCRIBED} \n 22.11. 10:10 nothing"),
+        "
+        22.11. 12:00:00 edits Stopp
+                        = stopped
+    ",
+    );
+}
+
+#[test]
 fn a_stop_older_than_the_tombstone_erases_at_once() {
     after(
         &format!("{SUBSCRIBED} \n 21.11. 20:00 says Danke"),
