@@ -83,7 +83,7 @@ impl Relay {
             Clock::Trusted => {
                 let person = (self.state.outbox.queued() < QUEUE).then(|| self.wheel.next()).flatten();
                 let person = person.map(|at| Timestamp(at).millis());
-                let answer = conversation::next_answer(&self.state).map(Timestamp::millis);
+                let answer = conversation::next_answer(&self.state, now).map(Timestamp::millis);
                 person.into_iter().chain(answer).chain(outbox::deadline(&self.state, &self.rules, now)).min()
             }
         }
@@ -132,7 +132,7 @@ impl Relay {
 
     fn answers(&mut self, now: Millis, pending: &mut Pending) {
         for _ in 0..TURNS {
-            if conversation::next_answer(&self.state).is_none_or(|at| at > now.second()) {
+            if conversation::next_answer(&self.state, now).is_none_or(|at| at > now.second()) {
                 return;
             }
             let moved = self.turn(now, &Event::Due(Key::Answers), pending);

@@ -149,7 +149,7 @@ impl World {
 
     fn next(&self) -> Option<Millis> {
         let rows = self.state.keys().filter_map(|key| self.state.deadline(key)).map(Timestamp::millis);
-        let answer = next_answer(&self.state).map(Timestamp::millis);
+        let answer = next_answer(&self.state, self.now).map(Timestamp::millis);
         rows.chain(answer).chain(outbox::deadline(&self.state, &self.rules, self.now)).min()
     }
 
@@ -180,7 +180,7 @@ impl World {
             if self.state.clock == Clock::Untrusted {
                 return;
             }
-            if next_answer(&self.state).is_some_and(|at| at <= self.now.second()) {
+            if next_answer(&self.state, self.now).is_some_and(|at| at <= self.now.second()) {
                 assert!(self.turn(&Event::Due(Key::Answers)), "somebody has paused, and is not answered");
                 continue;
             }

@@ -1,29 +1,34 @@
 //! A person has paused: what follows from the strongest thing that they said. One turn, one message at most. Counts nothing: that happened
 //! when it arrived (`heard`).
 
-use super::burst::Burst;
+use super::burst::{BURST, Burst};
 use super::draft::Draft;
 use super::{Person, Reminder, Subscription, Talk};
 use crate::domain::budget;
 use crate::domain::decision::{Change, Decision, Effect, Refusal};
 use crate::domain::ids::{FeedSet, PersonId};
-use crate::domain::outbox::Kind;
+use crate::domain::outbox::{Kind, QUEUE_FOR_ANSWERS};
 use crate::domain::rules::Rules;
 use crate::domain::state::State;
 use crate::domain::time::{Millis, Timestamp};
+use crate::domain::window::WINDOW;
 use crate::domain::wording::Wish;
 
 /// Someone who was asked and writes on is answered at most once in this many seconds.
 const ASK_AGAIN: u32 = 60;
 
-/// When the next person has paused. Answers are not in the wheel, because they must not wait behind reminders that a full queue holds back.
-pub fn next_answer(state: &State) -> Option<Timestamp> {
-    state.people.paused().next().map(|(until, _)| until)
+/// When the next person has paused, seen from `now`. Answers are not in the wheel, because they must not wait behind reminders that a full
+/// queue holds back. Nobody pauses for longer than a burst: a clock that was set back meanwhile does not keep anybody waiting.
+pub fn next_answer(state: &State, now: Millis) -> Option<Timestamp> {
+    let (until, _) = state.people.paused().next()?;
+    let latest = now.second().plus(BURST + 1);
+    Some(if until > latest { now.second() } else { until })
 }
 
 /// The person who has paused for longest is answered.
 pub fn answers(state: &State, rules: &Rules, now: Millis) -> Decision {
-    let paused = state.people.paused().next().filter(|(until, _)| *until <= now.second());
+    let due = next_answer(state, now).is_some_and(|at| at <= now.second());
+    let paused = state.people.paused().next().filter(|_| due);
     let next = paused.and_then(|(_, id)| state.people.get(id).map(|person| (id, person)));
     let Some((id, person)) = next else { return Decision::refused(Refusal::NothingToDo) };
     person.burst.map_or_else(|| Decision::refused(Refusal::NothingToDo), |burst| answer(state, rules, now, id, person, burst))
@@ -31,9 +36,16 @@ pub fn answers(state: &State, rules: &Rules, now: Millis) -> Decision {
 
 /// Answers what a person has said.
 pub(super) fn answer(state: &State, rules: &Rules, now: Millis, id: PersonId, person: &Person, burst: Burst) -> Decision {
-    let turn = Turn { state, rules, now, person, wish: burst.wish, at: burst.at };
-    let (talk, answer) = turn.table();
     let mut draft = Draft::new(state);
+    if burst.at.plus(WINDOW) <= now.second() {
+        return overslept(draft, id, person);
+    }
+    let turn = Turn { state, rules, now, person, wish: burst.wish, at: burst.at };
+    let (mut talk, answer) = turn.table();
+    if state.outbox.queued() >= QUEUE_FOR_ANSWERS && answer.is_some_and(Kind::shows_figures) {
+        // They will not be shown: nobody must take them for seen.
+        talk = unshown(talk);
+    }
     draft.decision.changes.push(Change::Person(id, Person { talk, burst: None, ..person.clone() }));
     draft.tidy(id, person.window, answer);
     if let Some(kind) = answer {
@@ -44,6 +56,29 @@ pub(super) fn answer(state: &State, rules: &Rules, now: Millis, id: PersonId, pe
         draft.decision.changes.push(Change::Unread(id, None));
     }
     draft.finish()
+}
+
+/// The clock was trusted so late that what was said is more than a day old: it sends nothing and subscribes nobody (promise 8).
+fn overslept(mut draft: Draft, id: PersonId, person: &Person) -> Decision {
+    match &person.talk {
+        Talk::New => {
+            draft.clear(id);
+            draft.forget(id);
+        }
+        talk => draft.decision.changes.push(Change::Person(id, Person { talk: talk.clone(), burst: None, ..person.clone() })),
+    }
+    draft.finish()
+}
+
+/// The same talk with somebody who has seen no figures.
+fn unshown(talk: Talk) -> Talk {
+    match talk {
+        Talk::Subscribed { subscription, reminder } => {
+            Talk::Subscribed { subscription: Subscription { revision: 0, ..subscription }, reminder }
+        }
+        Talk::Asked { answered, stopped, before, .. } => Talk::Asked { answered, revision: 0, stopped, before },
+        Talk::New | Talk::Waiting { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => talk,
+    }
 }
 
 /// One turn of the conversation.
@@ -66,6 +101,10 @@ impl Turn<'_> {
         }
         match &self.person.talk {
             Talk::New => self.stranger(Kind::Welcome),
+            Talk::Asked { before: Some(before), .. } if wish.is_yes() => {
+                let (talk, _) = self.subscriber(self.agreed_again(*before), Reminder::Pending);
+                (up_to_date(self.state, talk), Some(Kind::Subscribed { figures: true }))
+            }
             Talk::Asked { revision, .. } if wish.is_yes() => self.agree(|newest| *revision < newest),
             Talk::Asked { answered, .. } if self.a_moment_ago(*answered) && !wish.wants_reply() => (self.person.talk.clone(), None),
             Talk::Asked { .. } => self.stranger(Kind::Ask),
@@ -106,14 +145,15 @@ impl Turn<'_> {
 
     /// What is remembered of someone to whom this was said.
     fn asked(&self, answer: Kind) -> Talk {
-        let (known, stopped) = match &self.person.talk {
-            Talk::Asked { revision, stopped, .. } => (*revision, *stopped),
-            Talk::Stopped { at } => (0, Some(*at)),
-            Talk::Lapsed { subscription } | Talk::Orphaned { subscription } => (subscription.revision, None),
-            Talk::New | Talk::Waiting { .. } | Talk::Subscribed { .. } => (0, None),
+        let (known, stopped, before) = match &self.person.talk {
+            Talk::Asked { revision, stopped, before, .. } => (*revision, *stopped, *before),
+            Talk::Stopped { at } => (0, Some(*at), None),
+            Talk::Lapsed { subscription } => (subscription.revision, None, None),
+            Talk::Orphaned { subscription } => (subscription.revision, None, Some(*subscription)),
+            Talk::New | Talk::Waiting { .. } | Talk::Subscribed { .. } => (0, None, None),
         };
         let revision = if answer.shows_figures() { self.state.revision() } else { known };
-        Talk::Asked { answered: self.now.second(), revision, stopped }
+        Talk::Asked { answered: self.now.second(), revision, stopped, before }
     }
 
     /// A "Ja" to what is offered: a subscription, if it is clear to what and there is a place. `lacks` says whether they have yet to see

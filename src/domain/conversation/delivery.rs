@@ -68,10 +68,7 @@ pub fn message_failed(state: &State, entry: &Entry) -> Option<Change> {
 /// The window closed before the message left: whoever was to see the figures in it lacks them still, and gets them when they write again.
 pub fn message_expired(state: &State, entry: &Entry) -> Option<Change> {
     let person = state.people.get(entry.person)?;
-    let lacks = |old: &Subscription| {
-        let before = if let Kind::Publication { since } = entry.kind { since } else { state.revision_of(old.feeds).saturating_sub(1) };
-        Subscription { revision: old.revision.min(before), ..*old }
-    };
+    let lacks = |old: &Subscription| unseen(entry, *old);
     let talk = match &person.talk {
         Talk::Subscribed { subscription, reminder } => Talk::Subscribed { subscription: lacks(subscription), reminder: *reminder },
         Talk::Lapsed { subscription } => Talk::Lapsed { subscription: lacks(subscription) },
@@ -79,6 +76,13 @@ pub fn message_expired(state: &State, entry: &Entry) -> Option<Change> {
         Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Stopped { .. } => return None,
     };
     (entry.kind.shows_figures() && talk != person.talk).then(|| Change::Person(entry.person, Person { talk, ..person.clone() }))
+}
+
+/// The agreement of somebody whom this message did not reach. What an answer was to show, they had asked for: they have seen nothing.
+pub(super) fn unseen(entry: &Entry, subscription: Subscription) -> Subscription {
+    let before = if let Kind::Publication { since } = entry.kind { since } else { 0 };
+    let revision = if entry.kind.shows_figures() { subscription.revision.min(before) } else { subscription.revision };
+    Subscription { revision, ..subscription }
 }
 
 fn up_to_date(state: &State, id: PersonId) -> Option<Change> {

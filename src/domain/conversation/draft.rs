@@ -54,7 +54,8 @@ impl<'a> Draft<'a> {
             let pointless = match entry.kind.class() {
                 Class::Reminder => true,
                 Class::Figures => shown,
-                Class::Answer => entry.kind != Kind::Stopped && answer.is_some(),
+                // What shows figures that were taken for seen has to leave, unless the answer shows them.
+                Class::Answer => entry.kind != Kind::Stopped && answer.is_some() && (shown || !entry.kind.shows_figures()),
             };
             let change = match entry.stage() {
                 Stage::Waiting if pointless => Some(Change::ForgetOutbox(id)),
@@ -63,7 +64,8 @@ impl<'a> Draft<'a> {
                 }
                 Stage::Gone if entry.is_spent(window.latest) => Some(Change::ForgetOutbox(id)),
                 // What Meta accepted after this message was written counts in its window, and must stay until that is judged.
-                Stage::Gone if entry.not_after != window.not_after() => {
+                // What nobody knows the outcome of must come to an end.
+                Stage::Gone if entry.not_after != window.not_after() && entry.accepted_at().is_some() => {
                     Some(Change::Outbox(id, Entry { not_after: window.not_after(), ..*entry }))
                 }
                 Stage::Waiting | Stage::Leaving | Stage::Gone => None,

@@ -136,14 +136,15 @@ impl<'a> Turn<'a> {
         let before = self.before.as_ref()?;
         if let Some(burst) = before.burst
             && stops
+            && burst.wish.is_yes()
         {
-            return (burst.wish.is_yes() && at.plus(BURST) < burst.at).then_some(Refusal::Stale);
+            return (at.plus(BURST) < burst.at).then_some(Refusal::Stale);
         }
         match &before.talk {
             Talk::Stopped { at: stopped } if stops && at <= *stopped => Some(Refusal::BeforeStop),
             Talk::Stopped { at: stopped } if !stops && at <= stopped.plus(BURST) => Some(Refusal::BeforeStop),
             Talk::Asked { stopped: Some(stopped), .. } if wish.is_yes() && at <= *stopped => Some(Refusal::BeforeStop),
-            Talk::Asked { .. } | Talk::Waiting { .. } if stops && at < before.window.latest => Some(Refusal::Stale),
+            Talk::Asked { .. } | Talk::Waiting { .. } if stops && at.plus(BURST) < before.window.latest => Some(Refusal::Stale),
             Talk::Subscribed { subscription, .. } | Talk::Lapsed { subscription } | Talk::Orphaned { subscription }
                 if stops && at < subscription.yes =>
             {
@@ -157,9 +158,9 @@ impl<'a> Turn<'a> {
     /// A stop that was overtaken by a later message: a "Ja" from before it does not count, even so. One that is more than a day old need
     /// not be noted: no "Ja" from before it counts anyway.
     fn note_stop(&mut self, wish: Wish) {
-        let Some(Person { talk: Talk::Asked { answered, revision, stopped }, burst, .. }) = self.before else { return };
+        let Some(Person { talk: Talk::Asked { answered, revision, stopped, before }, burst, .. }) = self.before else { return };
         if wish.stops(true) && stopped < Some(self.heard.at) && !is_stale(self.draft.state, self.now, self.heard) {
-            self.remember(Talk::Asked { answered, revision, stopped: Some(self.heard.at) }, burst);
+            self.remember(Talk::Asked { answered, revision, stopped: Some(self.heard.at), before }, burst);
         }
     }
 

@@ -1,10 +1,12 @@
 //! Who is who: a person is found by BSUID or, as an alias, by telephone number, and stays the same when either changes. Answers nobody.
 
+use super::delivery::unseen;
 use super::draft::Draft;
 use super::{Person, Reminder, Subscription, Talk};
 use crate::domain::decision::{Change, Decision, Refusal};
 use crate::domain::event::Moved;
 use crate::domain::ids::{Address, Identity, PersonId};
+use crate::domain::outbox::Stage;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::domain::window::Window;
@@ -82,11 +84,18 @@ fn is_nameless(person: &Person) -> bool {
 fn merged(kept: &Person, other: &Person) -> Person {
     let talk = match (kept.talk.subscription(), other.talk.subscription()) {
         (Some(mine), Some(theirs)) => with_subscription(&kept.talk, both(mine, theirs)),
+        (Some(mine), None) if stopped_before(&other.talk, mine) => kept.talk.clone(),
+        (None, Some(theirs)) if stopped_before(&kept.talk, theirs) => other.talk.clone(),
         (_, _) if strictness(&other.talk) > strictness(&kept.talk) => other.talk.clone(),
         (_, _) => kept.talk.clone(),
     };
     let burst = kept.burst.or(other.burst);
     Person { window: kept.window.counted(other.window.latest), talk, burst, ..kept.clone() }
+}
+
+/// Whether this is a stop from before the latest "Ja": the later timestamp wins.
+fn stopped_before(talk: &Talk, subscription: &Subscription) -> bool {
+    if let Talk::Stopped { at } = talk { *at < subscription.yes } else { false }
 }
 
 fn both(mine: &Subscription, theirs: &Subscription) -> Subscription {
@@ -137,7 +146,8 @@ pub fn moved(state: &State, moved: &Moved) -> Decision {
     let (alias, burst) = (moved.to.alias, None);
     let talk = match &person.talk {
         Talk::Subscribed { subscription, .. } | Talk::Lapsed { subscription } | Talk::Orphaned { subscription } => {
-            Talk::Orphaned { subscription: *subscription }
+            let waiting = state.outbox.of(id).filter(|(_, entry)| entry.stage() == Stage::Waiting);
+            Talk::Orphaned { subscription: waiting.fold(*subscription, |lacking, (_, entry)| unseen(entry, lacking)) }
         }
         Talk::Stopped { at } => Talk::Stopped { at: *at },
         Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } => {

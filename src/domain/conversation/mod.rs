@@ -76,6 +76,8 @@ pub enum Talk {
         revision: u32,
         /// Meta's timestamp of a stop before it, if there was one lately: a "Ja" from before that does not count.
         stopped: Option<Timestamp>,
+        /// What a "Ja" takes up again: we had lost them by our own fault. Their place is kept, too.
+        before: Option<Subscription>,
     },
     /// Said "Ja" when there was no place; erased silently when the window closes.
     Waiting {
@@ -118,13 +120,21 @@ impl Talk {
         match self {
             Talk::Subscribed { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } => true,
             Talk::Waiting { offered, .. } => *offered,
-            Talk::New | Talk::Asked { .. } | Talk::Stopped { .. } => false,
+            Talk::Asked { before, .. } => before.is_some(),
+            Talk::New | Talk::Stopped { .. } => false,
         }
     }
 
     /// The feeds that they have chosen, if they have.
     pub fn feeds(&self) -> Option<FeedSet> {
-        if let Talk::Waiting { feeds, .. } = self { Some(*feeds) } else { self.subscription().map(|subscription| subscription.feeds) }
+        match self {
+            Talk::Waiting { feeds, .. } => Some(*feeds),
+            Talk::Asked { before, .. } => before.map(|before| before.feeds),
+            Talk::Subscribed { subscription, .. } | Talk::Lapsed { subscription } | Talk::Orphaned { subscription } => {
+                Some(subscription.feeds)
+            }
+            Talk::New | Talk::Stopped { .. } => None,
+        }
     }
 
     /// The agreement, if there is one that is in force or may be taken up again.

@@ -112,6 +112,16 @@ impl Kind {
         }
     }
 
+    /// Whether it may still leave when the service has ended.
+    pub(super) fn outlives_the_service(self) -> bool {
+        match self {
+            Kind::Ended | Kind::Stopped | Kind::Privacy { .. } | Kind::Access { .. } => true,
+            Kind::Welcome | Kind::Ask | Kind::Figures | Kind::Subscribed { .. } | Kind::Publication { .. } | Kind::Reminder => false,
+            Kind::Interrupted | Kind::Resumed | Kind::Help { .. } | Kind::Choose | Kind::Topics | Kind::Topic { .. } => false,
+            Kind::Hint | Kind::Waiting | Kind::Place => false,
+        }
+    }
+
     /// Whether it shows the latest figures.
     pub fn shows_figures(self) -> bool {
         match self {

@@ -262,7 +262,8 @@ fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
 fn render(state: &State, rules: &Rules, now: Millis, id: OutboxId, entry: &Entry) -> Option<Send> {
     let person = state.people.get(entry.person)?;
     let to = state.addresses.get(&entry.person)?.clone();
-    let open = state.clock == Clock::Trusted && now.second() <= entry.not_after && person.window.sendable(now);
+    let over = state.notice.is_over() && !entry.kind.outlives_the_service();
+    let open = !over && state.clock == Clock::Trusted && now.second() <= entry.not_after && person.window.sendable(now);
     open.then(|| Send { id, to, body: wording::body(state, rules, now, person, entry.kind), not_after: entry.not_after })
 }
 
@@ -345,8 +346,13 @@ pub fn status(state: &State, rules: &Rules, now: Millis, status: &Status) -> Dec
         (_, News::Failed(code)) => Delivery::Failed { code },
     };
     let mut decision = moved(state, rules, now, id, entry, delivery);
-    if let News::Failed(code) = status.news {
-        decision.changes.extend(hold::after_failure(state, now, status.at, code));
+    match status.news {
+        News::Failed(code) => decision.changes.extend(hold::after_failure(state, now, status.at, code)),
+        // The status of a probe may come before its answer.
+        News::Sent | News::Delivered | News::Read if entry.stage() == Stage::Leaving => {
+            decision.changes.extend(hold::after(state, now, Outcome::Accepted(wamid)));
+        }
+        News::Sent | News::Delivered | News::Read => {}
     }
     decision
 }

@@ -70,8 +70,8 @@ fn talks(all: FeedSet) -> Vec<Talk> {
     let subscription = Subscription { feeds: all, wording: 1, consent: NOW, yes: NOW, revision: 0 };
     vec![
         Talk::New,
-        Talk::Asked { answered: NOW, revision: 0, stopped: None },
-        Talk::Asked { answered: NOW, revision: 0, stopped: Some(NOW) },
+        Talk::Asked { answered: NOW, revision: 0, stopped: None, before: None },
+        Talk::Asked { answered: NOW, revision: 0, stopped: Some(NOW), before: None },
         Talk::Waiting { since: NOW, answered: NOW, feeds: all, offered: true },
         Talk::Subscribed { subscription, reminder: Reminder::Pending },
         Talk::Lapsed { subscription },
@@ -289,7 +289,7 @@ fn access_names_what_is_stored_about_this_person() {
     let old = access(&mut state, &person(Talk::New, false), Phone::new("49123").map(Address::Phone));
     assert!(old.contains("deine Nummer") && old.contains("+49123") && old.contains("eine verschlüsselte Prüfsumme davon"), "{old}");
     assert!(old.contains("kein Abo"), "{old}");
-    let stopped = access(&mut state, &person(Talk::Asked { answered: NOW, revision: 0, stopped: Some(NOW) }, false), None);
+    let stopped = access(&mut state, &person(Talk::Asked { answered: NOW, revision: 0, stopped: Some(NOW), before: None }, false), None);
     assert!(stopped.contains("Abmeldung: 22.11.2026") && !stopped.contains("die Kennung"), "{stopped}");
 }
 

@@ -47,6 +47,11 @@ impl Wish {
         }
     }
 
+    /// The feeds that it says yes to, if it names them.
+    pub fn feeds(self) -> Option<FeedSet> {
+        if let Wish::Chosen(feeds) = self { Some(feeds) } else { None }
+    }
+
     /// Whether it ends the subscription: "Stopp" always, a typed "Nein" only from someone we know, because nobody else was asked.
     pub fn stops(self, known: bool) -> bool {
         match self {
