@@ -97,5 +97,8 @@ pub fn due(state: &State, now: Millis) -> Decision {
         Notice::Planned { over, last_day, .. } => Notice::Announced { revision: state.revision() + 1, last_day, over },
         Notice::None | Notice::Announced { .. } | Notice::Over { .. } => return Decision::refused(Refusal::NothingToDo),
     };
-    Decision { changes: vec![Change::Notice(next)], ..Decision::acted() }
+    // What is over is not handed out any more, and its number is not used again.
+    let reached = state.counters.reached.max(state.notice.revision());
+    let used = (next.is_over() && reached > state.counters.reached).then_some(Change::Counters(Counters { reached, ..state.counters }));
+    Decision { changes: used.into_iter().chain([Change::Notice(next)]).collect(), ..Decision::acted() }
 }

@@ -304,7 +304,7 @@ fn a_pulse_counts_and_shows_nobody() {
     let hour = |hours: u32| now.minus(hours * 3_600);
     let talks = [
         (hour(1), Talk::New),
-        (hour(2), Talk::Asked { answered: now, revision: 0, stopped: None }),
+        (hour(2), Talk::Asked { answered: now, revision: 0, stopped: None, before: None }),
         (hour(3), Talk::Waiting { since: now, answered: now, feeds: FeedSet::default(), offered: true }),
         (hour(4), subscribed(Reminder::Pending)),
         (hour(5), subscribed(Reminder::Pending)),

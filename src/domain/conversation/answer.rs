@@ -7,7 +7,7 @@ use super::{Person, Reminder, Subscription, Talk};
 use crate::domain::budget;
 use crate::domain::decision::{Change, Decision, Effect, Refusal};
 use crate::domain::ids::{FeedSet, PersonId};
-use crate::domain::outbox::{Kind, QUEUE_FOR_ANSWERS};
+use crate::domain::outbox::{Kind, QUEUE_FOR_ANSWERS, Stage};
 use crate::domain::rules::Rules;
 use crate::domain::state::State;
 use crate::domain::time::{Millis, Timestamp};
@@ -65,7 +65,15 @@ fn overslept(mut draft: Draft, id: PersonId, person: &Person) -> Decision {
             draft.clear(id);
             draft.forget(id);
         }
-        talk => draft.decision.changes.push(Change::Person(id, Person { talk: talk.clone(), burst: None, ..person.clone() })),
+        Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => {
+            draft.decision.changes.push(Change::Person(id, Person { burst: None, ..person.clone() }));
+            if draft.state.outbox.of(id).all(|(_, entry)| entry.stage() == Stage::Gone) {
+                draft.forget_address(id);
+            }
+        }
+        Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => {
+            draft.decision.changes.push(Change::Person(id, Person { burst: None, ..person.clone() }));
+        }
     }
     draft.finish()
 }
@@ -101,15 +109,18 @@ impl Turn<'_> {
         }
         match &self.person.talk {
             Talk::New => self.stranger(Kind::Welcome),
-            Talk::Asked { before: Some(before), .. } if wish.is_yes() => {
+            Talk::Asked { before: Some(before), revision, .. } if wish.is_yes() => {
                 let (talk, _) = self.subscriber(self.agreed_again(*before), Reminder::Pending);
-                (up_to_date(self.state, talk), Some(Kind::Subscribed { figures: true }))
+                let figures = *revision < talk.feeds().map_or(0, |feeds| self.state.revision_of(feeds));
+                (up_to_date(self.state, talk), Some(Kind::Subscribed { figures }))
             }
             Talk::Asked { revision, .. } if wish.is_yes() => self.agree(|newest| *revision < newest),
             Talk::Asked { answered, .. } if self.a_moment_ago(*answered) && !wish.wants_reply() => (self.person.talk.clone(), None),
             Talk::Asked { .. } => self.stranger(Kind::Ask),
             Talk::Waiting { offered: true, .. } if wish.is_yes() => self.agree(|_| true),
-            Talk::Waiting { answered, .. } if self.a_moment_ago(*answered) && !wish.wants_reply() => (self.person.talk.clone(), None),
+            Talk::Waiting { answered, .. } if self.a_moment_ago(*answered) && !wish.wants_reply() && wish.feeds().is_none() => {
+                (self.person.talk.clone(), None)
+            }
             Talk::Waiting { since, feeds, offered, .. } => self.in_line(*since, *feeds, *offered),
             Talk::Subscribed { subscription, reminder } => self.subscriber(*subscription, *reminder),
             Talk::Lapsed { subscription } if wish.is_yes() => self.subscriber(self.agreed_again(*subscription), Reminder::Pending),

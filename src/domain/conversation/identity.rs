@@ -89,7 +89,8 @@ fn merged(kept: &Person, other: &Person) -> Person {
         (_, _) if strictness(&other.talk) > strictness(&kept.talk) => other.talk.clone(),
         (_, _) => kept.talk.clone(),
     };
-    let burst = kept.burst.or(other.burst);
+    let stronger = other.burst.filter(|other| kept.burst.is_none_or(|kept| other.wish.strength() > kept.wish.strength()));
+    let burst = stronger.or(kept.burst);
     Person { window: kept.window.counted(other.window.latest), talk, burst, ..kept.clone() }
 }
 
@@ -165,7 +166,10 @@ pub fn moved(state: &State, moved: &Moved) -> Decision {
                 .map_or(row.talk.clone(), |subscription| Talk::Subscribed { subscription: *subscription, reminder: Reminder::Pending });
             let row = Person { talk, ..row };
             draft.decision.changes.push(Change::Forget(id));
-            draft.decision.changes.push(Change::Person(there, Person { window: known.window, ..merged(&known, &row) }));
+            draft.decision.changes.push(Change::Person(
+                there,
+                Person { hash: row.hash, alias: row.alias.or(known.alias), window: known.window, ..merged(&known, &row) },
+            ));
         }
         Some(_) | None => draft.decision.changes.push(Change::Person(id, row)),
     }

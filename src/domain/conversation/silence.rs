@@ -46,7 +46,8 @@ fn remind(draft: &mut Draft, rules: &Rules, now: Millis, id: PersonId, person: &
     let publication = |entry: &Entry| publication_asks(entry, person.window.latest);
     let spared = match rules.reminder {
         ReminderPolicy::NoFigures => state.outbox.of(id).any(|(_, entry)| publication(entry)),
-        ReminderPolicy::Unanswered => false,
+        // But one that is still on its way asks as well.
+        ReminderPolicy::Unanswered => state.outbox.of(id).any(|(_, entry)| entry.kind.is_publication() && entry.stage() != Stage::Gone),
         ReminderPolicy::Never => true,
     };
     let reminder = if !person.window.sendable(now) || state.notice.is_over() {
