@@ -130,3 +130,34 @@ fn too_fast_for_one_person_waits_four_to_the_x() {
     ",
     );
 }
+
+#[test]
+fn too_fast_for_the_number_waits_longer_than_after_a_hiccup() {
+    let waits = |code: &str| {
+        let mut world = crate::world::World::new(crate::world::rules());
+        let subscribed = format!("20.11. 16:00 clock trusted \n figure 20.11. 17 57,4 \n {SUBSCRIBED}");
+        crate::script::given(&mut world, &format!("{subscribed} \n 21.11. 12:00 net {code} \n says Zahlen"));
+        let (refused, sent) = (world.now, world.sends.len());
+        while world.sends.len() == sent {
+            world.pass(world.now.plus(1_000));
+        }
+        world.now.since(refused) / 1_000
+    };
+    assert!((1..=2).contains(&waits("131000")), "{}", waits("131000"));
+    assert!((16..=24).contains(&waits("130429")), "{}", waits("130429"));
+}
+
+#[test]
+fn a_reminder_that_is_due_while_messages_back_off_leaves_before_the_closing_or_not_at_all() {
+    after(
+        &format!("{SUBSCRIBED} \n 22.11. 09:58:30 net 131056"),
+        "
+        22.11. 09:59:00 -> Erinnerung · auch später [Ja, weiter] [Nein, Stopp]
+        22.11. 09:59:01 -> Erinnerung · auch später [Ja, weiter] [Nein, Stopp]
+        22.11. 09:59:05 -> Erinnerung · auch später [Ja, weiter] [Nein, Stopp]
+        22.11. 09:59:21 -> Erinnerung · auch später [Ja, weiter] [Nein, Stopp]
+        22.11. 10:10:00 = orphaned
+        22.11. 11:00:00 nothing
+    ",
+    );
+}

@@ -30,7 +30,7 @@ use Line::{Batch, Body, Budget, Challenge, Changes, Codes, Identities, Kinds, Or
 
 /// What the list says beyond the rows below, and the test that covers it. Not there: 130429, which slows everything down; a reminder due
 /// in a back-off.
-const ELSEWHERE: [(Line, &str, &str); 24] = [
+const ELSEWHERE: [(Line, &str, &str); 26] = [
     (Batch, "1,000 mixed updates in one POST", "a_batch_of_a_thousand_arrives_whole_and_in_order"),
     (Batch, "… committed together, one 200", "a_thousand_people_in_one_webhook_get_one_200"),
     (Batch, "the same POST twice concurrently", "the_same_webhook_twice_at_once_has_one_effect"),
@@ -44,11 +44,13 @@ const ELSEWHERE: [(Line, &str, &str); 24] = [
     (Statuses, "in any order; an unknown wamid", "statuses_of_strangers_and_late_ones_change_nothing"),
     (Statuses, "before the answer to the order", "a_status_that_overtakes_the_answer_counts"),
     (Codes, "131056: 4^X", "too_fast_for_one_person_waits_four_to_the_x"),
+    (Codes, "130429: slower", "too_fast_for_the_number_waits_longer_than_after_a_hiccup"),
     (Codes, "131047 at once", "taken_in_the_window_and_refused_outside"),
     (Codes, "131047 later", "a_question_that_failed_is_no_question"),
     (Codes, "190: breaker", "a_dead_token_holds_everything_until_a_probe_gets_through"),
     (Codes, "131042: breaker", "a_failure_that_is_told_later_holds_too_unless_it_is_old"),
     (Reminder, "due while offline", "a_relay_that_was_down_reminds_nobody_late_and_blames_nobody"),
+    (Reminder, "due during a back-off", "a_reminder_that_is_due_while_messages_back_off_leaves_before_the_closing_or_not_at_all"),
     (Reminder, "cancelled by a message", "a_reminder_that_could_not_leave_is_not_sent_after_the_answer"),
     (Reminder, "DST change", "the_night_with_an_hour_more"),
     (Reminder, "clock step", "a_clock_that_ran_ahead_silences_nobody"),
