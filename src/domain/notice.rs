@@ -74,18 +74,20 @@ impl Notice {
     }
 }
 
-/// The configuration was read: another last day than the one that is known is a new plan, and people are told anew. The revision of a
-/// notice that is withdrawn is used up: nobody must take later figures for something that they know.
+/// The configuration was read: another last day than the one that is known is a new plan, and people are told anew.
 pub fn planned(state: &State, rules: &Rules) -> Vec<Change> {
     let planned = rules.end.map_or(Notice::None, |End { last_day, announce, over }| Notice::Planned { announce, last_day, over });
     let known = match (state.notice, planned) {
         (Notice::Announced { last_day, .. } | Notice::Over { last_day }, Notice::Planned { last_day: same, .. }) => last_day == same,
         (known, planned) => known == planned,
     };
-    let used = (!known && state.notice.revision() > state.counters.reached)
-        .then(|| Change::Counters(Counters { reached: state.notice.revision(), ..state.counters }));
-    let change = (!known).then_some(Change::Notice(planned));
-    used.into_iter().chain(change).collect()
+    if known { Vec::new() } else { used_up(state).into_iter().chain([Change::Notice(planned)]).collect() }
+}
+
+/// The revision of a notice that is not handed out any more is not used again: nobody must take later figures for something that they know.
+fn used_up(state: &State) -> Option<Change> {
+    let reached = state.notice.revision();
+    (reached > state.counters.reached).then_some(Change::Counters(Counters { reached, ..state.counters }))
 }
 
 /// Its time has come: to be announced, or to be over.
@@ -97,8 +99,6 @@ pub fn due(state: &State, now: Millis) -> Decision {
         Notice::Planned { over, last_day, .. } => Notice::Announced { revision: state.revision() + 1, last_day, over },
         Notice::None | Notice::Announced { .. } | Notice::Over { .. } => return Decision::refused(Refusal::NothingToDo),
     };
-    // What is over is not handed out any more, and its number is not used again.
-    let reached = state.counters.reached.max(state.notice.revision());
-    let used = (next.is_over() && reached > state.counters.reached).then_some(Change::Counters(Counters { reached, ..state.counters }));
+    let used = if next.is_over() { used_up(state) } else { None };
     Decision { changes: used.into_iter().chain([Change::Notice(next)]).collect(), ..Decision::acted() }
 }

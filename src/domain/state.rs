@@ -10,6 +10,7 @@ use super::notice::Notice;
 use super::outbox::{Hold, Outbox};
 use super::pacing::Bucket;
 use super::people::People;
+use super::rules::Rules;
 use super::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -133,6 +134,11 @@ impl State {
     /// The feed of that name.
     pub fn feed(&self, name: &Name) -> Option<(FeedId, &Feed)> {
         self.feeds.iter().find(|(_, feed)| feed.name == *name).map(|(id, feed)| (*id, feed))
+    }
+
+    /// The feeds that are configured now.
+    pub fn configured(&self, rules: &Rules) -> FeedSet {
+        rules.feeds.iter().filter_map(|feed| Some(self.feed(&feed.name)?.0)).collect()
     }
 
     /// The latest revision of anything that is or was broadcast; 0 before the first.

@@ -24,6 +24,14 @@ fn full(until: u32) -> World {
     world
 }
 
+/// Who asked waits for a place, and Berta's has just become free.
+fn freed() -> World {
+    let mut world = full(20);
+    crate::script::given(&mut world, &format!("{ASKED} \n taps Ja \n 21.11. 12:00 nothing"));
+    world.state.apply(&Change::Forget(BERTA));
+    world
+}
+
 const ASKED: &str = "20.11. 16:00 clock trusted \n figure 20.11. 17 57,4 \n 21.11. 10:00 says Hallo";
 
 #[test]
@@ -61,11 +69,8 @@ fn without_a_place_they_are_told_so_and_erased_silently_at_closing() {
 
 #[test]
 fn a_free_place_is_offered_and_taken() {
-    let mut world = full(20);
-    crate::script::given(&mut world, &format!("{ASKED} \n taps Ja \n 21.11. 12:00 nothing"));
-    world.state.apply(&Change::Forget(BERTA));
     compare(
-        world,
+        freed(),
         "",
         "
         21.11. 12:00:00 = offered until 22.11. 10:00:00
@@ -80,11 +85,8 @@ fn a_free_place_is_offered_and_taken() {
 
 #[test]
 fn an_offer_that_is_not_taken_is_gone_at_closing() {
-    let mut world = full(20);
-    crate::script::given(&mut world, &format!("{ASKED} \n taps Ja \n 21.11. 12:00 nothing"));
-    world.state.apply(&Change::Forget(BERTA));
     compare(
-        world,
+        freed(),
         "",
         "
         21.11. 12:00:00 = offered until 22.11. 10:00:00

@@ -80,13 +80,10 @@ fn overslept(mut draft: Draft, id: PersonId, person: &Person) -> Decision {
 
 /// The same talk with somebody who has seen no figures.
 fn unshown(talk: Talk) -> Talk {
-    match talk {
-        Talk::Subscribed { subscription, reminder } => {
-            Talk::Subscribed { subscription: Subscription { revision: 0, ..subscription }, reminder }
-        }
-        Talk::Asked { answered, stopped, before, .. } => Talk::Asked { answered, revision: 0, stopped, before },
-        Talk::New | Talk::Waiting { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => talk,
+    if let Talk::Asked { answered, stopped, before, .. } = talk {
+        return Talk::Asked { answered, revision: 0, stopped, before };
     }
+    talk.with_agreement(|subscription| Subscription { revision: 0, ..subscription })
 }
 
 /// One turn of the conversation.
@@ -110,7 +107,7 @@ impl Turn<'_> {
         match &self.person.talk {
             Talk::New => self.stranger(Kind::Welcome),
             Talk::Asked { before: Some(before), revision, .. } if wish.is_yes() => {
-                let (talk, _) = self.subscriber(self.agreed_again(*before), Reminder::Pending);
+                let (talk, _) = self.subscriber(before.agreed_again(wish, self.at), Reminder::Pending);
                 let figures = *revision < talk.feeds().map_or(0, |feeds| self.state.revision_of(feeds));
                 (up_to_date(self.state, talk), Some(Kind::Subscribed { figures }))
             }
@@ -123,10 +120,10 @@ impl Turn<'_> {
             }
             Talk::Waiting { since, feeds, offered, .. } => self.in_line(*since, *feeds, *offered),
             Talk::Subscribed { subscription, reminder } => self.subscriber(*subscription, *reminder),
-            Talk::Lapsed { subscription } if wish.is_yes() => self.subscriber(self.agreed_again(*subscription), Reminder::Pending),
+            Talk::Lapsed { subscription } if wish.is_yes() => self.subscriber(subscription.agreed_again(wish, self.at), Reminder::Pending),
             Talk::Lapsed { .. } => self.stranger(Kind::Ask),
             Talk::Orphaned { subscription } if wish.is_yes() => {
-                let (talk, _) = self.subscriber(self.agreed_again(*subscription), Reminder::Pending);
+                let (talk, _) = self.subscriber(subscription.agreed_again(wish, self.at), Reminder::Pending);
                 (up_to_date(self.state, talk), Some(Kind::Resumed))
             }
             Talk::Orphaned { .. } => self.stranger(Kind::Interrupted),
@@ -142,16 +139,23 @@ impl Turn<'_> {
 
     /// Someone with whom nothing is agreed: a tap subscribes, everything else is answered with a question.
     fn stranger(&self, question: Kind) -> (Talk, Option<Kind>) {
-        let answer = match self.wish {
-            Wish::Chosen(_) => return self.agree(|_| true),
-            Wish::Privacy => Kind::Privacy { ask: true },
-            Wish::Help => Kind::Help { ask: true },
-            Wish::Access => Kind::Access { ask: true },
-            Wish::Topics => Kind::Topics,
-            Wish::Topic(topic) => Kind::Topic { topic, ask: true },
-            Wish::Yes | Wish::No | Wish::Stop | Wish::Figures | Wish::Start | Wish::Choose | Wish::Nothing => question,
-        };
+        if let Wish::Chosen(_) = self.wish {
+            return self.agree(|_| true);
+        }
+        let answer = self.told(true).unwrap_or(question);
         (self.asked(answer), Some(answer))
+    }
+
+    /// What everyone is told who wants to know it, whatever is agreed; with the question for someone who has not answered it.
+    fn told(&self, ask: bool) -> Option<Kind> {
+        match self.wish {
+            Wish::Privacy => Some(Kind::Privacy { ask }),
+            Wish::Help => Some(Kind::Help { ask }),
+            Wish::Access => Some(Kind::Access { ask }),
+            Wish::Topics => Some(Kind::Topics),
+            Wish::Topic(topic) => Some(Kind::Topic { topic, ask }),
+            Wish::Yes | Wish::No | Wish::Stop | Wish::Chosen(_) | Wish::Figures | Wish::Start | Wish::Choose | Wish::Nothing => None,
+        }
     }
 
     /// What is remembered of someone to whom this was said.
@@ -185,7 +189,7 @@ impl Turn<'_> {
 
     /// What a "Ja" means: what was tapped, what was waited for, or the only feed there is.
     fn meant(&self) -> Option<FeedSet> {
-        let all: FeedSet = self.rules.feeds.iter().filter_map(|feed| Some(self.state.feed(&feed.name)?.0)).collect();
+        let all = self.state.configured(self.rules);
         match (self.wish, &self.person.talk) {
             (Wish::Chosen(feeds), _) => Some(feeds),
             (_, Talk::Waiting { feeds, .. }) => Some(*feeds),
@@ -204,14 +208,9 @@ impl Turn<'_> {
     /// What is answered whoever asks for it; `None` if nothing was asked for.
     fn asked_for(&self) -> Option<Kind> {
         match self.wish {
-            Wish::Figures => Some(Kind::Figures),
-            Wish::Privacy => Some(Kind::Privacy { ask: false }),
-            Wish::Help => Some(Kind::Help { ask: false }),
-            Wish::Access => Some(Kind::Access { ask: false }),
-            Wish::Topics => Some(Kind::Topics),
-            Wish::Topic(topic) => Some(Kind::Topic { topic, ask: false }),
             Wish::Start | Wish::Choose if self.rules.feeds.len() > 1 => Some(Kind::Choose),
-            Wish::Start | Wish::Choose => Some(Kind::Figures),
+            Wish::Figures | Wish::Start | Wish::Choose => Some(Kind::Figures),
+            Wish::Privacy | Wish::Help | Wish::Access | Wish::Topics | Wish::Topic(_) => self.told(false),
             Wish::Yes | Wish::No | Wish::Stop | Wish::Chosen(_) | Wish::Nothing => None,
         }
     }
@@ -227,18 +226,9 @@ impl Turn<'_> {
         (Talk::Subscribed { subscription: Subscription { feeds, revision, ..before }, reminder }, answer)
     }
 
-    fn agreed_again(&self, before: Subscription) -> Subscription {
-        Subscription { yes: before.yes.max(self.at), ..before }
-    }
-
     /// The service has ended: nothing is agreed any more, and whoever asks is told so.
     fn over(&self) -> (Talk, Option<Kind>) {
-        let answer = match self.wish {
-            Wish::Privacy => Kind::Privacy { ask: false },
-            Wish::Access => Kind::Access { ask: false },
-            Wish::Yes | Wish::No | Wish::Stop | Wish::Chosen(_) | Wish::Figures | Wish::Help | Wish::Start => Kind::Ended,
-            Wish::Choose | Wish::Topics | Wish::Topic(_) | Wish::Nothing => Kind::Ended,
-        };
+        let answer = self.told(false).filter(|answer| answer.outlives_the_service()).unwrap_or(Kind::Ended);
         match &self.person.talk {
             Talk::Asked { answered, .. } if self.a_moment_ago(*answered) && !self.wish.wants_reply() => (self.person.talk.clone(), None),
             Talk::Subscribed { .. } => (self.person.talk.clone(), Some(answer)),
@@ -250,11 +240,8 @@ impl Turn<'_> {
 
 /// A subscriber who is shown everything that there is.
 fn up_to_date(state: &State, talk: Talk) -> Talk {
-    match talk {
-        Talk::Subscribed { subscription, reminder } => {
-            let revision = state.revision_of(subscription.feeds).max(subscription.revision);
-            Talk::Subscribed { subscription: Subscription { revision, ..subscription }, reminder }
-        }
-        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => talk,
-    }
+    talk.with_agreement(|subscription| {
+        let revision = state.revision_of(subscription.feeds).max(subscription.revision);
+        Subscription { revision, ..subscription }
+    })
 }

@@ -68,14 +68,8 @@ pub fn message_failed(state: &State, entry: &Entry) -> Option<Change> {
 /// The window closed before the message left: whoever was to see the figures in it lacks them still, and gets them when they write again.
 pub fn message_expired(state: &State, entry: &Entry) -> Option<Change> {
     let person = state.people.get(entry.person)?;
-    let lacks = |old: &Subscription| unseen(entry, *old);
-    let talk = match &person.talk {
-        Talk::Subscribed { subscription, reminder } => Talk::Subscribed { subscription: lacks(subscription), reminder: *reminder },
-        Talk::Lapsed { subscription } => Talk::Lapsed { subscription: lacks(subscription) },
-        Talk::Orphaned { subscription } => Talk::Orphaned { subscription: lacks(subscription) },
-        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Stopped { .. } => return None,
-    };
-    (entry.kind.shows_figures() && talk != person.talk).then(|| Change::Person(entry.person, Person { talk, ..person.clone() }))
+    let talk = person.talk.clone().with_agreement(|old| unseen(entry, old));
+    (talk != person.talk).then(|| Change::Person(entry.person, Person { talk, ..person.clone() }))
 }
 
 /// The agreement of somebody whom this message did not reach. What an answer was to show, they had asked for: they have seen nothing.

@@ -4,7 +4,7 @@
 use super::burst::{BURST, Burst};
 use super::draft::Draft;
 use super::identity::{Known, recognise};
-use super::{Person, Reminder, Subscription, TOMBSTONE, Talk};
+use super::{Person, Reminder, TOMBSTONE, Talk};
 use crate::domain::decision::{Change, Decision, Effect, Refusal, Verdict};
 use crate::domain::event::{Heard, Said};
 use crate::domain::ids::{PersonId, WamidHash};
@@ -173,11 +173,11 @@ impl<'a> Turn<'a> {
                 Talk::Subscribed { subscription, reminder } => {
                     let moved = self.window.latest > person.window.latest;
                     let reminder = if moved { Reminder::Pending } else { *reminder };
-                    Talk::Subscribed { subscription: agreed_again(*subscription, wish, at), reminder }
+                    Talk::Subscribed { subscription: subscription.agreed_again(wish, at), reminder }
                 }
                 // The verdict, or the new number, came before the answer: it was no silence.
                 Talk::Lapsed { subscription } | Talk::Orphaned { subscription } if at < person.window.closes() => {
-                    Talk::Subscribed { subscription: agreed_again(*subscription, wish, at), reminder: Reminder::Pending }
+                    Talk::Subscribed { subscription: subscription.agreed_again(wish, at), reminder: Reminder::Pending }
                 }
                 talk @ (Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. }) => {
                     talk.clone()
@@ -224,10 +224,4 @@ impl<'a> Turn<'a> {
         self.draft.decision.changes.push(Change::Person(self.id, person));
         self.draft.decision.changes.extend(address);
     }
-}
-
-/// The agreement after a message: a "Ja" in it is newer than any stop before.
-fn agreed_again(subscription: Subscription, wish: Wish, at: Timestamp) -> Subscription {
-    let yes = if wish.is_yes() { subscription.yes.max(at) } else { subscription.yes };
-    Subscription { yes, ..subscription }
 }

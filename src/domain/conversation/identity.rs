@@ -83,7 +83,7 @@ fn is_nameless(person: &Person) -> bool {
 /// One person out of two rows: the later window, the stricter agreement, the earlier proof.
 fn merged(kept: &Person, other: &Person) -> Person {
     let talk = match (kept.talk.subscription(), other.talk.subscription()) {
-        (Some(mine), Some(theirs)) => with_subscription(&kept.talk, both(mine, theirs)),
+        (Some(mine), Some(theirs)) => kept.talk.clone().with_agreement(|_| both(mine, theirs)),
         (Some(mine), None) if stopped_before(&other.talk, mine) => kept.talk.clone(),
         (None, Some(theirs)) if stopped_before(&kept.talk, theirs) => other.talk.clone(),
         (_, _) if strictness(&other.talk) > strictness(&kept.talk) => other.talk.clone(),
@@ -109,15 +109,6 @@ fn both(mine: &Subscription, theirs: &Subscription) -> Subscription {
     }
 }
 
-fn with_subscription(talk: &Talk, subscription: Subscription) -> Talk {
-    match talk {
-        Talk::Subscribed { reminder, .. } => Talk::Subscribed { subscription, reminder: *reminder },
-        Talk::Lapsed { .. } => Talk::Lapsed { subscription },
-        Talk::Orphaned { .. } => Talk::Orphaned { subscription },
-        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Stopped { .. } => talk.clone(),
-    }
-}
-
 /// A stop is the strictest agreement, and none is the least.
 fn strictness(talk: &Talk) -> u8 {
     match talk {
@@ -134,8 +125,10 @@ fn strictness(talk: &Talk) -> u8 {
 /// Somebody goes by other names now. Whether the window survives that is not documented: nothing is sent until they write again, and what
 /// was agreed is kept as if we had been away.
 pub fn moved(state: &State, moved: &Moved) -> Decision {
-    let Some(id) = moved.from.iter().find_map(|hash| state.people.find(*hash)) else { return Decision::refused(Refusal::UnknownPerson) };
-    let Some(person) = state.people.get(id) else { return Decision::refused(Refusal::UnknownPerson) };
+    let found = moved.from.iter().find_map(|hash| state.people.find(*hash));
+    let Some((id, person)) = found.and_then(|id| Some((id, state.people.get(id)?))) else {
+        return Decision::refused(Refusal::UnknownPerson);
+    };
     if person.hash == moved.to.hash {
         return Decision::refused(Refusal::Duplicate);
     }

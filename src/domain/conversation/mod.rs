@@ -39,6 +39,7 @@ pub use silence::due;
 use super::ids::{FeedSet, PersonHash};
 use super::time::Timestamp;
 use super::window::Window;
+use super::wording::Wish;
 use serde::{Deserialize, Serialize};
 
 /// A lapsed subscription can be taken up again this long after the window closed: `lapse.grace` (promise 5).
@@ -125,6 +126,17 @@ impl Talk {
         }
     }
 
+    /// The same talk with another agreement, if there is one that is in force or may be taken up again.
+    #[must_use]
+    pub(super) fn with_agreement(self, change: impl FnOnce(Subscription) -> Subscription) -> Talk {
+        match self {
+            Talk::Subscribed { subscription, reminder } => Talk::Subscribed { subscription: change(subscription), reminder },
+            Talk::Lapsed { subscription } => Talk::Lapsed { subscription: change(subscription) },
+            Talk::Orphaned { subscription } => Talk::Orphaned { subscription: change(subscription) },
+            talk @ (Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Stopped { .. }) => talk,
+        }
+    }
+
     /// The feeds that they have chosen, if they have.
     pub fn feeds(&self) -> Option<FeedSet> {
         match self {
@@ -159,6 +171,15 @@ pub struct Subscription {
     pub yes: Timestamp,
     /// The last revision put on its way to them.
     pub revision: u32,
+}
+
+impl Subscription {
+    /// The agreement after a message of `at`: a "Ja" in it is newer than any stop before.
+    #[must_use]
+    fn agreed_again(self, wish: Wish, at: Timestamp) -> Subscription {
+        let yes = if wish.is_yes() { self.yes.max(at) } else { self.yes };
+        Subscription { yes, ..self }
+    }
 }
 
 /// The reminder of the present window. A new window starts at `Pending`.

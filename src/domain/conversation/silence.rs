@@ -42,12 +42,12 @@ fn remind(draft: &mut Draft, rules: &Rules, now: Millis, id: PersonId, person: &
     // What is settling is sent instead: it carries the same question.
     let settled = figures::settle_now(state, rules, now, subscription.feeds);
     let newest = settled.iter().filter_map(published).max().unwrap_or(0).max(state.revision_of(subscription.feeds));
-    let live = rules.feeds.iter().filter_map(|feed| state.feed(&feed.name)).any(|(feed, _)| subscription.feeds.contains(feed));
-    let publication = |entry: &Entry| publication_asks(entry, person.window.latest);
+    let live = !subscription.feeds.common(state.configured(rules)).is_empty();
+    let mut publications = state.outbox.of(id).map(|(_, entry)| entry).filter(|entry| entry.kind.is_publication());
     let spared = match rules.reminder {
-        ReminderPolicy::NoFigures => state.outbox.of(id).any(|(_, entry)| publication(entry)),
+        ReminderPolicy::NoFigures => publications.any(|entry| on_its_way(entry) || accepted_since(entry, person.window.latest)),
         // But one that is still on its way asks as well.
-        ReminderPolicy::Unanswered => state.outbox.of(id).any(|(_, entry)| entry.kind.is_publication() && entry.stage() != Stage::Gone),
+        ReminderPolicy::Unanswered => publications.any(on_its_way),
         ReminderPolicy::Never => true,
     };
     let reminder = if !person.window.sendable(now) || state.notice.is_over() {
@@ -73,14 +73,16 @@ fn published(change: &Change) -> Option<u32> {
     if let Change::Feed(_, feed) = change { Some(feed.revision()) } else { None }
 }
 
-/// Whether this message is a publication that was accepted in this window and has not failed, or is on its way.
-fn publication_asks(entry: &Entry, latest: Timestamp) -> bool {
-    let accepted = entry.accepted_at().is_some_and(|at| at >= latest);
-    let pending = match entry.stage() {
+fn on_its_way(entry: &Entry) -> bool {
+    match entry.stage() {
         Stage::Waiting | Stage::Leaving => true,
         Stage::Gone => false,
-    };
-    entry.kind.is_publication() && (accepted || pending)
+    }
+}
+
+/// Whether it was accepted in the window that began at `latest`, and has not failed.
+fn accepted_since(entry: &Entry, latest: Timestamp) -> bool {
+    entry.accepted_at().is_some_and(|at| at >= latest)
 }
 
 /// Ten minutes after closing: silence is a lapse only if Meta accepted a question in this window and ingress worked from then until now.

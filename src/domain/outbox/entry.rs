@@ -113,7 +113,7 @@ impl Kind {
     }
 
     /// Whether it may still leave when the service has ended.
-    pub(super) fn outlives_the_service(self) -> bool {
+    pub fn outlives_the_service(self) -> bool {
         match self {
             Kind::Ended | Kind::Stopped | Kind::Privacy { .. } | Kind::Access { .. } => true,
             Kind::Welcome | Kind::Ask | Kind::Figures | Kind::Subscribed { .. } | Kind::Publication { .. } | Kind::Reminder => false,

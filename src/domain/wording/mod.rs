@@ -82,11 +82,10 @@ impl Speaker<'_> {
 
     /// The feeds that this person hears of, or waits for; all that there are for everyone else.
     fn feeds(&self) -> FeedSet {
-        let all = || self.rules.feeds.iter().filter_map(|feed| Some(self.state.feed(&feed.name)?.0)).collect();
         match &self.person.talk {
             Talk::Subscribed { subscription, .. } | Talk::Lapsed { subscription } | Talk::Orphaned { subscription } => subscription.feeds,
             Talk::Waiting { feeds, .. } => *feeds,
-            Talk::New | Talk::Asked { .. } | Talk::Stopped { .. } => all(),
+            Talk::New | Talk::Asked { .. } | Talk::Stopped { .. } => self.state.configured(self.rules),
         }
     }
 

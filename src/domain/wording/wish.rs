@@ -93,8 +93,8 @@ impl Wish {
 pub fn wish(state: &State, rules: &Rules, said: &Said) -> Wish {
     match said {
         Said::Tapped(Tap::Yes(feeds)) => {
-            let configured = feeds.iter().filter(|name| rules.feed(name).is_some());
-            let chosen: FeedSet = configured.filter_map(|name| Some(state.feed(name)?.0)).collect();
+            let known: FeedSet = feeds.iter().filter_map(|name| Some(state.feed(name)?.0)).collect();
+            let chosen = known.common(state.configured(rules));
             if chosen.is_empty() { Wish::Yes } else { Wish::Chosen(chosen) }
         }
         Said::Tapped(Tap::No) => Wish::Stop,
