@@ -58,13 +58,11 @@ fn tls(extra_roots: Option<&[u8]>) -> anyhow::Result<rustls::ClientConfig> {
     let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let theirs = roots.len();
     for root in extra_roots.into_iter().flat_map(CertificateDer::pem_slice_iter) {
-        let root = root.map_err(|_| anyhow!("whatsapp.extra_roots_file: kein Zertifikat im PEM-Format"))?;
-        roots.add(root).map_err(|_| anyhow!("whatsapp.extra_roots_file: ein Zertifikat darin ist beschädigt"))?;
+        let root = root.map_err(|_| anyhow!("whatsapp.ca_file: kein Zertifikat im PEM-Format"))?;
+        roots.add(root).map_err(|_| anyhow!("whatsapp.ca_file: ein Zertifikat darin ist beschädigt"))?;
     }
     if extra_roots.is_some() && roots.len() == theirs {
-        bail!(
-            "whatsapp.extra_roots_file: darin ist kein Zertifikat. Abhilfe: die Datei im PEM-Format speichern (-----BEGIN CERTIFICATE-----)"
-        );
+        bail!("whatsapp.ca_file: darin ist kein Zertifikat. Abhilfe: die Datei im PEM-Format speichern (-----BEGIN CERTIFICATE-----)");
     }
     let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
     Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth())

@@ -16,7 +16,7 @@ pub enum Trouble {
     /// The certificate does not prove that it is Meta.
     #[error(
         "Das Zertifikat der Gegenstelle ist nicht gültig. Abhilfe: Uhrzeit des Geräts prüfen; \
-         prüft ein Firmen-Proxy den Verkehr, sein Wurzelzertifikat eintragen (whatsapp.extra_roots_file)."
+         prüft ein Firmen-Proxy den Verkehr, sein Wurzelzertifikat eintragen (whatsapp.ca_file)."
     )]
     Certificate,
     /// The proxy wants other credentials.
