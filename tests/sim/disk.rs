@@ -91,6 +91,16 @@ fn keep_some(image: &mut Vec<u8>, offset: usize, bytes: &[u8], choices: &mut Cho
 }
 
 impl Platter {
+    /// What was pending is on the platter. Not a copy of all that is seen: a crowd's image has many megabytes.
+    fn settle(&mut self) {
+        for pending in std::mem::take(&mut self.pending) {
+            match pending {
+                Pending::Length(length) => self.synced.resize(length, 0),
+                Pending::Write { offset, bytes } => self.synced[offset..offset + bytes.len()].copy_from_slice(&bytes),
+            }
+        }
+    }
+
     fn wear(&mut self) -> io::Result<()> {
         match &mut self.fails_after {
             Some(0) => Err(io::Error::other("the disk failed, as planned")),
@@ -126,8 +136,7 @@ impl StorageBackend for Disk {
     fn sync_data(&self) -> io::Result<()> {
         let mut platter = self.platter();
         platter.wear()?;
-        platter.pending.clear();
-        platter.synced = platter.seen.clone();
+        platter.settle();
         Ok(())
     }
 
