@@ -31,6 +31,9 @@
 //! A new ring lies at 1970. **Call `pop_due(now)` once before filling the wheel**: while it is empty that costs nothing and
 //! puts the ring where the deadlines are. To forget it is slow (everything detours through the overflow), but not wrong.
 
+mod occupancy;
+
+use occupancy::Occupancy;
 use std::collections::BTreeSet;
 use std::hint::select_unpredictable;
 
@@ -82,6 +85,8 @@ pub struct Wheel {
     nodes: Vec<Node>,
     /// By slot: the place of its first timer, or [`NONE`]; [`NOWHERE`] comes last.
     heads: Box<[u32; NOWHERE as usize + 1]>,
+    /// By slot: how many timers it has.
+    counts: Box<[u32; RING_SECONDS as usize]>,
     occupied: Occupancy,
     /// The second at which the ring begins. All timers in the ring lie in `base .. base + RING_SECONDS`.
     base: u32,
@@ -98,7 +103,8 @@ impl Default for Wheel {
         Self {
             nodes: vec![Node { at: 0, next: NONE, prev: FREE }],
             heads: zeroed(),
-            occupied: Occupancy { words: zeroed(), groups: [0; GROUPS] },
+            counts: zeroed(),
+            occupied: Occupancy::default(),
             base: 0,
             sorted: NOWHERE,
             overflow: BTreeSet::new(),
@@ -152,6 +158,31 @@ impl Wheel {
         Some((at, key))
     }
 
+    /// The earliest timer, whether it is due or not, as `(at, key)`, and forgets it: for those that may be early.
+    pub fn pop_first(&mut self) -> Option<(u32, u32)> {
+        self.next().and_then(|first| self.pop_due(first))
+    }
+
+    /// The seconds at which timers are armed, ascending, and how many at each; a second may be told in parts.
+    pub fn counts(&self) -> impl Iterator<Item = (u32, u32)> {
+        let start = slot_of(self.base);
+        let mut ahead = 0;
+        let ring = std::iter::from_fn(move || {
+            let slot = self.occupied.next_from(slot_of(start + ahead)).filter(|_| ahead < RING_SECONDS)?;
+            let found = slot_of(slot + RING_SECONDS - start);
+            // One that lies before was found by going round: there is none any more.
+            let next = (found >= ahead).then_some((self.base + found, self.counts[slot as usize]));
+            ahead = found.max(ahead) + 1;
+            next
+        });
+        let (mut ring, mut apart) = (ring.peekable(), self.overflow.iter().map(|&(at, _)| (at, 1)).peekable());
+        std::iter::from_fn(move || match (ring.peek(), apart.peek()) {
+            (Some(slot), Some(timer)) if timer.0 < slot.0 => apart.next(),
+            (None, _) => apart.next(),
+            (Some(_), _) => ring.next(),
+        })
+    }
+
     /// The earliest armed deadline, in UTC seconds; `None` if nothing is armed.
     #[must_use]
     pub fn next(&self) -> Option<u32> {
@@ -177,7 +208,8 @@ impl Wheel {
         size_of::<Self>()
             + self.nodes.capacity() * size_of::<Node>()
             + size_of_val(&*self.heads)
-            + size_of_val(&*self.occupied.words)
+            + size_of_val(&*self.counts)
+            + self.occupied.bytes()
             + OVERFLOW_BYTES_ONCE
             + self.overflow.len() * OVERFLOW_BYTES_EACH
     }
@@ -213,12 +245,12 @@ impl Wheel {
         apart
     }
 
-    /// Checks the slots that are occupied; returns how many timers they hold. Back links that agree rule out a circle.
+    /// Checks the slots that are occupied and their counts; returns how many timers they hold. Back links that agree rule out a circle.
     fn check_slots(&self) -> usize {
         let mut found = 0;
         let mut rest = self.occupied.find(0);
         while let Some(slot) = rest {
-            let (mut prev, mut place) = (NONE, self.heads[slot as usize]);
+            let (mut prev, mut place, before) = (NONE, self.heads[slot as usize], found);
             while place != NONE {
                 let node = self.nodes[place as usize];
                 assert_eq!((node.prev, slot_of(node.at)), (prev, slot), "back link and slot of place {place} at {}", node.at);
@@ -226,6 +258,7 @@ impl Wheel {
                 found += 1;
                 (prev, place) = (place, node.next);
             }
+            assert_eq!(found - before, self.counts[slot as usize] as usize, "timers in slot {slot}, against their count");
             rest = self.occupied.find(slot + 1);
         }
         found
@@ -307,6 +340,7 @@ impl Wheel {
         if next == NONE {
             self.occupied.insert(slot);
         }
+        self.counts[slot as usize] += 1;
         let nodes = &mut self.nodes[..];
         nodes[next as usize].prev = place;
         nodes[place as usize] = Node { at, next, prev: NONE };
@@ -317,6 +351,7 @@ impl Wheel {
     fn unlink(&mut self, node: Node) {
         let Node { at, next, prev } = node;
         let slot = slot_of(at);
+        self.counts[slot as usize] -= 1;
         let nodes = &mut self.nodes[..];
         nodes[prev as usize].next = next;
         nodes[next as usize].prev = prev;
@@ -428,73 +463,4 @@ fn place_of(key: u32) -> u32 {
 
 fn slot_of(at: u32) -> u32 {
     at % RING_SECONDS
-}
-
-/// How many slots a word of the occupancy covers.
-const WORD: u32 = u64::BITS;
-const WORDS: usize = (RING_SECONDS / WORD) as usize;
-/// Words for those words: 32. Scanning them all takes nanoseconds, so there is no third level.
-const GROUPS: usize = WORDS / WORD as usize;
-
-/// Which slots have timers: one bit for each slot, and one for each word of those bits.
-struct Occupancy {
-    words: Box<[u64; WORDS]>,
-    groups: [u64; GROUPS],
-}
-
-impl Occupancy {
-    fn insert(&mut self, slot: u32) {
-        let word = slot / WORD;
-        self.words[word as usize] |= bit(slot);
-        self.groups[(word / WORD) as usize] |= bit(word);
-    }
-
-    fn remove(&mut self, slot: u32) {
-        let word = slot / WORD;
-        self.words[word as usize] &= !bit(slot);
-        if self.words[word as usize] == 0 {
-            self.groups[(word / WORD) as usize] &= !bit(word);
-        }
-    }
-
-    /// The first occupied slot at or after `slot`, going round.
-    fn next_from(&self, slot: u32) -> Option<u32> {
-        self.find(slot).or_else(|| self.find(0))
-    }
-
-    /// The first occupied slot at or after `from`, not going round.
-    fn find(&self, from: u32) -> Option<u32> {
-        let word = from / WORD;
-        let bits = self.words.get(word as usize)? & (u64::MAX << (from % WORD));
-        if bits != 0 {
-            return Some(word * WORD + bits.trailing_zeros());
-        }
-        let word = self.find_word(word + 1)?;
-        Some(word * WORD + self.words[word as usize].trailing_zeros())
-    }
-
-    /// The first word at or after `from` that is not zero.
-    fn find_word(&self, from: u32) -> Option<u32> {
-        let mut group = from / WORD;
-        let mut bits = self.groups.get(group as usize)? & (u64::MAX << (from % WORD));
-        while bits == 0 {
-            group += 1;
-            bits = *self.groups.get(group as usize)?;
-        }
-        Some(group * WORD + bits.trailing_zeros())
-    }
-
-    fn check(&self, heads: &[u32]) {
-        for ((word, &bits), heads) in (0..).zip(&*self.words).zip(heads.chunks(WORD as usize)) {
-            let marked = self.groups[(word / WORD) as usize] & bit(word) != 0;
-            assert_eq!(marked, bits != 0, "the occupancy contradicts itself at word {word}");
-            // Nearly all words are zero, and comparing the slots as a whole is fast.
-            let agree = || (0..).zip(heads).all(|(slot, &head)| (head != NONE) == (bits & bit(slot) != 0));
-            assert!(if bits == 0 { heads == [NONE; WORD as usize] } else { agree() }, "occupancy and slots disagree at word {word}");
-        }
-    }
-}
-
-fn bit(index: u32) -> u64 {
-    1 << (index % WORD)
 }
