@@ -11,7 +11,8 @@ use crate::domain::decision::{Change, Effect, Verdict};
 use crate::domain::event::{Event, Key};
 use crate::domain::ids::{FeedId, FeedSet, PersonId};
 pub use crate::domain::outbox::SLOTS;
-use crate::domain::outbox::{self, Hold, QUEUE};
+use crate::domain::outbox::{self, QUEUE};
+use crate::domain::pacing;
 use crate::domain::rules::Rules;
 use crate::domain::state::{Clock, State};
 use crate::domain::time::{Millis, Timestamp};
@@ -23,13 +24,18 @@ pub use pulse::{Pulse, Roster};
 const TURNS: usize = 256;
 /// Turns of the outbox in one step: wake, a page of the broadcast, a round of sends, and again.
 const OUTBOX_TURNS: usize = 8;
+/// Reminders that begin within so many milliseconds begin together: at 80/s, four commits a second instead of 64.
+const TOGETHER: u64 = 250;
 
 /// State, store and wheel, and nothing else that could disagree.
 pub struct Relay {
     state: State,
     rules: Rules,
     store: Store,
+    /// Every deadline but reminders.
     wheel: Wheel,
+    /// Reminders, by the second in which they are due; they begin as much earlier as the rate requires, see [`Relay::reminders_begin`].
+    reminders: Wheel,
 }
 
 /// What one step is about to write down and let out.
@@ -46,11 +52,10 @@ impl Relay {
     /// If the store cannot be read.
     pub fn open(store: Store, rules: Rules) -> Result<Relay, StoreError> {
         let state = store.load()?;
-        let mut wheel = Wheel::new();
-        for key in state.keys() {
-            wheel.set(index(key), state.deadline(key).map(|at| at.0));
-        }
-        Ok(Relay { state, rules, store, wheel })
+        let mut relay = Relay { state, rules, store, wheel: Wheel::new(), reminders: Wheel::new() };
+        let keys: Vec<Key> = relay.state.keys().collect();
+        keys.into_iter().for_each(|key| relay.arm(key));
+        Ok(relay)
     }
 
     /// Decides everything that arrived and everything that is due at `now`, commits it, and returns what may leave.
@@ -68,6 +73,7 @@ impl Relay {
         if self.state.clock == Clock::Trusted {
             self.answers(now, &mut pending);
             self.deadlines(now, &mut pending);
+            self.reminders(now, &mut pending);
             self.outbox(now, &mut pending);
         }
         self.store.commit(&pending.changes)?;
@@ -81,10 +87,11 @@ impl Relay {
         match self.state.clock {
             Clock::Untrusted => None,
             Clock::Trusted => {
-                let person = (self.state.outbox.queued() < QUEUE).then(|| self.wheel.next()).flatten();
-                let person = person.map(|at| Timestamp(at).millis());
+                let open = self.state.outbox.queued() < QUEUE;
+                let due = if open { self.wheel.next().map(|at| Timestamp(at).millis()) } else { None };
+                let reminder = if open { self.reminders_begin(now) } else { None };
                 let answer = conversation::next_answer(&self.state, now).map(Timestamp::millis);
-                person.into_iter().chain(answer).chain(outbox::deadline(&self.state, &self.rules, now)).min()
+                due.into_iter().chain(reminder).chain(answer).chain(outbox::deadline(&self.state, &self.rules, now)).min()
             }
         }
     }
@@ -121,13 +128,31 @@ impl Relay {
     pub fn check(&self) {
         self.state.check();
         self.wheel.check();
+        self.reminders.check();
         let mut timers = 0;
         for key in self.state.keys() {
-            let wanted = self.state.deadline(key).map(|at| at.0);
-            assert_eq!(self.wheel.get(index(key)), wanted, "the wheel disagrees with the state about {key:?}");
+            let wanted = self.state.deadline(&self.rules, key).map(|at| at.0);
+            let reminder = self.state.awaits_reminder(key);
+            assert_eq!(self.wheel.get(index(key)), wanted.filter(|_| !reminder), "the wheel disagrees with the state about {key:?}");
+            assert_eq!(self.reminders.get(index(key)), wanted.filter(|_| reminder), "the reminders disagree with the state about {key:?}");
             timers += usize::from(wanted.is_some());
         }
-        assert_eq!(self.wheel.len(), timers, "the wheel holds timers that the state does not know");
+        assert_eq!(self.wheel.len() + self.reminders.len(), timers, "the wheels hold timers that the state does not know");
+    }
+
+    /// When the earliest reminder begins, so that every one of them can leave in its time. What is queued before figures goes first.
+    fn reminders_begin(&self, now: Millis) -> Option<Millis> {
+        let due = self.reminders.counts().map(|(at, count)| (Timestamp(at), count));
+        let rate = outbox::rate(&self.state, &self.rules, now);
+        pacing::begins(due, self.reminders.len(), self.state.outbox.queued_before_figures(), rate)
+    }
+
+    /// Puts a deadline where it waits, in one of the wheels and in no other.
+    fn arm(&mut self, key: Key) {
+        let at = self.state.deadline(&self.rules, key).map(|at| at.0);
+        let reminder = self.state.awaits_reminder(key);
+        self.wheel.set(index(key), at.filter(|_| !reminder));
+        self.reminders.set(index(key), at.filter(|_| reminder));
     }
 
     fn answers(&mut self, now: Millis, pending: &mut Pending) {
@@ -148,9 +173,26 @@ impl Relay {
             let Some((_, index)) = self.wheel.pop_due(now.second().0) else { return };
             let key = key(index);
             let moved = self.turn(now, &Event::Due(key), pending);
-            let next = self.state.deadline(key);
+            let next = self.state.deadline(&self.rules, key);
             assert!(moved || next.is_none_or(|at| at > now.second()), "due, yet nothing to do: {key:?}");
-            self.wheel.set(index, next.map(|at| at.0));
+            self.arm(key);
+        }
+    }
+
+    /// Reminders begin in the order in which they are due, as late as they may, a few together: a commit for each would wear out the card.
+    fn reminders(&mut self, now: Millis, pending: &mut Pending) {
+        if self.reminders_begin(now).is_none_or(|at| at > now) {
+            return;
+        }
+        for _ in 0..TURNS {
+            let soon = self.reminders_begin(now).is_some_and(|at| at <= now.plus(TOGETHER));
+            if !soon || self.state.outbox.queued() >= QUEUE {
+                return;
+            }
+            let Some((_, index)) = self.reminders.pop_first() else { return };
+            let moved = self.turn(now, &Event::Due(key(index)), pending);
+            assert!(moved, "a reminder begins, yet nothing changes: {:?}", key(index));
+            self.arm(key(index));
         }
     }
 
@@ -168,12 +210,10 @@ impl Relay {
     fn turn(&mut self, now: Millis, event: &Event, pending: &mut Pending) -> bool {
         let decision = decide(&self.state, &self.rules, now, event);
         for change in &decision.changes {
-            if let Change::Hold(hold) = change {
-                report(self.state.hold, *hold);
-            }
+            report(&self.state, change);
             self.state.apply(change);
             if let Some(key) = State::touched(change) {
-                self.wheel.set(index(key), self.state.deadline(key).map(|at| at.0));
+                self.arm(key);
             }
         }
         match decision.verdict {
@@ -187,15 +227,23 @@ impl Relay {
     }
 }
 
-/// Says when Meta lets us send no more, or again: once per change, not with every message and not with every probe.
-fn report(before: Option<Hold>, now: Option<Hold>) {
-    match now {
-        Some(hold) if before.is_none_or(|before| before.why != hold.why) => {
+/// Says what somebody has to know: once per change, not with every message and not with every probe.
+fn report(state: &State, change: &Change) {
+    match change {
+        Change::Hold(Some(hold)) if state.hold.is_none_or(|before| before.why != hold.why) => {
             let (why, until) = (hold.why, hold.until.0);
             tracing::error!(?why, until, "Meta does not let us send: check token, payment and number in the WhatsApp Manager");
         }
-        None => tracing::info!("Meta lets us send again"),
-        Some(_) => {}
+        Change::Hold(None) => tracing::info!("Meta lets us send again"),
+        Change::Guard(guard) => {
+            let seconds = guard.seconds();
+            tracing::warn!(seconds, "windows count as closed earlier than before: Meta answers slowly, or our clock differs from Meta's");
+        }
+        Change::Throttle(throttle) => tracing::info!(?throttle, "Meta grants fewer messages a second"),
+        Change::Hold(Some(_)) | Change::Person(..) | Change::Forget(_) | Change::Address(..) | Change::ForgetAddress(_) => {}
+        Change::Outbox(..) | Change::ForgetOutbox(_) | Change::Feed(..) | Change::ForgetFeed(_) | Change::Notice(_) => {}
+        Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) | Change::Seen(..) | Change::ForgetSeen(_) => {}
+        Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {}
     }
 }
 

@@ -10,6 +10,7 @@ use crate::domain::figures::Feed;
 use crate::domain::ids::{Address, FeedId, InstanceId, OutboxId, PersonId, WamidHash};
 use crate::domain::notice::Notice;
 use crate::domain::outbox::{Entry, Hold};
+use crate::domain::pacing::{Guard, Throttle};
 use crate::domain::state::State;
 use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError, WriteTransaction};
 use serde::de::DeserializeOwned;
@@ -39,11 +40,13 @@ enum Meta {
     Counters = 1,
     Notice = 2,
     Hold = 3,
+    Guard = 4,
+    Throttle = 5,
 }
 
 /// The layout of the tables. A store with a higher number was written by a newer program; one with a lower number, before the first
 /// release, by nobody who needs it.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 
 /// Page cache in bytes. redb's own default is 1 GiB; a Pi Zero has 512 MiB in all (DESIGN.md section 6: 4 to 16 MiB).
 const CACHE: usize = 4 << 20;
@@ -167,6 +170,12 @@ impl Store {
         if let Some(hold) = read::<Option<Hold>>(&meta, Meta::Hold)? {
             state.apply(&Change::Hold(hold));
         }
+        if let Some(guard) = read::<Guard>(&meta, Meta::Guard)? {
+            state.apply(&Change::Guard(guard));
+        }
+        if let Some(throttle) = read::<Throttle>(&meta, Meta::Throttle)? {
+            state.apply(&Change::Throttle(throttle));
+        }
         for row in transaction.open_table(WORDINGS)?.range::<u32>(..)? {
             let (key, bytes) = row?;
             state.apply(&Change::Wording(key.value(), decode("wordings", key.value().into(), bytes.value())?));
@@ -249,6 +258,8 @@ impl Batch {
                 Change::ForgetFeed(id) => drop(batch.feeds.insert(id.0, None)),
                 Change::Notice(notice) => drop(batch.meta.insert(Meta::Notice as u8, encode(notice))),
                 Change::Hold(hold) => drop(batch.meta.insert(Meta::Hold as u8, encode(hold))),
+                Change::Guard(guard) => drop(batch.meta.insert(Meta::Guard as u8, encode(guard))),
+                Change::Throttle(throttle) => drop(batch.meta.insert(Meta::Throttle as u8, encode(throttle))),
                 Change::Wording(fingerprint, text) => drop(batch.wordings.insert(*fingerprint, Some(encode(text)))),
                 Change::ForgetWording(fingerprint) => drop(batch.wordings.insert(*fingerprint, None)),
                 Change::Counters(counters) => drop(batch.meta.insert(Meta::Counters as u8, encode(counters))),

@@ -128,7 +128,7 @@ pub(crate) fn subscribers(store: &mut Store, count: u32, start: Timestamp, perso
             let at = start.plus(id % 3_600);
             let subscription = Subscription { feeds: FeedSet::default().with(FeedId(0)), wording: 1, consent: at, yes: at, revision: 0 };
             let talk = Talk::Subscribed { subscription, reminder: Reminder::Pending };
-            let row = Person { hash, alias: None, window: Window { latest: at }, talk, burst: None };
+            let row = Person { hash, alias: None, window: Window::opened(at), talk, burst: None };
             [Change::Person(PersonId(*id), row), Change::Address(PersonId(*id), address)]
         });
         store.commit(&rows.collect::<Vec<_>>()).expect("commits");

@@ -2,10 +2,10 @@
 //! configuration; nothing of sockets and secrets.
 
 use super::document::{Item, Section, quoted};
-use super::kinds::{boolean, day, integer, name, text, wrong};
+use super::kinds::{boolean, day, integer, name, quiet, text, wrong};
 use crate::domain::ids::Name;
 use crate::domain::rules::{
-    End, FEEDS_MAX, FeedRules, METRICS_MAX, MetricKind, MetricRules, NAMES_MAX, RATE, ReminderPolicy, Rules, SETTLE,
+    End, FEEDS_MAX, FeedRules, METRICS_MAX, MetricKind, MetricRules, NAMES_MAX, Quiet, RATE, ReminderPolicy, Rules, SETTLE,
 };
 use crate::domain::time::{Day, Timestamp};
 use crate::domain::wording::{
@@ -54,7 +54,8 @@ pub(super) fn rules(root: &mut Section<'_>, zone: Option<TimeZone>) -> Option<Ru
         feeds: feeds?,
         zone: zone?,
         rate: RATE,
-        reminder: reminder?,
+        reminder: reminder?.0,
+        quiet: reminder?.1,
         monthly_messages: monthly_messages?,
         topics,
         end: end?,
@@ -144,13 +145,14 @@ fn metric(section: &mut Section<'_>) -> Option<MetricRules> {
     Some(MetricRules { name: name?, label: label?, kind: kind?, unit: unit?, decimals, required: required? })
 }
 
-fn reminder(root: &mut Section<'_>) -> Option<ReminderPolicy> {
+fn reminder(root: &mut Section<'_>) -> Option<(ReminderPolicy, Option<Quiet>)> {
     let mut section = root.section("reminder")?;
     section.begin();
     let words = [("no-figures", ReminderPolicy::NoFigures), ("unanswered", ReminderPolicy::Unanswered), ("never", ReminderPolicy::Never)];
     let when = section.choice("when", &words);
+    let quiet = section.optional("quiet", quiet);
     section.end();
-    when
+    Some((when?, quiet?))
 }
 
 fn budget(root: &mut Section<'_>) -> Option<Option<u32>> {

@@ -3,6 +3,7 @@
 
 use super::document::{Complaint, Item, kind};
 use crate::domain::ids::Name;
+use crate::domain::rules::Quiet;
 use crate::domain::time::Day;
 use crate::domain::wording::length;
 use std::net::SocketAddr;
@@ -78,6 +79,20 @@ pub(super) fn day(item: &Item<'_>) -> Result<Day, Complaint> {
     let parts = (i16::try_from(date.year), i8::try_from(date.month), i8::try_from(date.day));
     let (Ok(year), Ok(month), Ok(day)) = parts else { return Err(wrong("diesen Tag gibt es nicht.", remedy)) };
     jiff::civil::Date::new(year, month, day).map(Day::of).map_err(|_| wrong("diesen Tag gibt es nicht.", remedy))
+}
+
+/// „22:00-07:00“.
+pub(super) fn quiet(item: &Item<'_>) -> Result<Quiet, Complaint> {
+    let remedy = "Beginn und Ende der Nacht in der Form \"22:00-07:00\" schreiben.";
+    let text = text(WORD_MAX)(item)?;
+    let time = |text: &str| {
+        let (hour, minute) = text.trim().split_once(':')?;
+        jiff::civil::Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
+    };
+    let times = text.split_once(['-', '–']).and_then(|(from, until)| time(from).zip(time(until)));
+    let Some((from, until)) = times else { return Err(wrong("das sind nicht zwei Uhrzeiten.", remedy)) };
+    let long = format!("höchstens {} Stunden lang.", Quiet::MAX_HOURS);
+    Quiet::new(from, until).ok_or_else(|| wrong("so lang ist keine Nacht.", long))
 }
 
 /// Decimal digits only.

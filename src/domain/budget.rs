@@ -17,6 +17,8 @@ pub struct Counters {
     pub accepted: u32,
     /// Everyone who could be reached has this revision: what is newer is still being handed out.
     pub reached: u32,
+    /// Publications that left a second time, because nobody knew whether they had arrived: duplicates, perhaps.
+    pub repeated: u32,
 }
 
 impl Counters {

@@ -7,7 +7,7 @@ use super::figures::Feed;
 use super::ids::{Address, FeedId, OutboxId, PersonId, Wamid, WamidHash};
 use super::notice::Notice;
 use super::outbox::{Entry, Hold};
-use super::pacing::Bucket;
+use super::pacing::{Bucket, Guard, Throttle};
 use super::time::{Day, Timestamp};
 use std::fmt;
 
@@ -74,6 +74,10 @@ pub enum Change {
     Trusted,
     /// A verified webhook arrived: ingress works. Memory only: after a restart it has to be proven again.
     Ingress(Ingress),
+    /// How long before its end a window counts as closed.
+    Guard(Guard),
+    /// Meta grants less than is permitted.
+    Throttle(Throttle),
     /// The token bucket's state. Memory only.
     Paced(Bucket),
 }
@@ -85,6 +89,13 @@ pub struct Ingress {
     pub since: Timestamp,
     /// The latest verified webhook.
     pub latest: Timestamp,
+}
+
+impl Ingress {
+    /// For how many seconds since `since` it has been proven that webhooks arrive.
+    pub fn proven_since(self, since: Timestamp) -> u32 {
+        self.latest.since(self.since.max(since))
+    }
 }
 
 /// What leaves, once its cause is durable.

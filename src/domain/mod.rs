@@ -19,6 +19,7 @@ pub mod wording;
 
 use decision::{Change, Decision, Ingress, Refusal};
 use event::{Event, Key, Standing};
+use pacing::Bucket;
 use rules::Rules;
 use state::{Clock, State};
 use std::collections::BTreeSet;
@@ -31,10 +32,10 @@ pub const INGRESS_GAP: u32 = 15 * 60;
 /// The one match from what happens to what is done.
 pub fn decide(state: &State, rules: &Rules, now: Millis, event: &Event) -> Decision {
     match event {
-        Event::Started => started(state, rules),
+        Event::Started => started(state, rules, now),
         Event::ClockTrusted => trusted(state, rules, now),
         Event::Figure(figure) => figures::arrived(state, rules, now, figure),
-        Event::Heard(heard) => with_ingress(state, now, conversation::heard(state, rules, now, heard)),
+        Event::Heard(heard) => with_ingress(state, now, with_token(state, rules, now, conversation::heard(state, rules, now, heard))),
         Event::Moved(moved) => with_ingress(state, now, conversation::moved(state, moved)),
         Event::Status(status) => with_ingress(state, now, outbox::status(state, rules, now, status)),
         Event::Account(Standing::Restricted { until }) => with_ingress(state, now, outbox::restricted(state, now, *until)),
@@ -51,8 +52,8 @@ pub fn decide(state: &State, rules: &Rules, now: Millis, event: &Event) -> Decis
 }
 
 /// The process has started, perhaps with another configuration than before.
-fn started(state: &State, rules: &Rules) -> Decision {
-    let mut decision = outbox::started(state);
+fn started(state: &State, rules: &Rules, now: Millis) -> Decision {
+    let mut decision = outbox::started(state, rules, now);
     decision.changes.extend(figures::configured(state, rules));
     decision.changes.extend(notice::planned(state, rules));
     let wording = rules.texts.consent(rules.feeds.len());
@@ -72,6 +73,8 @@ fn trusted(state: &State, rules: &Rules, now: Millis) -> Decision {
         Clock::Untrusted => {
             let mut decision = Decision::acted();
             decision.changes.push(Change::Trusted);
+            // What an untrusted clock said of the second before is of no use.
+            decision.changes.push(Change::Paced(Bucket::restarted(now, outbox::rate(state, rules, now))));
             decision.changes.extend(figures::judge_held(state, rules, now));
             decision
         }
@@ -88,6 +91,14 @@ fn with_ingress(state: &State, now: Millis, mut decision: Decision) -> Decision 
     let ingress = Ingress { since, latest };
     if state.ingress != Some(ingress) {
         decision.changes.push(Change::Ingress(ingress));
+    }
+    decision
+}
+
+/// Meta counts both directions (WhatsApp docs: throughput): a message that has not been here before takes a token.
+fn with_token(state: &State, rules: &Rules, now: Millis, mut decision: Decision) -> Decision {
+    if decision.changes.iter().any(|change| matches!(change, Change::Seen(..))) {
+        decision.changes.push(Change::Paced(state.bucket.heard(now, outbox::rate(state, rules, now))));
     }
     decision
 }

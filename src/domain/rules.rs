@@ -4,7 +4,9 @@ use super::budget::local;
 use super::event::Tap;
 use super::ids::{FeedSet, Name, TopicId};
 use super::time::{Day, Millis, Timestamp};
+use super::window::Window;
 use super::wording::Texts;
+use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
 /// Feeds at most: a list to choose from has ten rows, one for each feed, „alle“ and „nein“ (WhatsApp docs: interactive lists).
@@ -33,6 +35,8 @@ pub struct Rules {
     pub rate: u32,
     /// Who is asked at 23 h 59 min.
     pub reminder: ReminderPolicy,
+    /// When nobody is to be asked; `None`: at any hour.
+    pub quiet: Option<Quiet>,
     /// Messages a calendar month; `None`: without limit. Decides how many people there is room for, see `budget::places`.
     pub monthly_messages: Option<u32>,
     /// What people can read about, at most [`TOPICS_MAX`].
@@ -53,6 +57,37 @@ pub enum ReminderPolicy {
     Unanswered,
     /// Nobody: only publications ask. For comparison, and for who wants to send as little as possible.
     Never,
+}
+
+/// Hours of the night in which nobody is woken by a question: a reminder that would be due then comes before they begin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Quiet {
+    from: Time,
+    until: Time,
+}
+
+impl Quiet {
+    /// Longest night, in hours: a reminder comes so much earlier at most, and the window has twice as many.
+    pub const MAX_HOURS: i32 = 12;
+
+    /// From one local time until another, over midnight if that is earlier; `None` if they are the same or more than
+    /// [`Quiet::MAX_HOURS`] apart.
+    pub fn new(from: Time, until: Time) -> Option<Quiet> {
+        let minutes = |time: Time| i32::from(time.hour()) * 60 + i32::from(time.minute());
+        let long = (minutes(until) - minutes(from)).rem_euclid(24 * 60);
+        (1..=Quiet::MAX_HOURS * 60).contains(&long).then_some(Quiet { from, until })
+    }
+
+    /// When the quiet hours begin that `at` lies in; `at` itself if it lies in none.
+    fn before(self, at: Timestamp, zone: &TimeZone) -> Timestamp {
+        let local = local(at.millis(), zone);
+        let (time, over_midnight) = (local.time(), self.until < self.from);
+        let quiet = if over_midnight { time >= self.from || time < self.until } else { time >= self.from && time < self.until };
+        let evening = if over_midnight && time < self.until { local.date().yesterday() } else { Ok(local.date()) };
+        let begin = evening.ok().and_then(|date| zone.to_timestamp(date.to_datetime(self.from)).ok());
+        let begin = begin.and_then(|begin| u32::try_from(begin.as_second()).ok());
+        begin.filter(|_| quiet).map_or(at, |begin| at.min(Timestamp(begin)))
+    }
 }
 
 /// One series of figures, as configured.
@@ -166,7 +201,14 @@ impl Rules {
     pub fn new(branch: &str, contact: &str, privacy: &str, zone: TimeZone, feeds: Vec<FeedRules>) -> Rules {
         let (branch, contact, privacy) = (branch.to_owned(), contact.to_owned(), privacy.to_owned());
         let (reminder, texts) = (ReminderPolicy::default(), Texts::german());
-        Rules { branch, contact, privacy, feeds, zone, rate: RATE, reminder, monthly_messages: None, topics: Vec::new(), end: None, texts }
+        let (quiet, monthly_messages, topics, end) = (None, None, Vec::new(), None);
+        Rules { branch, contact, privacy, feeds, zone, rate: RATE, reminder, quiet, monthly_messages, topics, end, texts }
+    }
+
+    /// When the reminder of this window is due, if the rate allows: 23 h 59 min after its beginning, or before the night.
+    pub fn remind_at(&self, window: Window) -> Timestamp {
+        let nominal = window.remind_at();
+        self.quiet.map_or(nominal, |quiet| quiet.before(nominal, &self.zone))
     }
 
     /// The local day of `now`.
@@ -182,5 +224,47 @@ impl Rules {
     /// The topic with that id, if it is there.
     pub fn topic(&self, id: TopicId) -> Option<&Topic> {
         self.topics.iter().find(|topic| TopicId::of(&topic.name) == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::{date, time};
+
+    fn second(zone: &TimeZone, day: i8, hour: i8, minute: i8) -> Timestamp {
+        let at = zone.to_timestamp(date(2026, 10, day).at(hour, minute, 0, 0)).expect("a time");
+        Timestamp(u32::try_from(at.as_second()).expect("after 1970"))
+    }
+
+    #[test]
+    fn a_reminder_in_the_night_comes_before_it() {
+        let berlin = TimeZone::get("Europe/Berlin").expect("bundled");
+        let quiet = Quiet::new(time(22, 0, 0, 0), time(7, 0, 0, 0)).expect("nine hours");
+        let at = |day, hour, minute| second(&berlin, day, hour, minute);
+        for (due, expected) in [
+            (at(20, 21, 59), at(20, 21, 59)),
+            (at(20, 22, 0), at(20, 22, 0)),
+            (at(20, 23, 30), at(20, 22, 0)),
+            (at(21, 0, 0), at(20, 22, 0)),
+            (at(21, 6, 59), at(20, 22, 0)),
+            (at(21, 7, 0), at(21, 7, 0)),
+            // The night in which the clocks go back is an hour longer.
+            (at(25, 6, 59), at(24, 22, 0)),
+        ] {
+            assert_eq!(quiet.before(due, &berlin), expected, "{due:?}");
+        }
+        let siesta = Quiet::new(time(13, 0, 0, 0), time(15, 0, 0, 0)).expect("two hours");
+        assert_eq!(
+            [at(20, 12, 59), at(20, 14, 0), at(20, 15, 0)].map(|due| siesta.before(due, &berlin)),
+            [at(20, 12, 59), at(20, 13, 0), at(20, 15, 0)]
+        );
+    }
+
+    #[test]
+    fn a_night_is_not_endless() {
+        for (from, until) in [(22, 22), (20, 9), (7, 22)] {
+            assert_eq!(Quiet::new(time(from, 0, 0, 0), time(until, 0, 0, 0)), None, "{from} to {until}");
+        }
     }
 }

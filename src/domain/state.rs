@@ -8,7 +8,7 @@ use super::figures::Feed;
 use super::ids::{Address, FeedId, FeedSet, Name, PersonId, Wamid, WamidHash};
 use super::notice::Notice;
 use super::outbox::{Hold, Outbox};
-use super::pacing::Bucket;
+use super::pacing::{Bucket, Guard, Throttle};
 use super::people::People;
 use super::rules::Rules;
 use super::time::Timestamp;
@@ -28,6 +28,9 @@ pub enum Clock {
     Trusted,
 }
 
+/// When the window closes, whether the question has been put in it, who it is.
+pub type Lacking = (Timestamp, bool, PersonId);
+
 /// Everything the relay knows. What the store keeps comes first; what every start has to earn again comes last.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct State {
@@ -43,14 +46,19 @@ pub struct State {
     pub notice: Notice,
     /// Why nothing is sent at present, if so.
     pub hold: Option<Hold>,
+    /// How long before its end a window counts as closed.
+    pub guard: Guard,
+    /// Meta has granted less than is permitted, if it has.
+    pub throttle: Option<Throttle>,
     /// What the question said, by fingerprint: what people agreed to.
     pub wordings: BTreeMap<u32, Box<str>>,
     /// Messages heard in the last hours.
     pub seen: Seen,
     /// Counters that never run backwards.
     pub counters: Counters,
-    /// Subscribers that the running broadcast has not reached, by the closing of their window. Derived from people, feeds and notice.
-    pub lacking: BTreeSet<(Timestamp, PersonId)>,
+    /// Subscribers that the running broadcast has not reached, by the closing of their window; of those whose windows close together, who has
+    /// not been asked in it comes first. Derived from people, feeds and notice.
+    pub lacking: BTreeSet<Lacking>,
     /// Memory only: messages that are to be marked as read with the answer.
     pub unread: BTreeMap<PersonId, Wamid>,
     /// Memory only.
@@ -96,6 +104,8 @@ impl State {
             Change::Unread(id, None) => drop(self.unread.remove(id)),
             Change::Trusted => self.clock = Clock::Trusted,
             Change::Ingress(ingress) => self.ingress = Some(*ingress),
+            Change::Guard(guard) => self.guard = *guard,
+            Change::Throttle(throttle) => self.throttle = Some(*throttle),
             Change::Paced(bucket) => self.bucket = *bucket,
         }
     }
@@ -109,19 +119,27 @@ impl State {
             Change::Seen(..) | Change::ForgetSeen(_) => Some(Key::Seen),
             Change::Address(..) | Change::ForgetAddress(_) | Change::Outbox(..) | Change::ForgetOutbox(_) => None,
             Change::Hold(_) | Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) => None,
-            Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => None,
+            Change::Guard(_) | Change::Throttle(_) | Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => None,
         }
     }
 
     /// When a key is due; `None`: never, as things stand. Answers and the outbox have questions of their own, `conversation::next_answer`
     /// and `outbox::deadline`.
-    pub fn deadline(&self, key: Key) -> Option<Timestamp> {
+    pub fn deadline(&self, rules: &Rules, key: Key) -> Option<Timestamp> {
         match key {
             Key::Feed(id) => self.feeds.get(&id)?.settling.as_ref().map(|settling| settling.until),
             Key::Notice => self.notice.deadline(),
             Key::Seen => self.seen.deadline(),
-            Key::Person(id) => self.people.get(id).map(Person::deadline),
+            Key::Person(id) => self.people.get(id).map(|person| person.deadline(rules)),
             Key::Answers | Key::Outbox => None,
+        }
+    }
+
+    /// Whether the key's deadline is a reminder's, which may be early: as much as the rate requires.
+    pub fn awaits_reminder(&self, key: Key) -> bool {
+        match key {
+            Key::Person(id) => self.people.get(id).is_some_and(|person| person.burst.is_none() && person.talk.awaits_reminder()),
+            Key::Feed(_) | Key::Notice | Key::Seen | Key::Answers | Key::Outbox => false,
         }
     }
 
@@ -173,10 +191,10 @@ impl State {
 
     fn person(&mut self, id: PersonId, person: Option<Person>) {
         if let Some(old) = self.people.get(id) {
-            self.lacking.remove(&(old.window.closes(), id));
+            self.lacking.remove(&lacking(id, old));
         }
         match &person {
-            Some(new) if self.lacks(new) => drop(self.lacking.insert((new.window.closes(), id))),
+            Some(new) if self.lacks(new) => drop(self.lacking.insert(lacking(id, new))),
             Some(_) => {}
             None => drop(self.unread.remove(&id)),
         }
@@ -185,18 +203,23 @@ impl State {
 
     fn lacks(&self, person: &Person) -> bool {
         match &person.talk {
+            Talk::Subscribed { .. } if person.window.refused => false,
             Talk::Subscribed { subscription, .. } => self.broadcasting() && subscription.revision < self.revision_of(subscription.feeds),
             Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } => false,
             Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => false,
         }
     }
 
-    fn all_lacking(&self) -> BTreeSet<(Timestamp, PersonId)> {
+    fn all_lacking(&self) -> BTreeSet<Lacking> {
         if !self.broadcasting() {
             return BTreeSet::new();
         }
-        self.people.iter().filter(|(_, person)| self.lacks(person)).map(|(id, person)| (person.window.closes(), id)).collect()
+        self.people.iter().filter(|(_, person)| self.lacks(person)).map(|(id, person)| lacking(id, person)).collect()
     }
+}
+
+fn lacking(id: PersonId, person: &Person) -> Lacking {
+    (person.window.closes(), person.talk.is_asked(), id)
 }
 
 /// Ids of messages heard, in buckets by the hour of their own timestamp: a duplicate carries the same timestamp.

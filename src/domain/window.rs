@@ -1,5 +1,6 @@
 //! The customer service window: 24 hours from the person's latest counted message, by Meta's timestamp. Knows no "now" of its own.
 
+use super::pacing::Guard;
 use super::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -7,8 +8,6 @@ use serde::{Deserialize, Serialize};
 pub const WINDOW: u32 = 24 * 3600;
 /// The reminder comes nominally this long after the latest counted message: 23 h 59 min (promise 4).
 pub const REMIND_AFTER: u32 = WINDOW - 60;
-/// Nothing is written later than this many seconds before closing, until pacing measures a better guard (promise 2).
-pub const GUARD: u32 = 5;
 /// Whether a silent subscriber lapsed is judged this long after closing: answers may be on their way (promise 5).
 pub const VERDICT_AFTER: u32 = 600;
 /// Messages stamped further ahead of a trusted clock than this are not counted (promise 2).
@@ -19,13 +18,20 @@ pub const AHEAD: u32 = 300;
 pub struct Window {
     /// Meta's timestamp of the latest counted message: the maximum over all of them, so late webhooks never move it back.
     pub latest: Timestamp,
+    /// Meta has refused a message in it as outside (131047): it is closed, whatever we believe, until the person writes again.
+    pub refused: bool,
 }
 
 impl Window {
+    /// The window that a message of `at` opens.
+    pub fn opened(at: Timestamp) -> Window {
+        Window { latest: at, refused: false }
+    }
+
     /// The window after a counted message of `at`.
     #[must_use]
     pub fn counted(self, at: Timestamp) -> Window {
-        Window { latest: self.latest.max(at) }
+        if at > self.latest { Window::opened(at) } else { self }
     }
 
     /// The first second in which it is closed.
@@ -39,8 +45,8 @@ impl Window {
     }
 
     /// The last second in which a send may be written.
-    pub fn not_after(self) -> Timestamp {
-        self.closes().minus(GUARD)
+    pub fn not_after(self, guard: Guard) -> Timestamp {
+        self.closes().minus(guard.seconds())
     }
 
     /// When the silence of this window is judged.
@@ -49,8 +55,8 @@ impl Window {
     }
 
     /// Whether a free-form message may still be written.
-    pub fn sendable(self, now: Millis) -> bool {
-        now.second() <= self.not_after()
+    pub fn sendable(self, now: Millis, guard: Guard) -> bool {
+        !self.refused && now.second() <= self.not_after(guard)
     }
 }
 
@@ -60,11 +66,19 @@ mod tests {
 
     #[test]
     fn the_window_is_the_maximum_and_ends_after_24_hours() {
-        let window = Window { latest: Timestamp(1_000_000) };
+        let window = Window::opened(Timestamp(1_000_000));
         assert_eq!(window.counted(Timestamp(999_999)), window);
         let later = window.counted(Timestamp(1_000_001));
         assert_eq!((later.closes(), later.remind_at()), (Timestamp(1_086_401), Timestamp(1_086_341)));
-        assert!(later.sendable(Millis(1_086_396_999)));
-        assert!(!later.sendable(Millis(1_086_397_000)));
+        assert!(later.sendable(Millis(1_086_396_999), Guard::default()));
+        assert!(!later.sendable(Millis(1_086_397_000), Guard::default()));
+    }
+
+    #[test]
+    fn what_meta_calls_closed_opens_with_the_next_message() {
+        let refused = Window { refused: true, ..Window::opened(Timestamp(1_000_000)) };
+        assert!(!refused.sendable(Millis(1_000_001_000), Guard::default()));
+        assert_eq!(refused.counted(Timestamp(1_000_000)), refused);
+        assert!(refused.counted(Timestamp(1_000_001)).sendable(Millis(1_000_001_000), Guard::default()));
     }
 }

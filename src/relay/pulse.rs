@@ -7,6 +7,7 @@ use crate::domain::figures::Feed;
 use crate::domain::ids::Name;
 use crate::domain::notice::Notice;
 use crate::domain::outbox::{Delivery, Hold, Outbox, Why};
+use crate::domain::pacing::Guard;
 use crate::domain::rules::{FeedRules, Rules};
 use crate::domain::state::{Clock, State};
 use crate::domain::time::{Day, Millis, Timestamp};
@@ -148,12 +149,12 @@ impl Pulse {
             ..Pulse::default()
         };
         for (_, person) in state.people.iter() {
-            pulse.count(person, now);
+            pulse.count(rules, person, now, state.guard);
         }
         pulse
     }
 
-    fn count(&mut self, person: &Person, now: Millis) {
+    fn count(&mut self, rules: &Rules, person: &Person, now: Millis, guard: Guard) {
         let people = &mut self.people;
         let addressable = match &person.talk {
             Talk::New => {
@@ -171,7 +172,7 @@ impl Pulse {
             Talk::Subscribed { reminder, .. } => {
                 people.subscribed += 1;
                 if *reminder == Reminder::Pending {
-                    let at = person.window.remind_at();
+                    let at = rules.remind_at(person.window);
                     self.next_reminder = Some(self.next_reminder.map_or(at, |earliest| earliest.min(at)));
                 }
                 true
@@ -189,7 +190,7 @@ impl Pulse {
                 false
             }
         };
-        self.open_windows += usize::from(addressable && person.window.sendable(now));
+        self.open_windows += usize::from(addressable && person.window.sendable(now, guard));
     }
 }
 
@@ -201,7 +202,7 @@ impl OutboxCount {
                 Delivery::Queued { .. } => &mut count.queued,
                 Delivery::Resting { .. } => &mut count.resting,
                 Delivery::InFlight { .. } => &mut count.in_flight,
-                Delivery::Unknown => &mut count.unknown,
+                Delivery::Unknown { .. } => &mut count.unknown,
                 Delivery::Accepted { .. } => &mut count.accepted,
                 Delivery::Delivered { .. } => &mut count.delivered,
                 Delivery::Failed { .. } => &mut count.failed,

@@ -30,6 +30,7 @@ mod feeds;
 mod figures;
 mod identity;
 mod lapsed;
+mod limits;
 mod orphaned;
 mod outbox;
 mod places;

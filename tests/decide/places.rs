@@ -19,7 +19,7 @@ fn full(until: u32) -> World {
     let consent = Timestamp(1);
     let subscription = Subscription { feeds: FeedSet::default().with(FeedId(0)), wording: 0, consent, yes: consent, revision: 99 };
     let talk = Talk::Subscribed { subscription, reminder: Reminder::Spared };
-    let berta = Person { hash: PersonHash(0xBEA), alias: None, window: Window { latest }, talk, burst: None };
+    let berta = Person { hash: PersonHash(0xBEA), alias: None, window: Window::opened(latest), talk, burst: None };
     world.state.apply(&Change::Person(BERTA, berta));
     world
 }

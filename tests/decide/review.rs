@@ -6,7 +6,7 @@ use crate::{after, script};
 use drk_relay::domain::conversation::{Person, Talk};
 use drk_relay::domain::decision::Change;
 use drk_relay::domain::ids::{OutboxId, PersonHash, PersonId};
-use drk_relay::domain::outbox::{Delivery, Entry, Kind, QUEUE_FOR_ANSWERS};
+use drk_relay::domain::outbox::{Delivery, Doubt, Entry, Kind, QUEUE_FOR_ANSWERS};
 use drk_relay::domain::window::Window;
 
 const SUBSCRIBED: &str = "21.11. 09:59 says Hallo \n 21.11. 10:00 taps Ja";
@@ -101,7 +101,7 @@ fn an_unknown_outcome_ends_although_the_person_writes_every_day() {
         given(&mut world, "says Danke");
     }
     let rows: Vec<_> = world.state.outbox.iter().map(|(id, entry)| (id, *entry)).collect();
-    assert!(rows.iter().all(|(_, entry)| entry.delivery != Delivery::Unknown), "{rows:?}");
+    assert!(rows.iter().all(|(_, entry)| !matches!(entry.delivery, Delivery::Unknown { .. })), "{rows:?}");
 }
 
 /// A message taken back has not been seen.
@@ -127,7 +127,7 @@ fn a_full_queue_refuses_an_answer_and_not_the_figures() {
         &format!("20.11. 16:00 clock trusted\n figure 20.11. 17 57,4 \n {SUBSCRIBED} \n 21.11. 16:00 net later \n figure 21.11. 20"),
     );
     let crowd = PersonId(900);
-    let window = Window { latest: world.now.second() };
+    let window = Window::opened(world.now.second());
     let person = Person { hash: PersonHash(0xBEA), alias: None, window, talk: Talk::New, burst: None };
     world.state.apply(&Change::Person(crowd, person));
     let first = world.state.counters.next_outbox;
@@ -138,7 +138,7 @@ fn a_full_queue_refuses_an_answer_and_not_the_figures() {
         let delivery = Delivery::Resting { until: window.latest.plus(3_600), attempt: 1 };
         world.state.apply(&Change::Outbox(
             OutboxId(id),
-            Entry { person: crowd, kind: Kind::Help { ask: true }, delivery, not_after: window.not_after() },
+            Entry { person: crowd, kind: Kind::Help { ask: true }, delivery, doubt: Doubt::None, closes: window.closes() },
         ));
     }
     let event = world.heard(crate::world::text("Zahlen"), window.latest);

@@ -3,6 +3,7 @@
 use crate::world::{self, Net, Out, World};
 use drk_relay::domain::decision::{Receipt, Verdict};
 use drk_relay::domain::event::{Event, Moved, News, Outcome, Said, Standing};
+use drk_relay::domain::outbox;
 use drk_relay::domain::time::{Day, Millis, Timestamp};
 use jiff::civil::{Date, DateTime, date};
 use jiff::tz::TimeZone;
@@ -155,10 +156,14 @@ fn happen(world: &mut World, what: &str) {
         ("known", names) => return names_are(world, names),
         ("account", standing) => account(standing, &world.rules.zone),
         ("clock", "trusted") => Event::ClockTrusted,
+        ("webhook", "") => Event::Proof,
         ("restart", "") => return world.restart(),
         ("statuses", on) => return world.statuses = on == "on",
         ("net", answer) => return world.net = net(answer),
         ("accepted", count) => return assert_eq!(world.state.counters.accepted.to_string(), count, "messages that Meta accepted"),
+        ("repeated", count) => return assert_eq!(world.state.counters.repeated.to_string(), count, "figures that left a second time"),
+        ("guard", seconds) => return assert_eq!(world.state.guard.seconds().to_string(), seconds, "the guard"),
+        ("rate", rate) => return assert_eq!(outbox::rate(&world.state, &world.rules, world.now).to_string(), rate, "the rate"),
         ("nothing", "") => return,
         other => panic!("what is {other:?}?"),
     };

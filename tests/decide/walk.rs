@@ -86,7 +86,12 @@ fn real(world: &World) -> Timestamp {
 
 /// Answers what the port still has, as a port does: once.
 fn answer(world: &mut World, dice: &mut Dice) {
-    let open = world.state.outbox.iter().find(|(_, entry)| entry.stage() == Stage::Leaving).map(|(id, entry)| (id, entry.not_after));
+    let open = world
+        .state
+        .outbox
+        .iter()
+        .find(|(_, entry)| entry.stage() == Stage::Leaving)
+        .map(|(id, entry)| (id, entry.not_after(world.state.guard)));
     let Some((id, not_after)) = open else { return };
     let mut outcomes = vec![
         Outcome::Rejected { code: 131_026, transient: false },

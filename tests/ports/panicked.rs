@@ -48,7 +48,7 @@ async fn a_message_in_flight_when_the_graph_port_panics_is_unknown_and_the_next_
         let state = machine.store().load().expect("readable");
         let first = state.outbox.iter().find(|(_, entry)| entry.kind == Kind::Welcome).map(|(_, entry)| entry.delivery);
         match told {
-            Told::Nothing => assert_eq!(first, Some(Delivery::Unknown)),
+            Told::Nothing => assert!(matches!(first, Some(Delivery::Unknown { .. })), "{first:?}"),
             Told::Delivered => assert!(matches!(first, Some(Delivery::Delivered { .. })), "{first:?}"),
         }
     }

@@ -292,7 +292,7 @@ async fn a_technician_reads_german_and_a_program_the_document() {
 fn person(hash: u64, latest: Timestamp, talk: Talk) -> Change {
     Change::Person(
         PersonId(u32::try_from(hash).expect("small")),
-        Person { hash: PersonHash(hash), alias: None, window: Window { latest }, talk, burst: None },
+        Person { hash: PersonHash(hash), alias: None, window: Window::opened(latest), talk, burst: None },
     )
 }
 

@@ -95,6 +95,7 @@ impl Ledger {
             Change::Forget(_) | Change::Address(..) | Change::ForgetAddress(_) | Change::ForgetOutbox(_) | Change::Feed(..) => false,
             Change::ForgetFeed(_) => false,
             Change::Notice(_) | Change::Hold(_) | Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) => false,
+            Change::Guard(_) | Change::Throttle(_) => false,
             Change::Seen(..) | Change::ForgetSeen(_) | Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {
                 false
             }

@@ -8,7 +8,8 @@ mod tls;
 
 use super::stage::{APP_SECRET, FEED, Pace, REMINDER, Stage};
 use crate::domain::ids::InstanceId;
-use crate::domain::window::{GUARD, REMIND_AFTER, WINDOW};
+use crate::domain::pacing::GUARD_MIN;
+use crate::domain::window::{REMIND_AFTER, WINDOW};
 use crate::port::pseudonym::Pseudonyms;
 use crate::relay::Pulse;
 use crate::run::{Drill, KEY, STORE};
@@ -165,7 +166,7 @@ impl Play {
         ensure!(message.body.starts_with(REMINDER), "statt der Erinnerung kam: {}", message.body);
         ensure!(self.stage.ringing.try_recv().is_err(), "nach der Erinnerung kam noch etwas");
         let after = message.at.since(latest);
-        ensure!((REMIND_AFTER..=WINDOW - GUARD).contains(&after), "die Erinnerung kam nach {after} s statt nach {REMIND_AFTER} s");
+        ensure!((REMIND_AFTER..=WINDOW - GUARD_MIN).contains(&after), "die Erinnerung kam nach {after} s statt nach {REMIND_AFTER} s");
         let counters = self.stage.cloud.counters();
         ensure!((counters.outside_window, counters.twice) == (0, 0), "außerhalb des Fensters oder doppelt: {counters:?}");
         Ok(format!("eine, {} nach der letzten Nachricht; {} Nachrichten, keine doppelt", hours(after), counters.sent))

@@ -5,23 +5,27 @@ use super::{Person, Reminder, Subscription, Talk};
 use crate::domain::budget::Counters;
 use crate::domain::decision::{Change, Decision};
 use crate::domain::ids::{OutboxId, PersonId};
-use crate::domain::outbox::{Entry, Kind, PAGE, Stage};
+use crate::domain::outbox::fault::{Fault, of_code};
+use crate::domain::outbox::{Delivery, Entry, Kind, PAGE, Stage};
+use crate::domain::rules::{ReminderPolicy, Rules};
 use crate::domain::state::State;
-use crate::domain::time::Millis;
-use crate::domain::window::GUARD;
+use crate::domain::time::{Millis, Timestamp};
+use crate::domain::window::Window;
 
 /// The next page of a broadcast: those whose window closes first among those whose last revision is older. No stored position, because
 /// windows move while it runs. When nobody with an open window is left, the broadcast is done.
-pub fn page(state: &State, now: Millis) -> Decision {
+pub fn page(state: &State, rules: &Rules, now: Millis) -> Decision {
     let mut draft = Draft::new(state);
-    let open = (now.second().plus(GUARD), PersonId(0));
-    for (_, id) in state.lacking.range(open..).take(PAGE) {
+    let open = (now.second().plus(state.guard.seconds()), false, PersonId(0));
+    for (.., id) in state.lacking.range(open..).take(PAGE) {
         let Some(person) = state.people.get(*id) else { continue };
-        let since = person.talk.subscription().map_or(0, |subscription| subscription.revision);
+        let Talk::Subscribed { subscription, mut reminder } = person.talk else { continue };
         if !state.outbox.of(*id).any(|(_, entry)| entry.kind.shows_figures() && entry.stage() == Stage::Waiting) {
-            draft.enqueue(*id, Kind::Publication { since }, person.window);
+            draft.enqueue(*id, Kind::Publication { since: subscription.revision }, person.window);
+            reminder = draft.spared(rules, *id, reminder);
         }
-        draft.decision.changes.extend(up_to_date(state, *id));
+        let talk = Talk::Subscribed { subscription: up_to_date(state, subscription), reminder };
+        draft.decision.changes.push(Change::Person(*id, Person { talk, ..person.clone() }));
     }
     if draft.decision.changes.is_empty() {
         draft.decision.changes.push(Change::Counters(Counters { reached: state.revision(), ..state.counters }));
@@ -30,14 +34,24 @@ pub fn page(state: &State, now: Millis) -> Decision {
 }
 
 /// A message leaves now: if it shows figures, it shows the newest, so the person has these, and a publication that was to bring them need
-/// not leave any more. There are two of those if one could not be sent before the next was written down.
+/// not leave any more. There are two of those if one could not be sent before the next was written down. If the question would have ridden
+/// on it, the reminder is wanted again.
 pub fn leaves(state: &State, id: OutboxId, entry: &Entry) -> Vec<Change> {
     if !entry.kind.shows_figures() {
         return Vec::new();
     }
     let others = state.outbox.of(entry.person).filter(|(other, _)| *other != id);
     let publications = others.filter(|(_, entry)| entry.kind.is_publication() && entry.stage() == Stage::Waiting);
-    publications.map(|(other, _)| Change::ForgetOutbox(other)).chain(up_to_date(state, entry.person)).collect()
+    let mut changes: Vec<Change> = publications.map(|(other, _)| Change::ForgetOutbox(other)).collect();
+    if let Some(person) = state.people.get(entry.person)
+        && let Talk::Subscribed { subscription, reminder } = person.talk
+    {
+        let unasked = !changes.is_empty() && !entry.kind.asks() && reminder == Reminder::Spared;
+        let reminder = if unasked { Reminder::Pending } else { reminder };
+        let talk = Talk::Subscribed { subscription: up_to_date(state, subscription), reminder };
+        changes.extend(with_talk(entry.person, person, talk));
+    }
+    changes
 }
 
 /// Nothing more will be written for this message. The address of someone who said stop is kept only for the confirmation, or because they
@@ -52,24 +66,88 @@ pub fn message_ended(state: &State, id: OutboxId, person: PersonId) -> Option<Ch
     (stopped && !more && state.addresses.contains_key(&person)).then_some(Change::ForgetAddress(person))
 }
 
-/// It is not certain that the message arrives. If it was the publication that spared the reminder, the reminder is wanted after all.
-pub fn message_failed(state: &State, entry: &Entry) -> Option<Change> {
+/// Meta took the message. A publication carries the question: with it the reminder of its window is spared.
+pub fn message_accepted(state: &State, rules: &Rules, entry: &Entry) -> Option<Change> {
+    let person = state.people.get(entry.person)?;
+    let asked = entry.kind.is_publication() && entry.accepted_at().is_some_and(|at| at >= person.window.latest);
+    match (&person.talk, rules.reminder) {
+        (Talk::Subscribed { subscription, reminder: Reminder::Pending }, ReminderPolicy::NoFigures) if asked => {
+            let talk = Talk::Subscribed { subscription: *subscription, reminder: Reminder::Spared };
+            with_talk(entry.person, person, talk)
+        }
+        (_, ReminderPolicy::NoFigures | ReminderPolicy::Unanswered | ReminderPolicy::Never) => None,
+    }
+}
+
+/// It is not certain that the message arrives. If it was the publication that spared the reminder, the reminder is wanted after all. If Meta
+/// says that the window is closed, although the message left (`left`) after everything that we have heard, then it is, and nothing more is
+/// tried in it.
+pub fn message_failed(state: &State, entry: &Entry, left: Option<Timestamp>) -> Option<Change> {
+    let person = state.people.get(entry.person)?;
+    let refused = is_refused(entry) && left.is_some_and(|left| person.window.latest <= left);
+    let window = Window { refused: person.window.refused || refused, ..person.window };
+    let talk = match &person.talk {
+        Talk::Subscribed { subscription, reminder } if refused => {
+            let reminder = if *reminder == Reminder::Pending { Reminder::Spared } else { *reminder };
+            let lacking = if entry.kind.is_publication() { unseen(entry, *subscription) } else { *subscription };
+            Talk::Subscribed { subscription: lacking, reminder }
+        }
+        Talk::Subscribed { subscription, reminder: Reminder::Spared } if entry.kind.is_publication() && !window.refused => {
+            Talk::Subscribed { subscription: *subscription, reminder: Reminder::Pending }
+        }
+        talk @ (Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. }) => talk.clone(),
+        talk @ (Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. }) => talk.clone(),
+    };
+    let row = Person { window, talk, ..person.clone() };
+    (row != *person).then_some(Change::Person(entry.person, row))
+}
+
+/// Whether Meta refused the message because the window is closed.
+fn is_refused(entry: &Entry) -> bool {
+    match entry.delivery {
+        Delivery::Failed { code } => of_code(code, false) == Fault::Closed,
+        Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } | Delivery::Unknown { .. } => false,
+        Delivery::Accepted { .. } | Delivery::Delivered { .. } => false,
+    }
+}
+
+/// Whether the message asks what has been asked meanwhile: a reminder, while Meta has taken a publication in this window.
+pub fn is_pointless(state: &State, rules: &Rules, person: &Person, entry: &Entry) -> bool {
+    let published = |other: &Entry| other.kind.is_publication() && other.accepted_at().is_some_and(|at| at >= person.window.latest);
+    match rules.reminder {
+        ReminderPolicy::NoFigures => entry.kind == Kind::Reminder && state.outbox.of(entry.person).any(|(_, other)| published(other)),
+        ReminderPolicy::Unanswered | ReminderPolicy::Never => false,
+    }
+}
+
+/// The message must not leave: it was pointless, or too late.
+pub fn message_dropped(state: &State, rules: &Rules, entry: &Entry) -> Option<Change> {
     let person = state.people.get(entry.person)?;
     match &person.talk {
-        Talk::Subscribed { subscription, reminder: Reminder::Spared } if entry.kind.is_publication() => {
-            let talk = Talk::Subscribed { subscription: *subscription, reminder: Reminder::Pending };
-            Some(Change::Person(entry.person, Person { talk, ..person.clone() }))
+        Talk::Subscribed { subscription, reminder: Reminder::Sent } if is_pointless(state, rules, person, entry) => {
+            with_talk(entry.person, person, Talk::Subscribed { subscription: *subscription, reminder: Reminder::Spared })
         }
-        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => None,
-        Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => None,
+        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => message_expired(state, entry),
+        Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => message_expired(state, entry),
     }
+}
+
+/// Whether this person still lacks the figures of this message, whose outcome nobody knows.
+pub fn lacks_still(state: &State, now: Millis, person: &Person, id: OutboxId, entry: &Entry) -> bool {
+    let newer = |other: OutboxId, entry: &Entry| match entry.delivery {
+        Delivery::Failed { .. } => false,
+        Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } | Delivery::Unknown { .. } => other > id,
+        Delivery::Accepted { .. } | Delivery::Delivered { .. } => other > id,
+    };
+    let subscribed = matches!(person.talk, Talk::Subscribed { .. });
+    let superseded = state.outbox.of(entry.person).any(|(other, entry)| entry.kind.shows_figures() && newer(other, entry));
+    subscribed && !superseded && person.window.sendable(now, state.guard)
 }
 
 /// The window closed before the message left: whoever was to see the figures in it lacks them still, and gets them when they write again.
 pub fn message_expired(state: &State, entry: &Entry) -> Option<Change> {
     let person = state.people.get(entry.person)?;
-    let talk = person.talk.clone().with_agreement(|old| unseen(entry, old));
-    (talk != person.talk).then(|| Change::Person(entry.person, Person { talk, ..person.clone() }))
+    with_talk(entry.person, person, person.talk.clone().with_agreement(|old| unseen(entry, old)))
 }
 
 /// The agreement of somebody whom this message did not reach. What an answer was to show, they had asked for: they have seen nothing.
@@ -79,15 +157,12 @@ pub(super) fn unseen(entry: &Entry, subscription: Subscription) -> Subscription 
     Subscription { revision, ..subscription }
 }
 
-fn up_to_date(state: &State, id: PersonId) -> Option<Change> {
-    let person = state.people.get(id)?;
-    match &person.talk {
-        Talk::Subscribed { subscription, reminder } if subscription.revision < state.revision_of(subscription.feeds) => {
-            let revision = state.revision_of(subscription.feeds);
-            let talk = Talk::Subscribed { subscription: Subscription { revision, ..*subscription }, reminder: *reminder };
-            Some(Change::Person(id, Person { talk, ..person.clone() }))
-        }
-        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => None,
-        Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => None,
-    }
+/// The agreement of somebody who is shown everything that there is.
+fn up_to_date(state: &State, subscription: Subscription) -> Subscription {
+    Subscription { revision: state.revision_of(subscription.feeds).max(subscription.revision), ..subscription }
+}
+
+/// The row with this agreement, if that is another one.
+fn with_talk(id: PersonId, person: &Person, talk: Talk) -> Option<Change> {
+    (talk != person.talk).then(|| Change::Person(id, Person { talk, ..person.clone() }))
 }

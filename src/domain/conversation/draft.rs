@@ -1,9 +1,11 @@
 //! A decision in the making: hands out message ids, and keeps one person's messages in order. Decides nothing by itself.
 
+use super::Reminder;
 use crate::domain::budget::Counters;
 use crate::domain::decision::{Change, Decision, Refusal, Verdict};
 use crate::domain::ids::{OutboxId, PersonId};
-use crate::domain::outbox::{Class, Delivery, Entry, Kind, QUEUE_FOR_ANSWERS, Stage};
+use crate::domain::outbox::{Class, Delivery, Doubt, Entry, Kind, QUEUE_FOR_ANSWERS, Stage};
+use crate::domain::rules::{ReminderPolicy, Rules};
 use crate::domain::state::State;
 use crate::domain::window::Window;
 
@@ -38,10 +40,23 @@ impl<'a> Draft<'a> {
             self.decision.verdict = Verdict::Refused(Refusal::Full);
             return false;
         }
-        let entry = Entry { person, kind, delivery: Delivery::Queued { attempt: 0 }, not_after: window.not_after() };
+        let entry = Entry { person, kind, delivery: Delivery::Queued { attempt: 0 }, doubt: Doubt::None, closes: window.closes() };
         self.decision.changes.push(Change::Outbox(OutboxId(self.next), entry));
         self.next += 1;
         true
+    }
+
+    /// The reminder of a window in which a publication is about to leave. It carries the question: a reminder that waits is taken back, and
+    /// one that is to come is spared, unless the branch wants both.
+    pub(super) fn spared(&mut self, rules: &Rules, person: PersonId, reminder: Reminder) -> Reminder {
+        let waits = |(_, entry): &(OutboxId, &Entry)| entry.kind == Kind::Reminder && entry.stage() == Stage::Waiting;
+        let waiting: Vec<OutboxId> = self.state.outbox.of(person).filter(waits).map(|(id, _)| id).collect();
+        self.decision.changes.extend(waiting.iter().map(|id| Change::ForgetOutbox(*id)));
+        match (reminder, rules.reminder) {
+            (Reminder::Pending, ReminderPolicy::NoFigures | ReminderPolicy::Never) => Reminder::Spared,
+            (Reminder::Sent, _) if !waiting.is_empty() => Reminder::Spared,
+            (Reminder::Pending | Reminder::Sent | Reminder::Spared, _) => reminder,
+        }
     }
 
     /// After a counted message: what waits gets the new window's time, a reminder is pointless, a newer answer replaces an older one
@@ -59,14 +74,12 @@ impl<'a> Draft<'a> {
             };
             let change = match entry.stage() {
                 Stage::Waiting if pointless => Some(Change::ForgetOutbox(id)),
-                Stage::Waiting if entry.not_after != window.not_after() => {
-                    Some(Change::Outbox(id, Entry { not_after: window.not_after(), ..*entry }))
-                }
+                Stage::Waiting if entry.closes != window.closes() => Some(Change::Outbox(id, Entry { closes: window.closes(), ..*entry })),
                 Stage::Gone if entry.is_spent(window.latest) => Some(Change::ForgetOutbox(id)),
                 // What Meta accepted after this message was written counts in its window, and must stay until that is judged.
                 // What nobody knows the outcome of must come to an end.
-                Stage::Gone if entry.not_after != window.not_after() && entry.accepted_at().is_some() => {
-                    Some(Change::Outbox(id, Entry { not_after: window.not_after(), ..*entry }))
+                Stage::Gone if entry.closes != window.closes() && entry.accepted_at().is_some() => {
+                    Some(Change::Outbox(id, Entry { closes: window.closes(), ..*entry }))
                 }
                 Stage::Waiting | Stage::Leaving | Stage::Gone => None,
             };
@@ -89,7 +102,7 @@ impl<'a> Draft<'a> {
             let change = if !confirms {
                 Change::ForgetOutbox(id)
             } else if entry.stage() == Stage::Waiting {
-                Change::Outbox(id, Entry { not_after: window.not_after(), ..*entry })
+                Change::Outbox(id, Entry { closes: window.closes(), ..*entry })
             } else {
                 continue;
             };

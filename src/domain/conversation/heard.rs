@@ -87,9 +87,9 @@ fn was_not_silent(heard: &Heard, id: PersonId, person: &Person) -> Option<Change
 fn reacted(state: &State, now: Millis, heard: &Heard, id: PersonId, before: Option<Person>, target: WamidHash) -> Decision {
     let question = |person: &Person| {
         let entry = state.outbox.find(target).and_then(|message| state.outbox.get(message));
-        let asked = entry.is_some_and(|entry| entry.person == id && entry.kind.asks() && entry.not_after == person.window.not_after());
-        let told = state.outbox.of(id).any(|(_, entry)| entry.kind == Kind::Hint && entry.not_after == person.window.not_after());
-        asked && !told && person.window.sendable(now) && !matches!(person.talk, Talk::Stopped { .. })
+        let asked = entry.is_some_and(|entry| entry.person == id && entry.kind.asks() && entry.closes == person.window.closes());
+        let told = state.outbox.of(id).any(|(_, entry)| entry.kind == Kind::Hint && entry.closes == person.window.closes());
+        asked && !told && person.window.sendable(now, state.guard) && !matches!(person.talk, Talk::Stopped { .. })
     };
     let Some(person) = before.filter(question) else { return Decision::refused(Refusal::NothingToDo) };
     let mut draft = Draft::new(state);
@@ -114,7 +114,7 @@ impl<'a> Turn<'a> {
         let window = match &before {
             Some(person) if counts => person.window.counted(heard.at),
             Some(person) => person.window,
-            None => Window { latest: if counts { heard.at } else { Timestamp(0) } },
+            None => Window::opened(if counts { heard.at } else { Timestamp(0) }),
         };
         let mut draft = Draft::new(state);
         draft.decision.changes.extend(tidied);
@@ -209,7 +209,7 @@ impl<'a> Turn<'a> {
         if state.unread.contains_key(&self.id) {
             self.draft.decision.changes.push(Change::Unread(self.id, None));
         }
-        let open = self.window.sendable(self.now) || state.clock == Clock::Untrusted;
+        let open = self.window.sendable(self.now, state.guard) || state.clock == Clock::Untrusted;
         let confirm = !stale && !confirmed && !confirming && open;
         if confirm && self.draft.enqueue(self.id, Kind::Stopped, self.window) {
             self.draft.decision.effects.push(Effect::MarkRead(self.heard.wamid.clone()));

@@ -27,7 +27,7 @@ impl Known {
         let nameless = from.alias == Some(from.hash);
         let hash = before.filter(|_| nameless).map_or(from.hash, |person| person.hash);
         let alias = from.alias.or(before.and_then(|person| person.alias));
-        Person { hash, alias, window: Window { latest: Timestamp(0) }, talk: Talk::New, burst: None }
+        Person { hash, alias, window: Window::opened(Timestamp(0)), talk: Talk::New, burst: None }
     }
 
     /// What becomes of the address: a BSUID replaces a number, and not the other way round.

@@ -30,13 +30,15 @@ mod silence;
 
 pub use answer::{answers, next_answer};
 pub use burst::Burst;
-pub use delivery::{leaves, message_ended, message_expired, message_failed, page};
+pub use delivery::{is_pointless, lacks_still, leaves, message_accepted, message_dropped, message_ended, message_expired};
+pub use delivery::{message_failed, page};
 pub use heard::heard;
 pub use identity::moved;
 pub use places::{next_in_line, offer};
 pub use silence::due;
 
 use super::ids::{FeedSet, PersonHash};
+use super::rules::Rules;
 use super::time::Timestamp;
 use super::window::Window;
 use super::wording::Wish;
@@ -137,6 +139,24 @@ impl Talk {
         }
     }
 
+    /// Whether a subscriber has been asked in this window, is being asked, or need not be.
+    pub fn is_asked(&self) -> bool {
+        match self {
+            Talk::Subscribed { reminder, .. } => *reminder != Reminder::Pending,
+            Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } => false,
+            Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => false,
+        }
+    }
+
+    /// Whether a reminder is to come: the one deadline that may be early, as far as the rate requires.
+    pub fn awaits_reminder(&self) -> bool {
+        match self {
+            Talk::Subscribed { reminder, .. } => *reminder == Reminder::Pending,
+            Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } => false,
+            Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => false,
+        }
+    }
+
     /// The feeds that they have chosen, if they have.
     pub fn feeds(&self) -> Option<FeedSet> {
         match self {
@@ -195,10 +215,10 @@ pub enum Reminder {
 
 impl Person {
     /// When this row needs attention, but for an answer: those have an order of their own, see [`next_answer`].
-    pub fn deadline(&self) -> Timestamp {
+    pub fn deadline(&self, rules: &Rules) -> Timestamp {
         match &self.talk {
             Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } => self.window.closes(),
-            Talk::Subscribed { reminder: Reminder::Pending, .. } => self.window.remind_at(),
+            Talk::Subscribed { reminder: Reminder::Pending, .. } => rules.remind_at(self.window),
             Talk::Subscribed { reminder: Reminder::Sent | Reminder::Spared, .. } => self.window.verdict_at(),
             Talk::Lapsed { .. } => self.window.closes().plus(LAPSE_GRACE),
             Talk::Orphaned { .. } => self.window.closes().plus(ORPHAN_GRACE),

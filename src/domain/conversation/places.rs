@@ -13,7 +13,7 @@ use crate::domain::time::Millis;
 /// Who is to be told of a free place: the first in line whose window is open. `None` if there is no place, or nobody to tell.
 pub fn next_in_line(state: &State, rules: &Rules, now: Millis) -> Option<PersonId> {
     let free = budget::places(rules).is_none_or(|places| state.people.admitted() < places);
-    let open = |id: &PersonId| state.people.get(*id).is_some_and(|person| person.window.sendable(now));
+    let open = |id: &PersonId| state.people.get(*id).is_some_and(|person| person.window.sendable(now, state.guard));
     (free && !state.notice.is_over()).then(|| state.people.line().find(open)).flatten()
 }
 

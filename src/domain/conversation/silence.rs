@@ -50,7 +50,7 @@ fn remind(draft: &mut Draft, rules: &Rules, now: Millis, id: PersonId, person: &
         ReminderPolicy::Unanswered => publications.any(on_its_way),
         ReminderPolicy::Never => true,
     };
-    let reminder = if !person.window.sendable(now) || state.notice.is_over() {
+    let reminder = if !person.window.sendable(now, state.guard) || state.notice.is_over() {
         Reminder::Spared
     } else if subscription.revision < newest {
         // So is what is still on its way.

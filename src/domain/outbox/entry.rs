@@ -2,8 +2,9 @@
 
 use super::KEEP;
 use crate::domain::ids::{PersonId, TopicId, WamidHash};
+use crate::domain::pacing::{GUARD_MIN, Guard};
 use crate::domain::time::Timestamp;
-use crate::domain::window::{GUARD, VERDICT_AFTER};
+use crate::domain::window::VERDICT_AFTER;
 use serde::{Deserialize, Serialize};
 
 /// What is said. Parameters only: the sentences are made when it leaves, from what is known then.
@@ -80,6 +81,11 @@ pub enum Class {
     Figures,
 }
 
+impl Class {
+    /// All of them, in their order.
+    pub const ALL: [Class; 3] = [Class::Answer, Class::Reminder, Class::Figures];
+}
+
 impl Kind {
     /// In which order it leaves.
     pub fn class(self) -> Class {
@@ -152,9 +158,14 @@ pub enum Delivery {
     InFlight {
         /// Attempts before this one.
         attempt: u8,
+        /// When, by our clock.
+        since: Timestamp,
     },
     /// Written, or perhaps written, and no answer came.
-    Unknown,
+    Unknown {
+        /// When it was given up.
+        since: Timestamp,
+    },
     /// Meta took it.
     Accepted {
         /// When, by our clock, or by Meta's if a status told first.
@@ -176,6 +187,15 @@ pub enum Delivery {
     },
 }
 
+/// Whether the message may have arrived by an attempt whose outcome nobody knows (promise 8).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Doubt {
+    /// There was no such attempt.
+    None,
+    /// There was one, and this is the one repetition: there will not be another.
+    Repeated,
+}
+
 /// One message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Entry {
@@ -185,21 +205,39 @@ pub struct Entry {
     pub kind: Kind,
     /// How far it has come.
     pub delivery: Delivery,
-    /// The last second in which it may be written.
-    pub not_after: Timestamp,
+    /// Whether an earlier attempt may have arrived.
+    pub doubt: Doubt,
+    /// The end of the window that it is for: the first second in which it is closed.
+    pub closes: Timestamp,
 }
 
 impl Entry {
+    /// The last second in which it may be written.
+    pub fn not_after(&self, guard: Guard) -> Timestamp {
+        self.closes.minus(guard.seconds())
+    }
+
     /// When this entry needs a turn by itself; `None` while an answer must come.
     pub(super) fn wakes(&self) -> Option<Timestamp> {
-        let too_late = self.not_after.plus(1);
+        let too_late = self.closes.minus(GUARD_MIN).plus(1);
         match self.delivery {
-            Delivery::Queued { .. } | Delivery::Unknown => Some(too_late),
+            Delivery::Queued { .. } | Delivery::Unknown { .. } => Some(too_late),
             Delivery::Resting { until, .. } => Some(until.min(too_late)),
             Delivery::InFlight { .. } => None,
             Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => {
-                Some(too_late.plus(GUARD + VERDICT_AFTER + KEEP))
+                Some(self.closes.plus(VERDICT_AFTER + KEEP))
             }
+        }
+    }
+
+    /// Since when nobody knows whether it has arrived, if it is one that may go once more: figures only, and only once. A second question
+    /// would be worse than none.
+    pub(super) fn repeatable(&self) -> Option<Timestamp> {
+        match (self.delivery, self.doubt) {
+            (Delivery::Unknown { since }, Doubt::None) if self.kind.is_publication() => Some(since),
+            (Delivery::Unknown { .. }, Doubt::None | Doubt::Repeated) => None,
+            (Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. }, _) => None,
+            (Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. }, _) => None,
         }
     }
 
@@ -208,7 +246,7 @@ impl Entry {
         match self.delivery {
             Delivery::Accepted { at, .. } | Delivery::Delivered { at, .. } => Some(at),
             Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } => None,
-            Delivery::Unknown | Delivery::Failed { .. } => None,
+            Delivery::Unknown { .. } | Delivery::Failed { .. } => None,
         }
     }
 
@@ -217,7 +255,7 @@ impl Entry {
         match self.delivery {
             Delivery::Queued { .. } | Delivery::Resting { .. } => Stage::Waiting,
             Delivery::InFlight { .. } => Stage::Leaving,
-            Delivery::Unknown | Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => Stage::Gone,
+            Delivery::Unknown { .. } | Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => Stage::Gone,
         }
     }
 
@@ -226,7 +264,7 @@ impl Entry {
         match self.delivery {
             Delivery::Accepted { at, .. } | Delivery::Delivered { at, .. } => at < latest,
             Delivery::Failed { .. } => true,
-            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } | Delivery::Unknown => false,
+            Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } | Delivery::Unknown { .. } => false,
         }
     }
 
@@ -234,14 +272,14 @@ impl Entry {
         match self.delivery {
             Delivery::Accepted { wamid, .. } | Delivery::Delivered { wamid, .. } => Some(wamid),
             Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } => None,
-            Delivery::Unknown | Delivery::Failed { .. } => None,
+            Delivery::Unknown { .. } | Delivery::Failed { .. } => None,
         }
     }
 
     pub(super) fn attempt(&self) -> u8 {
         match self.delivery {
-            Delivery::Queued { attempt } | Delivery::Resting { attempt, .. } | Delivery::InFlight { attempt } => attempt,
-            Delivery::Unknown | Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => 0,
+            Delivery::Queued { attempt } | Delivery::Resting { attempt, .. } | Delivery::InFlight { attempt, .. } => attempt,
+            Delivery::Unknown { .. } | Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => 0,
         }
     }
 }

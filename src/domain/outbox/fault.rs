@@ -9,8 +9,10 @@ pub enum Fault {
     Passing,
     /// Meta does not say whether it helps to try again: the message may go again a few times, then it is given up.
     Unclear,
-    /// Too many messages from this number, app or account: the message may go again, later.
+    /// Too many messages a second from this number: the message may go again, and all of them more slowly.
     TooFast,
+    /// Too many requests of this app or account in an hour: the message may go again, a good while later.
+    TooMany,
     /// Too many messages to this person: the message may go again after 4^X seconds.
     TooFastForOne,
     /// Token, permission, payment, number or account: nobody gets anything until somebody has repaired it.
@@ -29,8 +31,9 @@ pub fn of_code(code: u32, transient: bool) -> Fault {
         // 1 API unknown, 131000 something went wrong: said of what is wrong for ever, too. 131014 seen in old fixtures, 131036 payload
         // gone.
         1 | 131_000 | 131_014 | 131_036 => Fault::Unclear,
-        // 4 the app, 80007 the account, 130429 the number.
-        4 | 80_007 | 130_429 => Fault::TooFast,
+        130_429 => Fault::TooFast,
+        // 4 the app, 80007 the account.
+        4 | 80_007 => Fault::TooMany,
         131_056 => Fault::TooFastForOne,
         // Authentication and permissions: 0 AuthException, 3 capability, 10 and 200 to 299 permission, 190 token, 33 number deleted,
         // 131005 access denied.
@@ -63,22 +66,23 @@ pub(super) const UNCLEAR_ATTEMPTS: u8 = 6;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Fault::{Account, Closed, Final, Passing, TooFast, TooFastForOne, Unclear};
+    use Fault::{Account, Closed, Final, Passing, TooFast, TooFastForOne, TooMany, Unclear};
 
     /// Section 6 in its order. R: passing, or too fast; R1: unclear; S: account; N, F, T, "ignore" and "n/a": final.
     #[test]
     fn every_documented_code_means_what_the_documents_say() {
-        let table: [(&[u32], Fault); 40] = [
+        let table: [(&[u32], Fault); 41] = [
             (&[0], Account),
             (&[1], Unclear),
             (&[2], Passing),
             (&[3], Account),
-            (&[4], TooFast),
+            (&[4], TooMany),
             (&[10, 33], Account),
             (&[100], Final),
             (&[190, 200, 250, 299, 368], Account),
             (&[470], Closed),
-            (&[80_007, 130_429], TooFast),
+            (&[80_007], TooMany),
+            (&[130_429], TooFast),
             (&[130_472, 130_497], Final),
             (&[131_000], Unclear),
             (&[131_005], Account),

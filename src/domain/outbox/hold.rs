@@ -101,7 +101,7 @@ pub(super) fn after(state: &State, now: Millis, outcome: Outcome) -> Option<Chan
             // Meta has come as far as the person or the content: the account may send.
             Fault::TooFastForOne | Fault::Closed | Fault::Final => None,
             // Whether it would have come that far is not known.
-            Fault::Passing | Fault::Unclear | Fault::TooFast => Some(held.postponed(now)),
+            Fault::Passing | Fault::Unclear | Fault::TooFast | Fault::TooMany => Some(held.postponed(now)),
         },
         Outcome::Unknown => Some(held.postponed(now)),
         // Meta has not been asked: the next message may ask.

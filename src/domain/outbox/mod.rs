@@ -11,25 +11,29 @@
 //!                                                └──── refused ──────────┴────────▶ Failed ────────────────┘
 //! ```
 //!
-//! An unknown outcome is never repeated: a status ends it, or `not_after` does. Messages of one person leave one at a time, in the order
-//! in which they were written down. A finished message stays until its window has been judged, because the verdict looks at it.
+//! An unknown outcome is never repeated blindly: a status ends it, or its time does; only figures go once more, when a status would have
+//! come ([`GRACE`]). Messages of one person leave one at a time, in the order in which they were written down. A finished message stays
+//! until its window has been judged, because the verdict looks at it.
 
 mod entry;
 pub mod fault;
 mod hold;
+mod queue;
 
-pub use entry::{Class, Delivery, Entry, Kind, Stage};
+pub use entry::{Class, Delivery, Doubt, Entry, Kind, Stage};
 pub use hold::{Hold, Why};
+pub use queue::Outbox;
 
+use super::budget::Counters;
 use super::decision::{Change, Decision, Effect, Refusal, Send};
 use super::event::{News, Outcome, Status};
-use super::ids::{OutboxId, PersonId, WamidHash};
+use super::ids::OutboxId;
+use super::pacing::{BURST, Bucket, Throttle};
 use super::rules::Rules;
 use super::state::{Clock, State};
 use super::time::{Millis, Timestamp};
 use super::{conversation, wording};
 use fault::Fault;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Sends that may be in flight at once: 80/s times half a second of round trip, and as much again for a slow uplink.
 pub const SLOTS: usize = 64;
@@ -46,124 +50,19 @@ pub const QUEUE_FOR_ANSWERS: usize = 6_144;
 const KEEP: u32 = 3_600;
 /// First wait after a send that may be repeated, in seconds; doubles with every attempt.
 const BACKOFF: u32 = 1;
-/// How many doublings later the wait begins when we are too fast for the number: 16 seconds, so that the others get through.
+/// How many doublings later the wait begins when app or account have used up their hour: 16 seconds, so that others get through.
 const SLOWER: u8 = 4;
 /// The wait stops doubling here: five minutes.
 const BACKOFF_MAX: u32 = 300;
-
-/// All messages, and the orders in which they are asked for. The indexes are derived: [`Outbox::check`] says how.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Outbox {
-    entries: BTreeMap<OutboxId, Entry>,
-    by_person: BTreeSet<(PersonId, OutboxId)>,
-    by_wamid: HashMap<WamidHash, OutboxId>,
-    wakes: BTreeSet<(Timestamp, OutboxId)>,
-    /// The oldest waiting message of every person who has none in flight, unless it rests.
-    ready: BTreeSet<Rank>,
-    queued: usize,
-    in_flight: usize,
-}
-
-/// What leaves first: the class, then whose window closes first, then what was written down first.
-type Rank = (Class, Timestamp, OutboxId);
-
-impl Outbox {
-    /// The message.
-    pub fn get(&self, id: OutboxId) -> Option<&Entry> {
-        self.entries.get(&id)
-    }
-
-    /// The message that Meta knows by this wamid.
-    pub fn find(&self, wamid: WamidHash) -> Option<OutboxId> {
-        self.by_wamid.get(&wamid).copied()
-    }
-
-    /// All messages, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = (OutboxId, &Entry)> {
-        self.entries.iter().map(|(id, entry)| (*id, entry))
-    }
-
-    /// One person's messages, oldest first.
-    pub fn of(&self, person: PersonId) -> impl Iterator<Item = (OutboxId, &Entry)> {
-        let span = (person, OutboxId(0))..=(person, OutboxId(u64::MAX));
-        self.by_person.range(span).filter_map(|(_, id)| self.entries.get(id).map(|entry| (*id, entry)))
-    }
-
-    /// Messages that wait.
-    pub fn queued(&self) -> usize {
-        self.queued
-    }
-
-    /// Messages handed to the port.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight
-    }
-
-    /// Sets one row; `None` removes it. Keeps every index.
-    pub fn set(&mut self, id: OutboxId, entry: Option<Entry>) {
-        let old = self.entries.get(&id).copied();
-        let people: BTreeSet<PersonId> = old.iter().chain(&entry).map(|entry| entry.person).collect();
-        people.iter().for_each(|person| self.unready(*person));
-        if let Some(old) = old {
-            self.entries.remove(&id);
-            self.unindex(id, &old);
-        }
-        if let Some(new) = entry {
-            self.entries.insert(id, new);
-            self.index(id, &new);
-        }
-        let ready: Vec<Rank> = people.iter().filter_map(|person| self.eligible(*person)).collect();
-        self.ready.extend(ready);
-    }
-
-    fn index(&mut self, id: OutboxId, entry: &Entry) {
-        self.by_person.insert((entry.person, id));
-        self.by_wamid.extend(entry.wamid().map(|wamid| (wamid, id)));
-        self.wakes.extend(entry.wakes().map(|at| (at, id)));
-        self.queued += usize::from(entry.stage() == Stage::Waiting);
-        self.in_flight += usize::from(entry.stage() == Stage::Leaving);
-    }
-
-    fn unindex(&mut self, id: OutboxId, entry: &Entry) {
-        self.by_person.remove(&(entry.person, id));
-        if let Some(wamid) = entry.wamid() {
-            self.by_wamid.remove(&wamid);
-        }
-        if let Some(at) = entry.wakes() {
-            self.wakes.remove(&(at, id));
-        }
-        self.queued -= usize::from(entry.stage() == Stage::Waiting);
-        self.in_flight -= usize::from(entry.stage() == Stage::Leaving);
-    }
-
-    fn unready(&mut self, person: PersonId) {
-        if let Some(rank) = self.eligible(person) {
-            self.ready.remove(&rank);
-        }
-    }
-
-    fn eligible(&self, person: PersonId) -> Option<Rank> {
-        if self.of(person).any(|(_, entry)| entry.stage() == Stage::Leaving) {
-            return None;
-        }
-        let (id, first) = self.of(person).find(|(_, entry)| entry.stage() == Stage::Waiting)?;
-        match first.delivery {
-            Delivery::Queued { .. } => Some((first.kind.class(), first.not_after, id)),
-            Delivery::Resting { .. } | Delivery::InFlight { .. } | Delivery::Unknown => None,
-            Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => None,
-        }
-    }
-
-    /// Asserts that every index says what the rows say.
-    pub fn check(&self) {
-        let mut fresh = Outbox::default();
-        for (id, entry) in &self.entries {
-            fresh.set(*id, Some(*entry));
-        }
-        assert_eq!(*self, fresh, "an index of the outbox does not agree with its rows");
-        assert!(self.in_flight <= SLOTS, "{} messages in flight, {SLOTS} allowed", self.in_flight);
-    }
-}
+/// A wait that would outlast the window ends so many seconds before it must have left: one more attempt is worth more than its pause.
+const LAST_CHANCE: u32 = 2;
+/// Figures whose outcome nobody knows go once more after so many seconds without a status, if webhooks arrived all the while: Meta's status
+/// comes within seconds, and is repeated at once when it is not taken.
+const GRACE: u32 = 120;
+/// Messages that leave together while more wait than may leave: each group is one commit. At 80/s, ten commits a second.
+const GROUP: u64 = 8;
+/// How long the first of a group waits for the last at most, as a part of a second.
+const GROUPS_PER_SECOND: u32 = 10;
 
 /// When the outbox has something to do, seen from `now`; `None`: not before something else happens. Everything waits for a trusted clock.
 pub fn deadline(state: &State, rules: &Rules, now: Millis) -> Option<Millis> {
@@ -171,23 +70,28 @@ pub fn deadline(state: &State, rules: &Rules, now: Millis) -> Option<Millis> {
         return None;
     }
     let outbox = &state.outbox;
-    let wake = outbox.wakes.first().map(|(at, _)| at.millis());
-    let refill = (state.broadcasting() && outbox.queued < REFILL).then_some(now);
+    let wake = outbox.wakes().map(Timestamp::millis);
+    let repeat = is_overdue(state).then_some(now);
+    let refill = (state.broadcasting() && outbox.queued() < REFILL).then_some(now);
     let offer = conversation::next_in_line(state, rules, now).map(|_| now);
-    let start = (free_slots(state) > 0 && !outbox.ready.is_empty()).then(|| may_start_at(state, rules, now));
-    [wake, refill, offer, start].into_iter().flatten().min()
+    let start = (free_slots(state) > 0 && outbox.ready() > 0).then(|| may_start_at(state, rules, now));
+    [wake, repeat, refill, offer, start].into_iter().flatten().min()
 }
 
-/// The outbox is due: wake what has rested and end what has ended, else page the broadcast in, else offer a place, else let messages leave.
+/// The outbox is due: wake what has rested and end what has ended, else repeat what is in doubt, else page the broadcast in, else offer a
+/// place, else let messages leave.
 pub fn turn(state: &State, rules: &Rules, now: Millis) -> Decision {
     if state.clock == Clock::Untrusted {
         return Decision::refused(Refusal::NothingToDo);
     }
-    if state.outbox.wakes.first().is_some_and(|(at, _)| *at <= now.second()) {
+    if state.outbox.wakes().is_some_and(|at| at <= now.second()) {
         return wake(state, now);
     }
-    if state.broadcasting() && state.outbox.queued < REFILL {
-        return conversation::page(state, now);
+    if is_overdue(state) {
+        return repeat(state, now);
+    }
+    if state.broadcasting() && state.outbox.queued() < REFILL {
+        return conversation::page(state, rules, now);
     }
     if conversation::next_in_line(state, rules, now).is_some() {
         return conversation::offer(state, rules, now);
@@ -198,24 +102,31 @@ pub fn turn(state: &State, rules: &Rules, now: Millis) -> Decision {
 /// How many more may be in flight: while sending is held, one probe at a time.
 fn free_slots(state: &State) -> usize {
     let slots = if state.hold.is_some() { 1 } else { SLOTS };
-    slots.saturating_sub(state.outbox.in_flight)
+    slots.saturating_sub(state.outbox.in_flight())
 }
 
-/// When the next message may leave, if a slot is free.
+/// Messages a second that Meta grants at present.
+pub fn rate(state: &State, rules: &Rules, now: Millis) -> u32 {
+    state.throttle.map_or(rules.rate, |throttle| throttle.rate(rules.rate, now))
+}
+
+/// When the next messages may leave, if a slot is free: as many together as wait, but not so many that the first would wait for long.
 fn may_start_at(state: &State, rules: &Rules, now: Millis) -> Millis {
-    let paced = state.bucket.ready_at(now, rules.rate);
+    let rate = rate(state, rules, now);
+    let wanted = state.outbox.ready().min(free_slots(state)) as u64;
+    let together = wanted.min(u64::from(rate / GROUPS_PER_SECOND)).clamp(1, GROUP.min(BURST));
+    let paced = state.bucket.ready_at(now, rate, together);
     state.hold.map_or(paced, |hold| paced.max(hold.until.millis()))
 }
 
 fn wake(state: &State, now: Millis) -> Decision {
     let mut decision = Decision::acted();
-    let woken = state.outbox.wakes.iter().take_while(|(at, _)| *at <= now.second()).take(PAGE);
-    for (id, entry) in woken.filter_map(|(_, id)| Some((*id, state.outbox.get(*id)?))) {
+    for (id, entry) in state.outbox.woken(now.second()).take(PAGE) {
         let next = match entry.delivery {
-            Delivery::Resting { attempt, .. } if now.second() <= entry.not_after => {
+            Delivery::Resting { attempt, .. } if now.second() <= entry.not_after(state.guard) => {
                 Some(Entry { delivery: Delivery::Queued { attempt }, ..*entry })
             }
-            Delivery::Unknown => Some(Entry { delivery: Delivery::Failed { code: 0 }, ..*entry }),
+            Delivery::Unknown { .. } => Some(Entry { delivery: Delivery::Failed { code: 0 }, ..*entry }),
             Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } => None,
             Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => None,
         };
@@ -230,27 +141,60 @@ fn wake(state: &State, now: Millis) -> Decision {
     decision
 }
 
+/// Whether a status of the figures that have been in doubt for longest would have come by now: webhooks have arrived for long enough since.
+fn is_overdue(state: &State) -> bool {
+    state.outbox.doubtful().next().is_some_and(|(since, _)| is_past_grace(state, since))
+}
+
+fn is_past_grace(state: &State, since: Timestamp) -> bool {
+    state.ingress.is_some_and(|ingress| ingress.proven_since(since) >= GRACE)
+}
+
+/// Figures whose outcome is unknown go once more, unless nobody wants them any more or has got newer ones: then they count as failed.
+fn repeat(state: &State, now: Millis) -> Decision {
+    let mut decision = Decision::acted();
+    let overdue = state.outbox.doubtful().take_while(|(since, _)| is_past_grace(state, *since)).take(PAGE);
+    for (id, entry) in overdue.filter_map(|(_, id)| Some((id, state.outbox.get(id)?))) {
+        let person = state.people.get(entry.person).filter(|person| conversation::lacks_still(state, now, person, id, entry));
+        let next = match person {
+            Some(person) => {
+                Entry { delivery: Delivery::Queued { attempt: 0 }, doubt: Doubt::Repeated, closes: person.window.closes(), ..*entry }
+            }
+            None => Entry { delivery: Delivery::Failed { code: 0 }, ..*entry },
+        };
+        decision.changes.push(Change::Outbox(id, next));
+    }
+    decision
+}
+
 fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
     let mut decision = Decision::acted();
-    let mut bucket = state.bucket;
+    let (mut bucket, mut repeated) = (state.bucket, 0);
     if may_start_at(state, rules, now) > now {
         return Decision::refused(Refusal::NothingToDo);
     }
-    for (_, _, id) in state.outbox.ready.iter().take(free_slots(state)) {
-        if bucket.ready_at(now, rules.rate) > now {
+    let rate = rate(state, rules, now);
+    for id in state.outbox.next(urgent(state, now, rate)).take(free_slots(state)) {
+        if bucket.ready_at(now, rate, 1) > now {
             break;
         }
-        let Some(entry) = state.outbox.get(*id) else { continue };
-        let Some(send) = render(state, rules, now, *id, entry) else {
-            decision.changes.push(Change::ForgetOutbox(*id));
-            decision.changes.extend(conversation::message_expired(state, entry));
-            decision.changes.extend(conversation::message_ended(state, *id, entry.person));
+        let Some(entry) = state.outbox.get(id) else { continue };
+        let Some(send) = render(state, rules, now, id, entry) else {
+            decision.changes.push(Change::ForgetOutbox(id));
+            decision.changes.extend(conversation::message_dropped(state, rules, entry));
+            decision.changes.extend(conversation::message_ended(state, id, entry.person));
             continue;
         };
-        bucket = bucket.take(now, rules.rate);
-        decision.changes.push(Change::Outbox(*id, Entry { delivery: Delivery::InFlight { attempt: entry.attempt() }, ..*entry }));
-        decision.changes.extend(conversation::leaves(state, *id, entry));
+        bucket = bucket.take(now, rate);
+        repeated += u32::from(entry.doubt == Doubt::Repeated);
+        let delivery = Delivery::InFlight { attempt: entry.attempt(), since: now.second() };
+        decision.changes.push(Change::Outbox(id, Entry { delivery, ..*entry }));
+        decision.changes.extend(conversation::leaves(state, id, entry));
         decision.effects.push(Effect::Send(Box::new(send)));
+    }
+    if repeated > 0 {
+        let repeated = state.counters.repeated.saturating_add(repeated);
+        decision.changes.push(Change::Counters(Counters { repeated, ..state.counters }));
     }
     if bucket != state.bucket {
         decision.changes.push(Change::Paced(bucket));
@@ -258,65 +202,106 @@ fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
     decision
 }
 
-/// The message as it leaves, or `None` if it must not: no address, or the window would close while it is on its way.
+/// Whose window closes by then is served before everybody else: it would be over before everything that waits has left.
+fn urgent(state: &State, now: Millis, rate: u32) -> Timestamp {
+    let queue = u32::try_from(state.outbox.queued()).unwrap_or(u32::MAX) / rate.max(1);
+    now.second().plus(queue.saturating_add(state.guard.seconds() + 1))
+}
+
+/// The message as it leaves, or `None` if it must not: no address, the window would close while it is on its way, or what it asks has been
+/// asked already.
 fn render(state: &State, rules: &Rules, now: Millis, id: OutboxId, entry: &Entry) -> Option<Send> {
     let person = state.people.get(entry.person)?;
     let to = state.addresses.get(&entry.person)?.clone();
     let over = state.notice.is_over() && !entry.kind.outlives_the_service();
-    let open = !over && state.clock == Clock::Trusted && now.second() <= entry.not_after && person.window.sendable(now);
-    open.then(|| Send { id, to, body: wording::body(state, rules, now, person, entry.kind), not_after: entry.not_after })
+    let not_after = entry.not_after(state.guard);
+    let open = !over && state.clock == Clock::Trusted && now.second() <= not_after && person.window.sendable(now, state.guard);
+    let leaves = open && !conversation::is_pointless(state, rules, person, entry);
+    leaves.then(|| Send { id, to, body: wording::body(state, rules, now, person, entry.kind), not_after })
 }
 
 /// The answer to a send.
 pub fn sent(state: &State, rules: &Rules, now: Millis, id: OutboxId, outcome: Outcome) -> Decision {
     let Some(entry) = state.outbox.get(id) else { return taken_back(state, rules, now, outcome) };
-    let attempt = match (entry.delivery, outcome) {
-        (Delivery::InFlight { attempt }, _) => attempt,
+    let (attempt, left) = match (entry.delivery, outcome) {
+        (Delivery::InFlight { attempt, since }, _) => (attempt, Some(since)),
         // The port was restarted while this attempt went on: what it learned is welcome, but nothing is tried again.
-        (Delivery::Unknown, Outcome::Accepted(_)) => 0,
-        (Delivery::Unknown, Outcome::Rejected { code, .. }) => {
-            return moved(state, rules, now, id, entry, Delivery::Failed { code });
+        (Delivery::Unknown { .. }, Outcome::Accepted(_)) => (0, None),
+        (Delivery::Unknown { .. }, Outcome::Rejected { code, .. }) => {
+            return moved(state, rules, now, id, entry, None, Delivery::Failed { code });
         }
         (_, _) => return Decision::refused(Refusal::NothingToDo),
     };
     // The person may have written while it was on its way: then there is more time, and nothing to remind of.
-    let answered = state.people.get(entry.person).is_some_and(|person| person.window.not_after() > entry.not_after);
+    let answered = state.people.get(entry.person).is_some_and(|person| person.window.closes() > entry.closes);
     let pointless = answered && entry.kind == Kind::Reminder;
+    let attempt = Attempt { state, now, id, entry, number: attempt };
     let delivery = match outcome {
         Outcome::Accepted(wamid) => Delivery::Accepted { at: now.second(), wamid },
         Outcome::Later | Outcome::TooLate if pointless => Delivery::Failed { code: 0 },
-        Outcome::Later => rests(now, attempt, backoff(id, attempt)),
-        Outcome::TooLate if answered => rests(now, attempt, backoff(id, attempt)),
+        Outcome::Later => attempt.again(),
+        Outcome::TooLate if answered => attempt.again(),
         Outcome::TooLate => Delivery::Failed { code: 0 },
-        Outcome::Rejected { code, transient } => rejected(id, now, attempt, code, transient, pointless),
-        Outcome::Unknown => Delivery::Unknown,
+        Outcome::Rejected { code, transient } => attempt.rejected(code, transient, pointless),
+        Outcome::Unknown => Delivery::Unknown { since: now.second() },
     };
-    let mut decision = moved(state, rules, now, id, entry, delivery);
+    let mut decision = moved(state, rules, now, id, entry, left, delivery);
     decision.changes.extend(hold::after(state, now, outcome));
-    if outcome == Outcome::TooLate && now.second() > entry.not_after && !answered {
+    decision.changes.extend(throttled(state, rules, now, outcome));
+    if outcome == Outcome::TooLate && now.second() > entry.not_after(state.guard) && !answered {
         decision.changes.extend(conversation::message_expired(state, entry));
     }
     decision
 }
 
-/// What becomes of a message that Meta refused.
-fn rejected(id: OutboxId, now: Millis, attempt: u8, code: u32, transient: bool, pointless: bool) -> Delivery {
-    match fault::of_code(code, transient) {
-        Fault::Passing | Fault::Unclear | Fault::TooFast | Fault::TooFastForOne | Fault::Account if pointless => {
-            Delivery::Failed { code: 0 }
+/// An attempt that did not succeed, and what is to become of its message.
+struct Attempt<'a> {
+    state: &'a State,
+    now: Millis,
+    id: OutboxId,
+    entry: &'a Entry,
+    /// Attempts before this one that certainly did not go out.
+    number: u8,
+}
+
+impl Attempt<'_> {
+    /// What becomes of a message that Meta refused.
+    fn rejected(&self, code: u32, transient: bool, pointless: bool) -> Delivery {
+        match fault::of_code(code, transient) {
+            Fault::Closed | Fault::Final => Delivery::Failed { code },
+            Fault::Passing | Fault::Unclear | Fault::TooFast | Fault::TooMany | Fault::TooFastForOne | Fault::Account if pointless => {
+                Delivery::Failed { code: 0 }
+            }
+            Fault::Unclear if self.number >= fault::UNCLEAR_ATTEMPTS => Delivery::Failed { code },
+            Fault::Passing | Fault::Unclear | Fault::TooFast => self.again(),
+            Fault::TooMany => self.rests(backoff(self.id, self.number.saturating_add(SLOWER))),
+            Fault::TooFastForOne => self.rests(4_u32.checked_pow(self.number.into()).map_or(BACKOFF_MAX, |wait| wait.min(BACKOFF_MAX))),
+            // As good as before, once that is repaired.
+            Fault::Account => Delivery::Queued { attempt: self.number },
         }
-        Fault::Unclear if attempt >= fault::UNCLEAR_ATTEMPTS => Delivery::Failed { code },
-        Fault::Passing | Fault::Unclear => rests(now, attempt, backoff(id, attempt)),
-        Fault::TooFast => rests(now, attempt, backoff(id, attempt.saturating_add(SLOWER))),
-        Fault::TooFastForOne => rests(now, attempt, 4_u32.checked_pow(attempt.into()).map_or(BACKOFF_MAX, |wait| wait.min(BACKOFF_MAX))),
-        // As good as before, once that is repaired.
-        Fault::Account => Delivery::Queued { attempt },
-        Fault::Closed | Fault::Final => Delivery::Failed { code },
+    }
+
+    fn again(&self) -> Delivery {
+        self.rests(backoff(self.id, self.number))
+    }
+
+    fn rests(&self, wait: u32) -> Delivery {
+        let now = self.now.second();
+        let window = self.state.people.get(self.entry.person).map_or(self.entry.closes, |person| person.window.closes());
+        let last = window.minus(self.state.guard.seconds() + LAST_CHANCE);
+        let until = now.plus(wait);
+        Delivery::Resting { until: if last > now { until.min(last) } else { until }, attempt: self.number.saturating_add(1) }
     }
 }
 
-fn rests(now: Millis, attempt: u8, wait: u32) -> Delivery {
-    Delivery::Resting { until: now.second().plus(wait), attempt: attempt.saturating_add(1) }
+/// Meta says that we are too fast: all messages leave more slowly for a while.
+fn throttled(state: &State, rules: &Rules, now: Millis, outcome: Outcome) -> Option<Change> {
+    match outcome {
+        Outcome::Rejected { code, transient } if fault::of_code(code, transient) == Fault::TooFast => {
+            Throttle::cut(state.throttle, rules.rate, now).map(Change::Throttle)
+        }
+        Outcome::Accepted(_) | Outcome::Rejected { .. } | Outcome::Later | Outcome::TooLate | Outcome::Unknown => None,
+    }
 }
 
 /// The answer to a message that was taken back while it was on its way: it counts, and changes nothing else.
@@ -327,6 +312,7 @@ fn taken_back(state: &State, rules: &Rules, now: Millis, outcome: Outcome) -> De
         Outcome::Later | Outcome::Rejected { .. } | Outcome::TooLate | Outcome::Unknown => {}
     }
     decision.changes.extend(hold::after(state, now, outcome));
+    decision.changes.extend(throttled(state, rules, now, outcome));
     decision
 }
 
@@ -345,7 +331,7 @@ pub fn status(state: &State, rules: &Rules, now: Millis, status: &Status) -> Dec
         (_, News::Delivered | News::Read) => Delivery::Delivered { at: accepted, wamid },
         (_, News::Failed(code)) => Delivery::Failed { code },
     };
-    let mut decision = moved(state, rules, now, id, entry, delivery);
+    let mut decision = moved(state, rules, now, id, entry, entry.accepted_at(), delivery);
     match status.news {
         News::Failed(code) => decision.changes.extend(hold::after_failure(state, now, status.at, code)),
         // The status of a probe may come before its answer.
@@ -371,34 +357,58 @@ pub fn restored(state: &State) -> Decision {
     }
 }
 
-fn moved(state: &State, rules: &Rules, now: Millis, id: OutboxId, entry: &Entry, delivery: Delivery) -> Decision {
+/// The message has come further. `left`: when the attempt that this is about was written, if that is known.
+fn moved(state: &State, rules: &Rules, now: Millis, id: OutboxId, entry: &Entry, left: Option<Timestamp>, delivery: Delivery) -> Decision {
     let mut decision = Decision::acted();
     // The person may have written while it was on its way: then it may leave for longer.
-    let not_after = state.people.get(entry.person).map_or(entry.not_after, |person| person.window.not_after());
-    let next = Entry { delivery, not_after, ..*entry };
+    let closes = state.people.get(entry.person).map_or(entry.closes, |person| person.window.closes());
+    let next = Entry { delivery, closes, ..*entry };
     decision.changes.push(Change::Outbox(id, next));
     if entry.accepted_at().is_none() && next.accepted_at().is_some() {
         decision.changes.push(Change::Counters(state.counters.accept(now, &rules.zone)));
+        decision.changes.extend(conversation::message_accepted(state, rules, &next));
+        decision.changes.extend(superseded(state, id, entry));
     }
     if next.stage() == Stage::Gone {
         decision.changes.extend(conversation::message_ended(state, id, next.person));
     }
     if next.stage() == Stage::Gone && next.accepted_at().is_none() {
-        decision.changes.extend(conversation::message_failed(state, &next));
+        decision.changes.extend(conversation::message_failed(state, &next, left));
     }
+    decision.changes.extend(guarded(state, now, entry, left, delivery));
     decision
 }
 
-/// The process has started: what was in flight has an unknown outcome.
-pub fn started(state: &State) -> Decision {
+/// The person has these figures now: older ones whose outcome is unknown need not go once more.
+fn superseded(state: &State, id: OutboxId, entry: &Entry) -> Vec<Change> {
+    let older = state.outbox.of(entry.person).take_while(|(other, _)| *other < id);
+    let doubtful = older.filter(|(_, other)| entry.kind.shows_figures() && other.repeatable().is_some());
+    doubtful.map(|(other, entry)| Change::Outbox(other, Entry { delivery: Delivery::Failed { code: 0 }, ..*entry })).collect()
+}
+
+/// How long before its end a window counts as closed, after what this message has met with.
+fn guarded(state: &State, now: Millis, entry: &Entry, left: Option<Timestamp>, delivery: Delivery) -> Option<Change> {
+    let left = left?;
+    let guard = match (entry.delivery, delivery) {
+        (Delivery::InFlight { .. }, Delivery::Accepted { .. }) => state.guard.after_round_trip(left, now.second()),
+        (_, Delivery::Failed { code }) if fault::of_code(code, false) == Fault::Closed => state.guard.after_refusal(left, entry.closes),
+        (_, _) => state.guard,
+    };
+    (guard != state.guard).then_some(Change::Guard(guard))
+}
+
+/// The process has started: what was in flight has an unknown outcome, and how much has just been sent is not known either.
+pub fn started(state: &State, rules: &Rules, now: Millis) -> Decision {
     let mut decision = Decision::acted();
     for (id, entry) in state.outbox.iter() {
         if entry.stage() == Stage::Leaving {
-            decision.changes.push(Change::Outbox(id, Entry { delivery: Delivery::Unknown, ..*entry }));
-            decision.changes.extend(conversation::message_failed(state, entry));
+            let unknown = Entry { delivery: Delivery::Unknown { since: now.second() }, ..*entry };
+            decision.changes.push(Change::Outbox(id, unknown));
+            decision.changes.extend(conversation::message_failed(state, &unknown, None));
             decision.changes.extend(conversation::message_ended(state, id, entry.person));
         }
     }
+    decision.changes.push(Change::Paced(Bucket::restarted(now, rate(state, rules, now))));
     decision
 }
 

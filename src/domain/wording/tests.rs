@@ -119,7 +119,7 @@ fn kinds() -> impl Iterator<Item = Kind> {
 
 fn person(talk: Talk, alias: bool) -> Person {
     let alias = alias.then_some(PersonHash(2));
-    Person { hash: PersonHash(1), alias, window: Window { latest: NOW }, talk, burst: None }
+    Person { hash: PersonHash(1), alias, window: Window::opened(NOW), talk, burst: None }
 }
 
 /// All of Meta's limits. Returns the text.
