@@ -1,18 +1,20 @@
 //! Everything the relay knows. Decides nothing: [`State::apply`] takes facts, and cannot fail.
 
+use super::addresses::Addresses;
 use super::budget::Counters;
 use super::conversation::{Person, Talk};
 use super::decision::{Change, Ingress};
 use super::event::Key;
 use super::figures::Feed;
-use super::ids::{Address, FeedId, FeedSet, Name, PersonId, Wamid, WamidHash};
+use super::ids::{FeedId, FeedSet, Name, PersonId, Wamid, WamidHash};
 use super::notice::Notice;
 use super::outbox::{Hold, Outbox};
 use super::pacing::Bucket;
+use super::pages::Pages;
 use super::people::People;
 use super::rules::Rules;
 use super::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Deduplication ids live this long after the hour that their message was stamped in has ended: messages older than 24 h do nothing, and
 /// an hour more forgives a clock that is a little off (promise 8).
@@ -34,7 +36,7 @@ pub struct State {
     /// People, by number and by hash.
     pub people: People,
     /// Where to reach people whose window may be open. Nobody else's address is kept.
-    pub addresses: BTreeMap<PersonId, Address>,
+    pub addresses: Addresses,
     /// Messages on their way out.
     pub outbox: Outbox,
     /// Every feed that was ever configured.
@@ -67,8 +69,8 @@ impl State {
         match change {
             Change::Person(id, person) => self.person(*id, Some(person.clone())),
             Change::Forget(id) => self.person(*id, None),
-            Change::Address(id, address) => drop(self.addresses.insert(*id, address.clone())),
-            Change::ForgetAddress(id) => drop(self.addresses.remove(id)),
+            Change::Address(id, address) => self.addresses.set(*id, Some(address)),
+            Change::ForgetAddress(id) => self.addresses.set(*id, None),
             Change::Outbox(id, entry) => self.outbox.set(*id, Some(*entry)),
             Change::ForgetOutbox(id) => self.outbox.set(*id, None),
             Change::Feed(id, feed) => {
@@ -162,8 +164,8 @@ impl State {
         self.outbox.check();
         self.people.check();
         assert_eq!(self.lacking, self.all_lacking(), "the broadcast's waiting people do not agree with the rows");
-        for id in self.addresses.keys() {
-            assert!(self.people.get(*id).is_some(), "an address without a person: {id:?}");
+        for id in self.addresses.people() {
+            assert!(self.people.get(id).is_some(), "an address without a person: {id:?}");
         }
         for (id, entry) in self.outbox.iter() {
             assert!(self.people.get(entry.person).is_some(), "a message without a person: {id:?}");
@@ -202,18 +204,18 @@ impl State {
 /// Ids of messages heard, in buckets by the hour of their own timestamp: a duplicate carries the same timestamp.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Seen {
-    hours: BTreeMap<u32, HashSet<WamidHash>>,
+    hours: BTreeMap<u32, Pages<WamidHash>>,
 }
 
 impl Seen {
     /// Whether the message of this hour has been heard.
     pub fn contains(&self, hash: WamidHash, hour: u32) -> bool {
-        self.hours.get(&hour).is_some_and(|ids| ids.contains(&hash))
+        self.hours.get(&hour).is_some_and(|ids| ids.get(hash).is_some())
     }
 
     /// Ids kept.
     pub fn len(&self) -> usize {
-        self.hours.values().map(HashSet::len).sum()
+        self.hours.values().map(Pages::len).sum()
     }
 
     /// Whether none is kept.
@@ -227,7 +229,7 @@ impl Seen {
     }
 
     fn insert(&mut self, hash: WamidHash, hour: u32) {
-        self.hours.entry(hour).or_default().insert(hash);
+        self.hours.entry(hour).or_default().insert(hash, ());
     }
 
     fn forget(&mut self, hour: u32) {

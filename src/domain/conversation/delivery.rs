@@ -49,7 +49,7 @@ pub fn message_ended(state: &State, id: OutboxId, person: PersonId) -> Option<Ch
         Talk::Lapsed { .. } | Talk::Orphaned { .. } => false,
     });
     let more = state.outbox.of(person).any(|(other, entry)| other != id && entry.stage() != Stage::Gone);
-    (stopped && !more && state.addresses.contains_key(&person)).then_some(Change::ForgetAddress(person))
+    (stopped && !more && state.addresses.contains(person)).then_some(Change::ForgetAddress(person))
 }
 
 /// It is not certain that the message arrives. If it was the publication that spared the reminder, the reminder is wanted after all.

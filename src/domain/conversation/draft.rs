@@ -106,7 +106,7 @@ impl<'a> Draft<'a> {
 
     /// The address is no longer needed.
     pub(super) fn forget_address(&mut self, person: PersonId) {
-        if self.state.addresses.contains_key(&person) {
+        if self.state.addresses.contains(person) {
             self.decision.changes.push(Change::ForgetAddress(person));
         }
     }

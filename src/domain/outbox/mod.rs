@@ -24,12 +24,13 @@ pub use hold::{Hold, Why};
 use super::decision::{Change, Decision, Effect, Refusal, Send};
 use super::event::{News, Outcome, Status};
 use super::ids::{OutboxId, PersonId, WamidHash};
+use super::pages::Pages;
 use super::rules::Rules;
 use super::state::{Clock, State};
 use super::time::{Millis, Timestamp};
 use super::{conversation, wording};
 use fault::Fault;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 /// Sends that may be in flight at once: 80/s times half a second of round trip, and as much again for a slow uplink.
 pub const SLOTS: usize = 64;
@@ -54,10 +55,10 @@ const BACKOFF_MAX: u32 = 300;
 /// All messages, and the orders in which they are asked for. The indexes are derived: [`Outbox::check`] says how.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Outbox {
-    entries: BTreeMap<OutboxId, Entry>,
-    by_person: BTreeSet<(PersonId, OutboxId)>,
-    by_wamid: HashMap<WamidHash, OutboxId>,
-    wakes: BTreeSet<(Timestamp, OutboxId)>,
+    entries: Pages<OutboxId, Entry>,
+    by_person: Pages<(PersonId, OutboxId)>,
+    by_wamid: Pages<WamidHash, OutboxId>,
+    wakes: Pages<(Timestamp, OutboxId)>,
     /// The oldest waiting message of every person who has none in flight, unless it rests.
     ready: BTreeSet<Rank>,
     queued: usize,
@@ -70,12 +71,12 @@ type Rank = (Class, Timestamp, OutboxId);
 impl Outbox {
     /// The message.
     pub fn get(&self, id: OutboxId) -> Option<&Entry> {
-        self.entries.get(&id)
+        self.entries.get(id)
     }
 
     /// The message that Meta knows by this wamid.
     pub fn find(&self, wamid: WamidHash) -> Option<OutboxId> {
-        self.by_wamid.get(&wamid).copied()
+        self.by_wamid.get(wamid).copied()
     }
 
     /// All messages, oldest first.
@@ -85,8 +86,8 @@ impl Outbox {
 
     /// One person's messages, oldest first.
     pub fn of(&self, person: PersonId) -> impl Iterator<Item = (OutboxId, &Entry)> {
-        let span = (person, OutboxId(0))..=(person, OutboxId(u64::MAX));
-        self.by_person.range(span).filter_map(|(_, id)| self.entries.get(id).map(|entry| (*id, entry)))
+        let ids = self.by_person.from((person, OutboxId(0))).map(|(key, ())| *key).take_while(move |(other, _)| *other == person);
+        ids.filter_map(|(_, id)| self.entries.get(id).map(|entry| (id, entry)))
     }
 
     /// Messages that wait.
@@ -101,11 +102,11 @@ impl Outbox {
 
     /// Sets one row; `None` removes it. Keeps every index.
     pub fn set(&mut self, id: OutboxId, entry: Option<Entry>) {
-        let old = self.entries.get(&id).copied();
+        let old = self.entries.get(id).copied();
         let people: BTreeSet<PersonId> = old.iter().chain(&entry).map(|entry| entry.person).collect();
         people.iter().for_each(|person| self.unready(*person));
         if let Some(old) = old {
-            self.entries.remove(&id);
+            self.entries.remove(id);
             self.unindex(id, &old);
         }
         if let Some(new) = entry {
@@ -117,20 +118,24 @@ impl Outbox {
     }
 
     fn index(&mut self, id: OutboxId, entry: &Entry) {
-        self.by_person.insert((entry.person, id));
-        self.by_wamid.extend(entry.wamid().map(|wamid| (wamid, id)));
-        self.wakes.extend(entry.wakes().map(|at| (at, id)));
+        self.by_person.insert((entry.person, id), ());
+        if let Some(wamid) = entry.wamid() {
+            self.by_wamid.insert(wamid, id);
+        }
+        if let Some(at) = entry.wakes() {
+            self.wakes.insert((at, id), ());
+        }
         self.queued += usize::from(entry.stage() == Stage::Waiting);
         self.in_flight += usize::from(entry.stage() == Stage::Leaving);
     }
 
     fn unindex(&mut self, id: OutboxId, entry: &Entry) {
-        self.by_person.remove(&(entry.person, id));
+        self.by_person.remove((entry.person, id));
         if let Some(wamid) = entry.wamid() {
-            self.by_wamid.remove(&wamid);
+            self.by_wamid.remove(wamid);
         }
         if let Some(at) = entry.wakes() {
-            self.wakes.remove(&(at, id));
+            self.wakes.remove((at, id));
         }
         self.queued -= usize::from(entry.stage() == Stage::Waiting);
         self.in_flight -= usize::from(entry.stage() == Stage::Leaving);
@@ -157,8 +162,8 @@ impl Outbox {
     /// Asserts that every index says what the rows say.
     pub fn check(&self) {
         let mut fresh = Outbox::default();
-        for (id, entry) in &self.entries {
-            fresh.set(*id, Some(*entry));
+        for (id, entry) in self.iter() {
+            fresh.set(id, Some(*entry));
         }
         assert_eq!(*self, fresh, "an index of the outbox does not agree with its rows");
         assert!(self.in_flight <= SLOTS, "{} messages in flight, {SLOTS} allowed", self.in_flight);
@@ -171,7 +176,7 @@ pub fn deadline(state: &State, rules: &Rules, now: Millis) -> Option<Millis> {
         return None;
     }
     let outbox = &state.outbox;
-    let wake = outbox.wakes.first().map(|(at, _)| at.millis());
+    let wake = outbox.wakes.first().map(|((at, _), ())| at.millis());
     let refill = (state.broadcasting() && outbox.queued < REFILL).then_some(now);
     let offer = conversation::next_in_line(state, rules, now).map(|_| now);
     let start = (free_slots(state) > 0 && !outbox.ready.is_empty()).then(|| may_start_at(state, rules, now));
@@ -183,7 +188,7 @@ pub fn turn(state: &State, rules: &Rules, now: Millis) -> Decision {
     if state.clock == Clock::Untrusted {
         return Decision::refused(Refusal::NothingToDo);
     }
-    if state.outbox.wakes.first().is_some_and(|(at, _)| *at <= now.second()) {
+    if state.outbox.wakes.first().is_some_and(|((at, _), ())| *at <= now.second()) {
         return wake(state, now);
     }
     if state.broadcasting() && state.outbox.queued < REFILL {
@@ -209,8 +214,8 @@ fn may_start_at(state: &State, rules: &Rules, now: Millis) -> Millis {
 
 fn wake(state: &State, now: Millis) -> Decision {
     let mut decision = Decision::acted();
-    let woken = state.outbox.wakes.iter().take_while(|(at, _)| *at <= now.second()).take(PAGE);
-    for (id, entry) in woken.filter_map(|(_, id)| Some((*id, state.outbox.get(*id)?))) {
+    let woken = state.outbox.wakes.iter().map(|(key, ())| *key).take_while(|(at, _)| *at <= now.second()).take(PAGE);
+    for (id, entry) in woken.filter_map(|(_, id)| Some((id, state.outbox.get(id)?))) {
         let next = match entry.delivery {
             Delivery::Resting { attempt, .. } if now.second() <= entry.not_after => {
                 Some(Entry { delivery: Delivery::Queued { attempt }, ..*entry })
@@ -261,7 +266,7 @@ fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
 /// The message as it leaves, or `None` if it must not: no address, or the window would close while it is on its way.
 fn render(state: &State, rules: &Rules, now: Millis, id: OutboxId, entry: &Entry) -> Option<Send> {
     let person = state.people.get(entry.person)?;
-    let to = state.addresses.get(&entry.person)?.clone();
+    let to = state.addresses.get(entry.person)?;
     let over = state.notice.is_over() && !entry.kind.outlives_the_service();
     let open = !over && state.clock == Clock::Trusted && now.second() <= entry.not_after && person.window.sendable(now);
     open.then(|| Send { id, to, body: wording::body(state, rules, now, person, entry.kind), not_after: entry.not_after })
