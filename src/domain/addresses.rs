@@ -13,7 +13,7 @@ const PAGE: u32 = 16;
 const PHONE: u8 = 0x80;
 
 // A record's second byte is the length.
-const _: () = assert!(Bsuid::MAX <= u8::MAX as usize && Phone::MAX <= u8::MAX as usize && PAGE <= PHONE as u32);
+const _: () = assert!(Bsuid::MAX <= u8::MAX as usize && Phone::MAX <= Bsuid::MAX && PAGE <= PHONE as u32);
 
 /// Addresses by person.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -145,7 +145,7 @@ mod tests {
 
     fn address(nth: u32) -> Address {
         let text = nth.to_string().repeat(1 + nth as usize % 3);
-        let phone = Phone::new(&text).map(Address::Phone).filter(|_| nth % 2 == 0);
+        let phone = Phone::new(&text).map(Address::Phone).filter(|_| nth.is_multiple_of(2));
         phone.or_else(|| Bsuid::new(&format!("DE.{text}")).map(Address::Bsuid)).unwrap_or_else(|| unreachable!("short"))
     }
 

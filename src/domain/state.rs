@@ -74,8 +74,11 @@ impl State {
             Change::Outbox(id, entry) => self.outbox.set(*id, Some(*entry)),
             Change::ForgetOutbox(id) => self.outbox.set(*id, None),
             Change::Feed(id, feed) => {
-                self.feeds.insert(*id, (**feed).clone());
-                self.lacking = self.all_lacking();
+                let before = self.feeds.insert(*id, (**feed).clone());
+                // A walk over everyone: not for every metric and every correction, only for what is handed out.
+                if feed.revision() != before.as_ref().map_or(0, Feed::revision) {
+                    self.lacking = self.all_lacking();
+                }
             }
             Change::ForgetFeed(id) => drop(self.feeds.remove(id)),
             Change::Notice(notice) => {
