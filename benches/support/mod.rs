@@ -2,13 +2,16 @@
 #![allow(dead_code, reason = "each benchmark uses its part")]
 #![allow(clippy::expect_used, reason = "a benchmark stops where it cannot go on")]
 
+use drk_relay::domain::budget::Counters;
 use drk_relay::domain::conversation::{Person, Reminder, Subscription, Talk};
 use drk_relay::domain::decision::{Change, Effect};
 use drk_relay::domain::event::{Event, Outcome};
-use drk_relay::domain::ids::{Address, Bsuid, FeedId, FeedSet, InstanceId, Name, PersonHash, PersonId, Wamid, WamidHash};
+use drk_relay::domain::figures::{Feed, Publication, Value};
+use drk_relay::domain::ids::{Address, Bsuid, FeedId, FeedSet, InstanceId, Name, OutboxId, PersonHash, PersonId, Wamid, WamidHash};
+use drk_relay::domain::outbox::{Delivery, Doubt, Entry, Kind};
 use drk_relay::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
-use drk_relay::domain::time::{Millis, Timestamp};
-use drk_relay::domain::window::Window;
+use drk_relay::domain::time::{Day, Millis, Timestamp};
+use drk_relay::domain::window::{REMIND_AFTER, Window};
 use drk_relay::relay::Relay;
 use drk_relay::store::Store;
 use redb::StorageBackend;
@@ -16,6 +19,11 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+/// The second at which the benchmarks' days begin, and the days about it.
+pub(crate) const NOW: Timestamp = Timestamp(1_795_300_000);
+pub(crate) const YESTERDAY: Day = Day(20_777);
+pub(crate) const TODAY: Day = Day(20_778);
 
 /// Every benchmark's store.
 pub(crate) const INSTANCE: InstanceId = InstanceId(7);
@@ -36,6 +44,13 @@ impl Meter {
     pub(crate) fn new(latency: Duration) -> Meter {
         let meter = Meter { bytes: Arc::default(), written: Arc::default(), syncs: Arc::default(), latency: Arc::default() };
         meter.set_latency(latency);
+        meter
+    }
+
+    /// A disk that holds this, and whose syncs take no time.
+    pub(crate) fn holding(bytes: Vec<u8>) -> Meter {
+        let meter = Meter::new(Duration::ZERO);
+        *meter.lock() = bytes;
         meter
     }
 
@@ -133,6 +148,66 @@ pub(crate) fn subscribers(store: &mut Store, count: u32, start: Timestamp, perso
         });
         store.commit(&rows.collect::<Vec<_>>()).expect("commits");
     }
+}
+
+/// What a store full of subscribers holds besides their rows and addresses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mix {
+    /// Nothing has been sent in their windows yet.
+    Rested,
+    /// Everyone got the publication that is current, and Meta accepted it: the fullest state of an ordinary day.
+    Informed,
+}
+
+/// Messages that each person wrote in the last 25 hours: the tap that opened the window, and another before it.
+const HEARD: u64 = 2;
+/// Until then every window of [`town`] is open, and no reminder is due.
+pub(crate) const QUIET: u32 = 600;
+
+/// Fills the store with people as they are at `now`: windows spread over the day, in no order, and everyone known by a telephone number,
+/// too. Pages of 5,000 are committed, as a store that has lived holds its rows.
+pub(crate) fn town(store: &mut Store, count: u32, now: Timestamp, mix: Mix) {
+    let revision = u32::from(mix == Mix::Informed);
+    let ids: Vec<u32> = (0..count).collect();
+    for page in ids.chunks(5_000) {
+        let rows = page.iter().flat_map(|id| {
+            let (hash, address) = person(*id);
+            let spread = id.wrapping_mul(2_654_435_761) % (REMIND_AFTER - QUIET);
+            let window = Window { latest: now.minus(spread) };
+            let (consent, feeds) = (window.latest.minus(7 * 86_400), FeedSet::default().with(FeedId(0)));
+            let subscription = Subscription { feeds, wording: 0x5EED_5EED, consent, yes: consent, revision };
+            let reminder = if mix == Mix::Informed { Reminder::Spared } else { Reminder::Pending };
+            let talk = Talk::Subscribed { subscription, reminder };
+            let row = Person { hash, alias: Some(alias(*id)), window, talk, burst: None };
+            let heard = (0..HEARD).map(move |nth| {
+                let ago = u32::try_from(nth).expect("few") * (id % 3_600);
+                Change::Seen(wamid_hash(u64::from(*id) * HEARD + nth), window.latest.minus(ago).hour())
+            });
+            let delivery = Delivery::Accepted { at: now.minus(QUIET), wamid: wamid_hash(u64::from(*id) | 1 << 40) };
+            let entry = Entry {
+                person: PersonId(*id),
+                kind: Kind::Publication { since: 0 },
+                delivery,
+                doubt: Doubt::None,
+                closes: window.closes(),
+            };
+            let sent = (mix == Mix::Informed).then_some(Change::Outbox(OutboxId((*id).into()), entry));
+            [Change::Person(PersonId(*id), row), Change::Address(PersonId(*id), address)].into_iter().chain(heard).chain(sent)
+        });
+        store.commit(&rows.collect::<Vec<_>>()).expect("commits");
+    }
+    let rules = rules();
+    let mut feed = Feed::new(rules.feeds[0].name.clone());
+    let value = (rules.feeds[0].metrics[0].name.clone(), Value::new(17, 0).expect("a figure"));
+    feed.current = Some(Publication { revision, as_of: YESTERDAY, values: [value].into() });
+    feed.published = now.minus(QUIET);
+    let counters = Counters { next_outbox: count.into(), reached: revision, ..Counters::default() };
+    store.commit(&[Change::Feed(FeedId(0), Box::new(feed)), Change::Counters(counters)]).expect("commits");
+}
+
+/// A telephone number's hash.
+pub(crate) fn alias(nth: u32) -> PersonHash {
+    PersonHash((u64::from(nth) + 1).wrapping_mul(0xC2B2_AE3D_27D4_EB4F))
 }
 
 /// Answers every send so that no slot stays taken.

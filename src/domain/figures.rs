@@ -204,7 +204,7 @@ impl<'a> Press<'a> {
 /// The configuration was read: every feed in it has a row, as long as there are numbers for them. A feed that is gone from it keeps its row
 /// while anybody is subscribed to it, or might be again.
 pub fn configured(state: &State, rules: &Rules) -> Vec<Change> {
-    let tapped = |person: &Person| person.burst.and_then(|burst| burst.wish.feeds());
+    let tapped = |person: &Person| person.burst.as_ref().and_then(|burst| burst.wish.feeds());
     let subscribed = state.people.iter().flat_map(|(_, person)| [person.talk.feeds(), tapped(person)]).flatten();
     let needed = subscribed.fold(FeedSet::default(), FeedSet::union);
     let gone = |(id, feed): &(&FeedId, &Feed)| {

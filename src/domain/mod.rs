@@ -1,6 +1,7 @@
 //! Decisions. No I/O, no clock, no await, no randomness: [`decide`] looks at the state and an event, and says what is to be written down
 //! and what may leave afterwards. It cannot fail, because what goes wrong outside arrives as an event.
 
+pub mod addresses;
 pub mod budget;
 pub mod conversation;
 pub mod decision;
@@ -10,6 +11,7 @@ pub mod ids;
 pub mod notice;
 pub mod outbox;
 pub mod pacing;
+mod pages;
 pub mod people;
 pub mod rules;
 pub mod state;

@@ -1,18 +1,20 @@
 //! Everything the relay knows. Decides nothing: [`State::apply`] takes facts, and cannot fail.
 
+use super::addresses::Addresses;
 use super::budget::Counters;
-use super::conversation::{Person, Talk};
+use super::conversation::{Person, Reminder, Talk};
 use super::decision::{Change, Ingress};
 use super::event::Key;
 use super::figures::Feed;
-use super::ids::{Address, FeedId, FeedSet, Name, PersonId, Wamid, WamidHash};
+use super::ids::{FeedId, FeedSet, Name, PersonId, Wamid, WamidHash};
 use super::notice::Notice;
 use super::outbox::{Hold, Outbox};
 use super::pacing::{Bucket, Guard, Throttle};
+use super::pages::Pages;
 use super::people::People;
 use super::rules::Rules;
 use super::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Deduplication ids live this long after the hour that their message was stamped in has ended: messages older than 24 h do nothing, and
 /// an hour more forgives a clock that is a little off (promise 8).
@@ -37,7 +39,7 @@ pub struct State {
     /// People, by number and by hash.
     pub people: People,
     /// Where to reach people whose window may be open. Nobody else's address is kept.
-    pub addresses: BTreeMap<PersonId, Address>,
+    pub addresses: Addresses,
     /// Messages on their way out.
     pub outbox: Outbox,
     /// Every feed that was ever configured.
@@ -75,13 +77,16 @@ impl State {
         match change {
             Change::Person(id, person) => self.person(*id, Some(person.clone())),
             Change::Forget(id) => self.person(*id, None),
-            Change::Address(id, address) => drop(self.addresses.insert(*id, address.clone())),
-            Change::ForgetAddress(id) => drop(self.addresses.remove(id)),
+            Change::Address(id, address) => self.addresses.set(*id, Some(address)),
+            Change::ForgetAddress(id) => self.addresses.set(*id, None),
             Change::Outbox(id, entry) => self.outbox.set(*id, Some(*entry)),
             Change::ForgetOutbox(id) => self.outbox.set(*id, None),
             Change::Feed(id, feed) => {
-                self.feeds.insert(*id, (**feed).clone());
-                self.lacking = self.all_lacking();
+                let before = self.feeds.insert(*id, (**feed).clone());
+                // A walk over everyone: not for every metric and every correction, only for what is handed out.
+                if feed.revision() != before.as_ref().map_or(0, Feed::revision) {
+                    self.lacking = self.all_lacking();
+                }
             }
             Change::ForgetFeed(id) => drop(self.feeds.remove(id)),
             Change::Notice(notice) => {
@@ -180,8 +185,8 @@ impl State {
         self.outbox.check();
         self.people.check();
         assert_eq!(self.lacking, self.all_lacking(), "the broadcast's waiting people do not agree with the rows");
-        for id in self.addresses.keys() {
-            assert!(self.people.get(*id).is_some(), "an address without a person: {id:?}");
+        for id in self.addresses.people() {
+            assert!(self.people.get(id).is_some(), "an address without a person: {id:?}");
         }
         for (id, entry) in self.outbox.iter() {
             assert!(self.people.get(entry.person).is_some(), "a message without a person: {id:?}");
@@ -203,7 +208,7 @@ impl State {
 
     fn lacks(&self, person: &Person) -> bool {
         match &person.talk {
-            Talk::Subscribed { .. } if person.window.refused => false,
+            Talk::Subscribed { reminder: Reminder::Refused, .. } => false,
             Talk::Subscribed { subscription, .. } => self.broadcasting() && subscription.revision < self.revision_of(subscription.feeds),
             Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } => false,
             Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => false,
@@ -225,18 +230,18 @@ fn lacking(id: PersonId, person: &Person) -> Lacking {
 /// Ids of messages heard, in buckets by the hour of their own timestamp: a duplicate carries the same timestamp.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Seen {
-    hours: BTreeMap<u32, HashSet<WamidHash>>,
+    hours: BTreeMap<u32, Pages<WamidHash>>,
 }
 
 impl Seen {
     /// Whether the message of this hour has been heard.
     pub fn contains(&self, hash: WamidHash, hour: u32) -> bool {
-        self.hours.get(&hour).is_some_and(|ids| ids.contains(&hash))
+        self.hours.get(&hour).is_some_and(|ids| ids.get(hash).is_some())
     }
 
     /// Ids kept.
     pub fn len(&self) -> usize {
-        self.hours.values().map(HashSet::len).sum()
+        self.hours.values().map(Pages::len).sum()
     }
 
     /// Whether none is kept.
@@ -250,7 +255,7 @@ impl Seen {
     }
 
     fn insert(&mut self, hash: WamidHash, hour: u32) {
-        self.hours.entry(hour).or_default().insert(hash);
+        self.hours.entry(hour).or_default().insert(hash, ());
     }
 
     fn forget(&mut self, hour: u32) {

@@ -18,20 +18,18 @@ pub const AHEAD: u32 = 300;
 pub struct Window {
     /// Meta's timestamp of the latest counted message: the maximum over all of them, so late webhooks never move it back.
     pub latest: Timestamp,
-    /// Meta has refused a message in it as outside (131047): it is closed, whatever we believe, until the person writes again.
-    pub refused: bool,
 }
 
 impl Window {
     /// The window that a message of `at` opens.
     pub fn opened(at: Timestamp) -> Window {
-        Window { latest: at, refused: false }
+        Window { latest: at }
     }
 
     /// The window after a counted message of `at`.
     #[must_use]
     pub fn counted(self, at: Timestamp) -> Window {
-        if at > self.latest { Window::opened(at) } else { self }
+        Window { latest: self.latest.max(at) }
     }
 
     /// The first second in which it is closed.
@@ -56,7 +54,7 @@ impl Window {
 
     /// Whether a free-form message may still be written.
     pub fn sendable(self, now: Millis, guard: Guard) -> bool {
-        !self.refused && now.second() <= self.not_after(guard)
+        now.second() <= self.not_after(guard)
     }
 }
 
@@ -72,13 +70,5 @@ mod tests {
         assert_eq!((later.closes(), later.remind_at()), (Timestamp(1_086_401), Timestamp(1_086_341)));
         assert!(later.sendable(Millis(1_086_396_999), Guard::default()));
         assert!(!later.sendable(Millis(1_086_397_000), Guard::default()));
-    }
-
-    #[test]
-    fn what_meta_calls_closed_opens_with_the_next_message() {
-        let refused = Window { refused: true, ..Window::opened(Timestamp(1_000_000)) };
-        assert!(!refused.sendable(Millis(1_000_001_000), Guard::default()));
-        assert_eq!(refused.counted(Timestamp(1_000_000)), refused);
-        assert!(refused.counted(Timestamp(1_000_001)).sendable(Millis(1_000_001_000), Guard::default()));
     }
 }

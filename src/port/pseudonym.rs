@@ -107,7 +107,7 @@ mod tests {
         let again = Pseudonyms::open(&path).expect("read");
         assert_eq!(first.person("DE.1"), again.person("DE.1"));
         assert_ne!(first.person("DE.1"), first.person("DE.2"));
-        assert_ne!(first.person("X").0, first.wamid("X").0);
+        assert_ne!({ first.person("X").0 }, { first.wamid("X").0 });
         assert_ne!(first.person("491515550101"), first.phone("491515550101"));
         assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("chmod");

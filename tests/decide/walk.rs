@@ -109,7 +109,7 @@ fn answer(world: &mut World, dice: &mut Dice) {
 fn held(world: &World) {
     for (id, person) in world.state.people.iter() {
         let pending = world.state.outbox.of(id).any(|(_, entry)| entry.stage() != Stage::Gone);
-        let kept = world.state.addresses.contains_key(&id);
+        let kept = world.state.addresses.contains(id);
         match person.talk {
             Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => {
                 assert!(kept, "no address: {:?}", person.talk);

@@ -271,7 +271,7 @@ impl World {
 
     /// What the person has said and nobody has answered: whatever is due, that comes first.
     fn burst(&self) -> Option<Burst> {
-        self.person()?.burst
+        self.person()?.burst.as_deref().copied()
     }
 
     fn person(&self) -> Option<&Person> {

@@ -310,7 +310,7 @@ async fn every_webhook_that_got_its_200_is_stored_once() {
         };
         assert_eq!(waiting.get(&id).copied().unwrap_or(0), answers, "one answer each");
         let address = Address::Bsuid(Bsuid::new(&person.user_id).expect("short"));
-        assert_eq!(state.addresses.get(&id), Some(&address));
+        assert_eq!(state.addresses.get(id), Some(address));
     }
     let people = 2 * webhooks.len();
     assert_eq!((state.people.len(), state.seen.len()), (people, people));

@@ -157,7 +157,7 @@ impl World {
         let person = &mut self.people[index];
         person.messages += 1;
         let hash = WamidHash(person.hash.0 << 32 | person.messages);
-        let wamid = Wamid::new(&format!("wamid.{}", hash.0));
+        let wamid = Wamid::new(&format!("wamid.{}", { hash.0 }));
         let from = Identity { hash: person.hash, alias: None };
         let heard = Heard { from, address: person.address.clone(), wamid, hash, at, said };
         let counts = match &heard.said {

@@ -78,7 +78,7 @@ impl Ledger {
         self.talks = state.people.iter().map(|(_, person)| (person.hash, person.clone())).collect();
         for event in events {
             let Event::Heard(heard) = event else { continue };
-            if self.heard.contains(&heard.hash.0) {
+            if self.heard.contains(&{ heard.hash.0 }) {
                 changes_nothing(state, now, event);
             } else if is_stale(state, now, heard) && !wish(state, &rules(), &heard.said).stops(true) {
                 let decision = decide(state, &rules(), now, event);
@@ -159,7 +159,7 @@ impl Ledger {
     /// Promise 6: the later timestamp wins. To someone who has agreed to nothing, whatever they wrote later.
     fn outlived(&self, heard: &Heard, before: Option<&Person>) -> bool {
         let Some(person) = before else { return false };
-        if let Some(burst) = person.burst {
+        if let Some(burst) = &person.burst {
             return burst.wish.is_yes() && heard.at.plus(BURST) < burst.at;
         }
         let open = matches!(person.talk, Talk::New | Talk::Asked { .. } | Talk::Waiting { .. });
@@ -285,12 +285,12 @@ impl Ledger {
 
     /// Promise 10: an address is kept while the window may be open, and for the confirmation of a stop.
     fn addresses(state: &State) {
-        for id in state.addresses.keys() {
-            let person = state.people.get(*id).expect("an address belongs to a person");
+        for id in state.addresses.people() {
+            let person = state.people.get(id).expect("an address belongs to a person");
             let wanted = match person.talk {
                 _ if person.burst.is_some() => true,
                 Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => true,
-                Talk::Stopped { .. } => state.outbox.of(*id).any(|(_, entry)| entry.stage() != Stage::Gone),
+                Talk::Stopped { .. } => state.outbox.of(id).any(|(_, entry)| entry.stage() != Stage::Gone),
                 Talk::Lapsed { .. } | Talk::Orphaned { .. } => false,
             };
             assert!(wanted, "an address is kept without need: {person:?}");

@@ -31,11 +31,12 @@ pub fn answers(state: &State, rules: &Rules, now: Millis) -> Decision {
     let paused = state.people.paused().next().filter(|_| due);
     let next = paused.and_then(|(_, id)| state.people.get(id).map(|person| (id, person)));
     let Some((id, person)) = next else { return Decision::refused(Refusal::NothingToDo) };
-    person.burst.map_or_else(|| Decision::refused(Refusal::NothingToDo), |burst| answer(state, rules, now, id, person, burst))
+    let Some(burst) = &person.burst else { return Decision::refused(Refusal::NothingToDo) };
+    answer(state, rules, now, id, person, burst)
 }
 
 /// Answers what a person has said.
-pub(super) fn answer(state: &State, rules: &Rules, now: Millis, id: PersonId, person: &Person, burst: Burst) -> Decision {
+pub(super) fn answer(state: &State, rules: &Rules, now: Millis, id: PersonId, person: &Person, burst: &Burst) -> Decision {
     let mut draft = Draft::new(state);
     if burst.at.plus(WINDOW) <= now.second() {
         return overslept(draft, id, person);
@@ -161,10 +162,10 @@ impl Turn<'_> {
     /// What is remembered of someone to whom this was said.
     fn asked(&self, answer: Kind) -> Talk {
         let (known, stopped, before) = match &self.person.talk {
-            Talk::Asked { revision, stopped, before, .. } => (*revision, *stopped, *before),
+            Talk::Asked { revision, stopped, before, .. } => (*revision, *stopped, before.clone()),
             Talk::Stopped { at } => (0, Some(*at), None),
             Talk::Lapsed { subscription } => (subscription.revision, None, None),
-            Talk::Orphaned { subscription } => (subscription.revision, None, Some(*subscription)),
+            Talk::Orphaned { subscription } => (subscription.revision, None, Some(Box::new(*subscription))),
             Talk::New | Talk::Waiting { .. } | Talk::Subscribed { .. } => (0, None, None),
         };
         let revision = if answer.shows_figures() { self.state.revision() } else { known };

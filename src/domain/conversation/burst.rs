@@ -26,7 +26,7 @@ pub struct Burst {
 impl Burst {
     /// One more message, said at `at`. Nobody knows how long two seconds are by a clock that is not trusted: what comes before it is, is
     /// answered as soon as it is.
-    pub(super) fn with(before: Option<Burst>, clock: Clock, now: Millis, wish: Wish, at: Timestamp) -> Burst {
+    pub(super) fn with(before: Option<&Burst>, clock: Clock, now: Millis, wish: Wish, at: Timestamp) -> Burst {
         let (paused, latest) = match clock {
             Clock::Trusted => (now.plus(PAUSE).second_after(), now.second().plus(BURST)),
             Clock::Untrusted => (Timestamp(0), Timestamp(0)),

@@ -10,7 +10,6 @@ use crate::domain::outbox::{Delivery, Entry, Kind, PAGE, Stage};
 use crate::domain::rules::{ReminderPolicy, Rules};
 use crate::domain::state::State;
 use crate::domain::time::{Millis, Timestamp};
-use crate::domain::window::Window;
 
 /// The next page of a broadcast: those whose window closes first among those whose last revision is older. No stored position, because
 /// windows move while it runs. When nobody with an open window is left, the broadcast is done.
@@ -63,7 +62,7 @@ pub fn message_ended(state: &State, id: OutboxId, person: PersonId) -> Option<Ch
         Talk::Lapsed { .. } | Talk::Orphaned { .. } => false,
     });
     let more = state.outbox.of(person).any(|(other, entry)| other != id && entry.stage() != Stage::Gone);
-    (stopped && !more && state.addresses.contains_key(&person)).then_some(Change::ForgetAddress(person))
+    (stopped && !more && state.addresses.contains(person)).then_some(Change::ForgetAddress(person))
 }
 
 /// Meta took the message. A publication carries the question: with it the reminder of its window is spared.
@@ -85,21 +84,17 @@ pub fn message_accepted(state: &State, rules: &Rules, entry: &Entry) -> Option<C
 pub fn message_failed(state: &State, entry: &Entry, left: Option<Timestamp>) -> Option<Change> {
     let person = state.people.get(entry.person)?;
     let refused = is_refused(entry) && left.is_some_and(|left| person.window.latest <= left);
-    let window = Window { refused: person.window.refused || refused, ..person.window };
-    let talk = match &person.talk {
-        Talk::Subscribed { subscription, reminder } if refused => {
-            let reminder = if *reminder == Reminder::Pending { Reminder::Spared } else { *reminder };
-            let lacking = if entry.kind.is_publication() { unseen(entry, *subscription) } else { *subscription };
-            Talk::Subscribed { subscription: lacking, reminder }
+    match &person.talk {
+        Talk::Subscribed { subscription, .. } if refused => {
+            let subscription = if entry.kind.is_publication() { unseen(entry, *subscription) } else { *subscription };
+            with_talk(entry.person, person, Talk::Subscribed { subscription, reminder: Reminder::Refused })
         }
-        Talk::Subscribed { subscription, reminder: Reminder::Spared } if entry.kind.is_publication() && !window.refused => {
-            Talk::Subscribed { subscription: *subscription, reminder: Reminder::Pending }
+        Talk::Subscribed { subscription, reminder: Reminder::Spared } if entry.kind.is_publication() => {
+            with_talk(entry.person, person, Talk::Subscribed { subscription: *subscription, reminder: Reminder::Pending })
         }
-        talk @ (Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. }) => talk.clone(),
-        talk @ (Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. }) => talk.clone(),
-    };
-    let row = Person { window, talk, ..person.clone() };
-    (row != *person).then_some(Change::Person(entry.person, row))
+        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => None,
+        Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => None,
+    }
 }
 
 /// Whether Meta refused the message because the window is closed.
@@ -111,9 +106,15 @@ fn is_refused(entry: &Entry) -> bool {
     }
 }
 
-/// Whether the message asks what has been asked meanwhile: a reminder, while Meta has taken a publication in this window.
+/// Whether the message need not leave any more: a reminder, while Meta has taken a publication in this window, or anything unasked in a
+/// window that Meta has called closed.
 pub fn is_pointless(state: &State, rules: &Rules, person: &Person, entry: &Entry) -> bool {
     let published = |other: &Entry| other.kind.is_publication() && other.accepted_at().is_some_and(|at| at >= person.window.latest);
+    if let Talk::Subscribed { reminder: Reminder::Refused, .. } = person.talk
+        && !entry.kind.is_answer()
+    {
+        return true;
+    }
     match rules.reminder {
         ReminderPolicy::NoFigures => entry.kind == Kind::Reminder && state.outbox.of(entry.person).any(|(_, other)| published(other)),
         ReminderPolicy::Unanswered | ReminderPolicy::Never => false,
@@ -139,7 +140,7 @@ pub fn lacks_still(state: &State, now: Millis, person: &Person, id: OutboxId, en
         Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } | Delivery::Unknown { .. } => other > id,
         Delivery::Accepted { .. } | Delivery::Delivered { .. } => other > id,
     };
-    let subscribed = matches!(person.talk, Talk::Subscribed { .. });
+    let subscribed = matches!(person.talk, Talk::Subscribed { reminder: Reminder::Pending | Reminder::Sent | Reminder::Spared, .. });
     let superseded = state.outbox.of(entry.person).any(|(other, entry)| entry.kind.shows_figures() && newer(other, entry));
     subscribed && !superseded && person.window.sendable(now, state.guard)
 }

@@ -55,7 +55,7 @@ impl<'a> Draft<'a> {
         match (reminder, rules.reminder) {
             (Reminder::Pending, ReminderPolicy::NoFigures | ReminderPolicy::Never) => Reminder::Spared,
             (Reminder::Sent, _) if !waiting.is_empty() => Reminder::Spared,
-            (Reminder::Pending | Reminder::Sent | Reminder::Spared, _) => reminder,
+            (Reminder::Pending | Reminder::Sent | Reminder::Spared | Reminder::Refused, _) => reminder,
         }
     }
 
@@ -119,7 +119,7 @@ impl<'a> Draft<'a> {
 
     /// The address is no longer needed.
     pub(super) fn forget_address(&mut self, person: PersonId) {
-        if self.state.addresses.contains_key(&person) {
+        if self.state.addresses.contains(person) {
             self.decision.changes.push(Change::ForgetAddress(person));
         }
     }

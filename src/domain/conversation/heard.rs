@@ -134,7 +134,7 @@ impl<'a> Turn<'a> {
             return Some(Refusal::NothingToDo);
         }
         let before = self.before.as_ref()?;
-        if let Some(burst) = before.burst
+        if let Some(burst) = &before.burst
             && stops
             && burst.wish.is_yes()
         {
@@ -158,9 +158,10 @@ impl<'a> Turn<'a> {
     /// A stop that was overtaken by a later message: a "Ja" from before it does not count, even so. One that is more than a day old need
     /// not be noted: no "Ja" from before it counts anyway.
     fn note_stop(&mut self, wish: Wish) {
-        let Some(Person { talk: Talk::Asked { answered, revision, stopped, before }, burst, .. }) = self.before else { return };
-        if wish.stops(true) && stopped < Some(self.heard.at) && !is_stale(self.draft.state, self.now, self.heard) {
-            self.remember(Talk::Asked { answered, revision, stopped: Some(self.heard.at), before }, burst);
+        let Some(Person { talk: Talk::Asked { answered, revision, stopped, before }, burst, .. }) = &self.before else { return };
+        if wish.stops(true) && *stopped < Some(self.heard.at) && !is_stale(self.draft.state, self.now, self.heard) {
+            let talk = Talk::Asked { answered: *answered, revision: *revision, stopped: Some(self.heard.at), before: before.clone() };
+            self.remember(talk, burst.clone());
         }
     }
 
@@ -185,8 +186,9 @@ impl<'a> Turn<'a> {
                 talk @ Talk::Stopped { .. } => talk.clone(),
             },
         };
-        let before = self.before.as_ref().and_then(|person| person.burst);
-        self.remember(talk, Some(Burst::with(before, self.draft.state.clock, self.now, wish, at)));
+        let before = self.before.as_ref().and_then(|person| person.burst.as_deref());
+        let burst = Burst::with(before, self.draft.state.clock, self.now, wish, at);
+        self.remember(talk, Some(Box::new(burst)));
         self.draft.tidy(self.id, self.window, None);
         self.draft.decision.changes.push(Change::Unread(self.id, Some(self.heard.wamid.clone())));
     }
@@ -218,7 +220,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn remember(&mut self, talk: Talk, burst: Option<Burst>) {
+    fn remember(&mut self, talk: Talk, burst: Option<Box<Burst>>) {
         let person = Person { window: self.window, talk, burst, ..Known::named(self.heard.from, self.before.as_ref()) };
         let address = Known::address(self.draft.state, self.id, &self.heard.address);
         self.draft.decision.changes.push(Change::Person(self.id, person));

@@ -32,7 +32,7 @@ impl Known {
 
     /// What becomes of the address: a BSUID replaces a number, and not the other way round.
     pub(super) fn address(state: &State, id: PersonId, new: &Address) -> Option<Change> {
-        let keep = match (state.addresses.get(&id), new) {
+        let keep = match (&state.addresses.get(id), new) {
             (None, _) | (Some(Address::Phone(_)), Address::Bsuid(_)) => false,
             (Some(Address::Bsuid(_)), Address::Phone(_)) => true,
             (Some(old @ Address::Bsuid(_)), Address::Bsuid(_)) | (Some(old @ Address::Phone(_)), Address::Phone(_)) => old == new,
@@ -89,8 +89,8 @@ fn merged(kept: &Person, other: &Person) -> Person {
         (_, _) if strictness(&other.talk) > strictness(&kept.talk) => other.talk.clone(),
         (_, _) => kept.talk.clone(),
     };
-    let stronger = other.burst.filter(|other| kept.burst.is_none_or(|kept| other.wish.strength() > kept.wish.strength()));
-    let burst = stronger.or(kept.burst);
+    let stronger = other.burst.as_ref().filter(|other| kept.burst.as_ref().is_none_or(|kept| other.wish.strength() > kept.wish.strength()));
+    let burst = stronger.or(kept.burst.as_ref()).cloned();
     Person { window: kept.window.counted(other.window.latest), talk, burst, ..kept.clone() }
 }
 

@@ -15,7 +15,7 @@ use crate::domain::time::{Millis, Timestamp};
 /// The person's deadline has come. What they said last comes first, whatever else is due.
 pub fn due(state: &State, rules: &Rules, now: Millis, id: PersonId) -> Decision {
     let Some(person) = state.people.get(id) else { return Decision::refused(Refusal::NothingToDo) };
-    if let Some(burst) = person.burst {
+    if let Some(burst) = &person.burst {
         return answer(state, rules, now, id, person, burst);
     }
     let mut draft = Draft::new(state);
@@ -24,7 +24,7 @@ pub fn due(state: &State, rules: &Rules, now: Millis, id: PersonId) -> Decision 
         Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => gone(&mut draft, id),
         Talk::Subscribed { subscription, reminder: Reminder::Pending } => remind(&mut draft, rules, now, id, person, *subscription),
         Talk::Subscribed { .. } if state.notice.is_over() => gone(&mut draft, id),
-        Talk::Subscribed { subscription, reminder: Reminder::Sent | Reminder::Spared } => {
+        Talk::Subscribed { subscription, reminder: Reminder::Sent | Reminder::Spared | Reminder::Refused } => {
             judge(&mut draft, now, id, person, *subscription);
         }
     }

@@ -212,7 +212,7 @@ fn urgent(state: &State, now: Millis, rate: u32) -> Timestamp {
 /// asked already.
 fn render(state: &State, rules: &Rules, now: Millis, id: OutboxId, entry: &Entry) -> Option<Send> {
     let person = state.people.get(entry.person)?;
-    let to = state.addresses.get(&entry.person)?.clone();
+    let to = state.addresses.get(entry.person)?;
     let over = state.notice.is_over() && !entry.kind.outlives_the_service();
     let not_after = entry.not_after(state.guard);
     let open = !over && state.clock == Clock::Trusted && now.second() <= not_after && person.window.sendable(now, state.guard);

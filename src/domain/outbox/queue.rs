@@ -4,16 +4,18 @@
 use super::SLOTS;
 use super::entry::{Class, Delivery, Entry, Stage};
 use crate::domain::ids::{OutboxId, PersonId, WamidHash};
+use crate::domain::pages::Pages;
 use crate::domain::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 /// All messages, and the orders in which they are asked for. The indexes are derived: [`Outbox::check`] says how.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Outbox {
-    entries: BTreeMap<OutboxId, Entry>,
-    by_person: BTreeSet<(PersonId, OutboxId)>,
-    by_wamid: HashMap<WamidHash, OutboxId>,
-    wakes: BTreeSet<(Timestamp, OutboxId)>,
+    entries: Pages<OutboxId, Entry>,
+    by_person: Pages<(PersonId, OutboxId)>,
+    /// By half of the wamid's hash; the entries know the rest.
+    by_wamid: Pages<(u32, OutboxId)>,
+    wakes: Pages<(Timestamp, OutboxId)>,
     /// The oldest waiting message of every person who has none in flight, unless it rests: by class, then by whose window closes first, then
     /// by what was written down first.
     ready: BTreeSet<(Class, Timestamp, OutboxId)>,
@@ -29,12 +31,14 @@ pub struct Outbox {
 impl Outbox {
     /// The message.
     pub fn get(&self, id: OutboxId) -> Option<&Entry> {
-        self.entries.get(&id)
+        self.entries.get(id)
     }
 
     /// The message that Meta knows by this wamid.
     pub fn find(&self, wamid: WamidHash) -> Option<OutboxId> {
-        self.by_wamid.get(&wamid).copied()
+        let half = half(wamid);
+        let mut alike = self.by_wamid.from((half, OutboxId(0))).take_while(|((other, _), ())| *other == half).map(|((_, id), ())| *id);
+        alike.find(|id| self.get(*id).is_some_and(|entry| entry.wamid() == Some(wamid)))
     }
 
     /// All messages, oldest first.
@@ -44,8 +48,8 @@ impl Outbox {
 
     /// One person's messages, oldest first.
     pub fn of(&self, person: PersonId) -> impl Iterator<Item = (OutboxId, &Entry)> {
-        let span = (person, OutboxId(0))..=(person, OutboxId(u64::MAX));
-        self.by_person.range(span).filter_map(|(_, id)| self.entries.get(id).map(|entry| (*id, entry)))
+        let ids = self.by_person.from((person, OutboxId(0))).map(|(key, ())| *key).take_while(move |(other, _)| *other == person);
+        ids.filter_map(|(_, id)| self.entries.get(id).map(|entry| (id, entry)))
     }
 
     /// Messages that wait.
@@ -72,13 +76,13 @@ impl Outbox {
 
     /// When the first message needs a turn by itself.
     pub fn wakes(&self) -> Option<Timestamp> {
-        self.wakes.first().map(|(at, _)| *at)
+        self.wakes.first().map(|((at, _), ())| *at)
     }
 
     /// Messages that need a turn at `now`, the earliest first.
     pub fn woken(&self, now: Timestamp) -> impl Iterator<Item = (OutboxId, &Entry)> {
-        let woken = self.wakes.iter().take_while(move |(at, _)| *at <= now);
-        woken.filter_map(|(_, id)| self.entries.get(id).map(|entry| (*id, entry)))
+        let woken = self.wakes.iter().map(|(key, ())| *key).take_while(move |(at, _)| *at <= now);
+        woken.filter_map(|(_, id)| self.entries.get(id).map(|entry| (id, entry)))
     }
 
     /// Figures that may go once more, by since when their outcome is unknown.
@@ -93,11 +97,11 @@ impl Outbox {
 
     /// Sets one row; `None` removes it. Keeps every index.
     pub fn set(&mut self, id: OutboxId, entry: Option<Entry>) {
-        let old = self.entries.get(&id).copied();
+        let old = self.entries.get(id).copied();
         let people: BTreeSet<PersonId> = old.iter().chain(&entry).map(|entry| entry.person).collect();
         people.iter().for_each(|person| self.unready(*person));
         if let Some(old) = old {
-            self.entries.remove(&id);
+            self.entries.remove(id);
             self.unindex(id, &old);
         }
         if let Some(new) = entry {
@@ -113,21 +117,25 @@ impl Outbox {
     }
 
     fn index(&mut self, id: OutboxId, entry: &Entry) {
-        self.by_person.insert((entry.person, id));
-        self.by_wamid.extend(entry.wamid().map(|wamid| (wamid, id)));
-        self.wakes.extend(entry.wakes().map(|at| (at, id)));
+        self.by_person.insert((entry.person, id), ());
+        if let Some(wamid) = entry.wamid() {
+            self.by_wamid.insert((half(wamid), id), ());
+        }
+        if let Some(at) = entry.wakes() {
+            self.wakes.insert((at, id), ());
+        }
         self.doubtful.extend(entry.repeatable().map(|since| (since, id)));
         self.waiting[entry.kind.class() as usize] += usize::from(entry.stage() == Stage::Waiting);
         self.in_flight += usize::from(entry.stage() == Stage::Leaving);
     }
 
     fn unindex(&mut self, id: OutboxId, entry: &Entry) {
-        self.by_person.remove(&(entry.person, id));
+        self.by_person.remove((entry.person, id));
         if let Some(wamid) = entry.wamid() {
-            self.by_wamid.remove(&wamid);
+            self.by_wamid.remove((half(wamid), id));
         }
         if let Some(at) = entry.wakes() {
-            self.wakes.remove(&(at, id));
+            self.wakes.remove((at, id));
         }
         if let Some(since) = entry.repeatable() {
             self.doubtful.remove(&(since, id));
@@ -159,10 +167,15 @@ impl Outbox {
     /// Asserts that every index says what the rows say.
     pub fn check(&self) {
         let mut fresh = Outbox::default();
-        for (id, entry) in &self.entries {
-            fresh.set(*id, Some(*entry));
+        for (id, entry) in self.iter() {
+            fresh.set(id, Some(*entry));
         }
         assert_eq!(*self, fresh, "an index of the outbox does not agree with its rows");
         assert!(self.in_flight <= SLOTS, "{} messages in flight, {SLOTS} allowed", self.in_flight);
     }
+}
+
+/// Half of a hash tells a day's messages apart but for a few, and takes half the room.
+fn half(wamid: WamidHash) -> u32 {
+    wamid.0 as u32
 }

@@ -169,7 +169,7 @@ impl Speaker<'_> {
     fn access(&self) -> String {
         let (texts, closes) = (self.texts, self.closes());
         let moment = |at| german::moment(at, &self.rules.zone);
-        let address = self.state.people.find(self.person.hash).and_then(|id| self.state.addresses.get(&id));
+        let address = self.state.people.find(self.person.hash).and_then(|id| self.state.addresses.get(id));
         let mut stored = vec![texts.access()];
         stored.extend(address.map(|address| match address {
             Address::Bsuid(id) => texts.access_id(id.expose(), &closes),

@@ -62,7 +62,7 @@ impl Relaying {
                 () = self.clock.sleep_until(end), if self.warp.now() < end => {}
                 send = self.outlets.sends.recv(), if self.warp.now() < end => {
                     let send = send.expect("the relay turns");
-                    let outcome = Outcome::Accepted(pseudonyms().wamid(&send.id.0.to_string()));
+                    let outcome = Outcome::Accepted(pseudonyms().wamid(&{ send.id.0 }.to_string()));
                     self.inbox.send(Arrival::told(Event::Sent { id: send.id, outcome })).await.expect("the relay turns");
                     sent.push(send);
                 }
