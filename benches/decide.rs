@@ -28,8 +28,9 @@ const PEOPLE: u32 = 100_000;
 const EVENTS: u32 = 6_000;
 /// How many of them the whole step is measured with, one by one.
 const COMMITS: u32 = 200;
-/// The most that deciding may be of a step that commits one event: then group commit, not the domain, is what limits a Pi.
-const SHARE_MAX: f64 = 0.1;
+/// The most that deciding may be of a step that commits one event, on a disk that is infinitely fast: then group commit, not the domain, is
+/// what limits a Pi. Measured: 1 to 9 %.
+const SHARE_MAX: f64 = 0.2;
 
 fn main() {
     let meter = Meter::new(std::time::Duration::ZERO);
@@ -92,7 +93,7 @@ impl Bench {
         let entries: Vec<Entry> = self.state.outbox.iter().take(EVENTS as usize).map(|(_, entry)| *entry).collect();
         let mut events = Vec::new();
         for (id, entry) in (first..).map(OutboxId).zip(entries) {
-            self.state.apply(&Change::Outbox(id, Entry { delivery: Delivery::InFlight { attempt: 0, since: NOW.second() }, ..entry }));
+            self.state.apply(&Change::Outbox(id, Entry { delivery: Delivery::InFlight { attempt: 0, since: NOW }, ..entry }));
             events.push(Event::Sent { id, outcome: Outcome::Accepted(support::wamid_hash(id.0 | 1 << 50)) });
         }
         events

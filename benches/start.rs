@@ -1,8 +1,8 @@
 //! Time and memory of a start with 100,000 and with 1,000,000 subscribers: `Store::open`, `Relay::open` and the first step, in a fresh
 //! process each (this program, called again), beside reading the same file in one go and beside redb's own walk over the same rows.
 //!
-//! People are as in `support::town`: each with an alias, an id of 23 bytes and two messages heard, at rest or after a broadcast that reached
-//! everyone. The file is in the page cache, and times are those
+//! People are as in `support::town`: each with an alias, an id of 23 bytes and two messages heard, at rest or after a broadcast that
+//! reached everyone. The file is in the page cache, and times are those
 //! spent on the processor, so that what else runs on the machine counts little. Ends with exit code 1 if memory is over its limit, or
 //! if the start costs many times redb's own walk.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops where it cannot go on")]
@@ -49,8 +49,8 @@ fn row(count: u32, limit: f64, name: &str, mix: Mix) -> bool {
     let start = again("start", &path);
     let slower = start.seconds / walk.seconds;
     println!(
-        "{count} subscribers {name}: start {:.2} s (reading the file, {file:.0} MB: {:.2} s; redb's walk: {:.2} s, ratio {slower:.1}, limit \
-         {SLOWER_MAX}), resident {:.1} MB, peak {:.1} MB (limit {limit}), {:.0} bytes a person",
+        "{count} subscribers {name}: start {:.2} s (reading the file, {file:.0} MB: {:.2} s; redb's walk: {:.2} s, ratio {slower:.1}, \
+         limit {SLOWER_MAX}), resident {:.1} MB, peak {:.1} MB (limit {limit}), {:.0} bytes each",
         start.seconds,
         read.seconds,
         walk.seconds,

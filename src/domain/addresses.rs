@@ -1,8 +1,8 @@
 //! Where to reach people, in as few bytes as there are in an id. Decides nothing.
 //!
 //! A box for each of a million ids costs 16 bytes for the pointer, 8 for which kind it is and 9 for the allocator, on top of the id's own
-//! 23. Here the addresses of [`PAGE`] people in a row lie in one box, each behind two bytes: whose and what kind, and how long. There is one
-//! way to write a page, so two that hold the same are equal.
+//! 23. Here the addresses of [`PAGE`] people in a row lie in one box, each behind two bytes: whose and what kind, and how long. There is
+//! one way to write a page, so two that hold the same are equal.
 
 use super::ids::{Address, Bsuid, PersonId, Phone};
 use std::fmt;

@@ -58,8 +58,8 @@ pub struct State {
     pub seen: Seen,
     /// Counters that never run backwards.
     pub counters: Counters,
-    /// Subscribers that the running broadcast has not reached, by the closing of their window; of those whose windows close together, who has
-    /// not been asked in it comes first. Derived from people, feeds and notice.
+    /// Subscribers that the running broadcast has not reached, by the closing of their window; of those whose windows close together, who
+    /// has not been asked in it comes first. Derived from people, feeds and notice.
     pub lacking: BTreeSet<Lacking>,
     /// Memory only: messages that are to be marked as read with the answer.
     pub unread: BTreeMap<PersonId, Wamid>,

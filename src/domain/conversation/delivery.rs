@@ -78,9 +78,9 @@ pub fn message_accepted(state: &State, rules: &Rules, entry: &Entry) -> Option<C
     }
 }
 
-/// It is not certain that the message arrives. If it was the publication that spared the reminder, the reminder is wanted after all. If Meta
-/// says that the window is closed, although the message left (`left`) after everything that we have heard, then it is, and nothing more is
-/// tried in it.
+/// It is not certain that the message arrives. If it was the publication that spared the reminder, the reminder is wanted after all. If
+/// Meta says that the window is closed, although the message left (`left`) after everything that we have heard, then it is, and nothing
+/// more is tried in it.
 pub fn message_failed(state: &State, entry: &Entry, left: Option<Timestamp>) -> Option<Change> {
     let person = state.people.get(entry.person)?;
     let refused = is_refused(entry) && left.is_some_and(|left| person.window.latest <= left);

@@ -16,8 +16,8 @@ pub struct Outbox {
     /// By half of the wamid's hash; the entries know the rest.
     by_wamid: Pages<(u32, OutboxId)>,
     wakes: Pages<(Timestamp, OutboxId)>,
-    /// The oldest waiting message of every person who has none in flight, unless it rests: by class, then by whose window closes first, then
-    /// by what was written down first.
+    /// The oldest waiting message of every person who has none in flight, unless it rests: by class, then by whose window closes first,
+    /// then by what was written down first.
     ready: BTreeSet<(Class, Timestamp, OutboxId)>,
     /// The same by whose window closes first.
     closing: BTreeSet<(Timestamp, Class, OutboxId)>,

@@ -11,8 +11,8 @@ pub const GUARD_MAX: u32 = 30;
 /// Added to a measured round trip, in seconds: both its ends are whole seconds, and the clock may be off by one.
 const SLACK: u32 = 2;
 
-/// The guard in seconds. Only ever widens: in the last half minute of a window hardly anything but a late reminder is waiting, so a wide one
-/// costs next to nothing, and forgetting what was learned costs a refused message.
+/// The guard in seconds. Only ever widens: in the last half minute of a window hardly anything but a late reminder is waiting, so a wide
+/// one costs next to nothing, and forgetting what was learned costs a refused message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Guard(u8);
 

@@ -2,11 +2,6 @@
 //! others hold.
 //!
 //! ```text
-//!   due[k], in order      ·    ·          ····  ·       ······························   the nominal second of each reminder
-//!   start[k] = min(due[k], start[k + 1] − 1/rate)
-//!                         ·    ·        · · · · ·  · · · · · · · · · · · · · · · · · ·   no two closer than the rate allows
-//!                         ▲
-//!                         when the first must begin: the only one that is computed, again and again
 //! ```
 //!
 //! The rate is that of the number ([`Bucket`]), as Meta grants it at present ([`Throttle`]). Plans use 80 % of it ([`begins`]): the rest is
@@ -25,11 +20,12 @@ use super::time::{Millis, Timestamp};
 /// Of five messages that may leave, plans use four (DESIGN.md, promise 4: planned at 80 %).
 const PLANNED: (u64, u64) = (4, 5);
 
-/// When the first of `waiting` messages has to begin, so that each can leave by its own second although `queued` others go before it; `None`
-/// if there is none. `due` has the seconds in ascending order with the messages of each, `rate` is in messages a second.
+/// When the first of `waiting` messages has to begin, so that each can leave by its own second although `queued` others go before it;
+/// `None` if there is none. `due` has the seconds in ascending order with the messages of each, `rate` is in messages a second.
 ///
-/// This is the first element of the backward scan in the drawing: `min(due[k] − k/rate)` over all messages `k`. Looks no further than to the
-/// second that all messages together could not pull before the earliest start so far, so it costs as many seconds as it takes to send them.
+/// This is the first element of the backward scan in the drawing: `min(due[k] − k/rate)` over all messages `k`. Looks no further than to
+/// the second that all messages together could not pull before the earliest start so far, so it costs as many seconds as it takes to send
+/// them.
 pub fn begins(due: impl Iterator<Item = (Timestamp, u32)>, waiting: usize, queued: usize, rate: u32) -> Option<Millis> {
     let each = 1_000_000 * PLANNED.1 / (u64::from(rate.max(1)) * PLANNED.0);
     let ahead = |messages: usize| (messages as u64).saturating_mul(each);
@@ -85,7 +81,9 @@ mod tests {
         /// The drawing, literally: a backward scan over every single message.
         #[test]
         fn it_is_the_first_of_the_backward_scan(
-            counts in proptest::collection::btree_map(1_000_000_u32..1_000_400, 1_u32..300, 0..40), queued in 0_usize..500, rate in 1_u32..1_000,
+            counts in proptest::collection::btree_map(1_000_000_u32..1_000_400, 1_u32..300, 0..40),
+            queued in 0_usize..500,
+            rate in 1_u32..1_000,
         ) {
             let each = 1_000_000 * 5 / (u64::from(rate) * 4);
             let due = counts.iter().flat_map(|(at, count)| std::iter::repeat_n(u64::from(*at) * 1_000_000, *count as usize));
