@@ -3,7 +3,8 @@
 
 use super::{CONFIGURATION_FILE, Failure};
 use crate::config::{Config, RUNTIME_DIRECTORY, SOCKET};
-use crate::port::status::{self, Answer, Budget, Feed, Held, LinkReport, Outbox, Relay, Report, SCHEMA, State};
+use crate::domain::pacing::GUARD_MIN;
+use crate::port::status::{self, Answer, Budget, Feed, Held, LinkReport, Outbox, Pace, Relay, Report, SCHEMA, State};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::de::IgnoredAny;
@@ -127,6 +128,9 @@ impl Page {
         if let Some(held) = relay.held {
             self.held(held);
         }
+        if let Some(pace) = relay.pace {
+            self.pace(pace);
+        }
         self.budget(relay.budget);
         if let Some(day) = relay.last_day {
             self.line("letzter Tag", &day.strftime("%d.%m.%Y").to_string());
@@ -144,6 +148,21 @@ impl Page {
         let Outbox { queued, resting, in_flight, unknown, accepted, delivered, failed } = outbox;
         self.line("Ausgang", &format!("{queued} warten, {resting} nach Fehlversuch, {in_flight} unterwegs, {unknown} ungeklärt"));
         self.line("", &format!("{accepted} angenommen, {delivered} zugestellt, {failed} gescheitert"));
+    }
+
+    /// Only what is not as usual.
+    fn pace(&mut self, pace: Pace) {
+        let Pace { rate, permitted, guard, repeated } = pace;
+        if rate < permitted {
+            self.line("Tempo", &format!("{rate} von {permitted} Nachrichten je Sekunde: Meta hat gebremst; es steigt von selbst wieder"));
+        }
+        if guard > GUARD_MIN {
+            let why = "Meta antwortet langsam oder unsere Uhr geht nach. Abhilfe: Internetverbindung und timedatectl prüfen";
+            self.line("Sendeschluss", &format!("{guard} s vor dem Ende eines Fensters statt {GUARD_MIN} s: {why}"));
+        }
+        if repeated > 0 {
+            self.line("vielleicht doppelt", &format!("{repeated} Zahlenmeldungen: ob die erste ankam, war nicht zu erfahren"));
+        }
     }
 
     fn budget(&mut self, budget: Budget) {

@@ -6,7 +6,7 @@ use crate::domain::decision::Ingress;
 use crate::domain::figures::Feed;
 use crate::domain::ids::Name;
 use crate::domain::notice::Notice;
-use crate::domain::outbox::{Delivery, Hold, Outbox, Why};
+use crate::domain::outbox::{self, Delivery, Hold, Outbox, Why};
 use crate::domain::pacing::Guard;
 use crate::domain::rules::{FeedRules, Rules};
 use crate::domain::state::{Clock, State};
@@ -29,6 +29,8 @@ pub struct Pulse {
     pub outbox: OutboxCount,
     /// Why nothing is sent at present, if so.
     pub held: Option<HeldPulse>,
+    /// How fast messages leave, and until when.
+    pub pace: PacePulse,
     /// The feeds, in the order of the configuration.
     pub feeds: Vec<FeedPulse>,
     /// While something is being handed out: the subscribers who still lack it. `None` when it is done.
@@ -112,6 +114,19 @@ pub struct HeldPulse {
     pub until: Timestamp,
 }
 
+/// How fast messages leave, and until when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PacePulse {
+    /// Messages a second that Meta grants at present.
+    pub rate: u32,
+    /// Messages a second that are configured.
+    pub permitted: u32,
+    /// How many seconds before its end a window counts as closed.
+    pub guard: u32,
+    /// Publications that left a second time, because nobody knew whether they had arrived.
+    pub repeated: u32,
+}
+
 /// Messages and people, as far as they are limited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct BudgetPulse {
@@ -133,6 +148,12 @@ impl Pulse {
             clock_trusted: state.clock == Clock::Trusted,
             outbox: OutboxCount::of(&state.outbox),
             held: state.hold.map(HeldPulse::of),
+            pace: PacePulse {
+                rate: outbox::rate(state, rules, now),
+                permitted: rules.rate,
+                guard: state.guard.seconds(),
+                repeated: state.counters.repeated,
+            },
             feeds: rules.feeds.iter().map(|feed| FeedPulse::of(feed, state.feed(&feed.name).map(|(_, feed)| feed))).collect(),
             lacking: state.broadcasting().then_some(state.lacking.len()),
             budget: BudgetPulse {

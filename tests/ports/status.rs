@@ -219,6 +219,7 @@ const DOCUMENT: &str = r#"{
     "open_windows": 20,
     "outbox": {"queued": 1, "resting": 2, "in_flight": 3, "unknown": 4, "accepted": 5, "delivered": 6, "failed": 7},
     "held": {"code": 190, "since": "2026-11-20T15:30:00Z", "until": "2026-11-22T17:30:45Z"},
+    "pace": {"rate": 60, "permitted": 80, "guard": 12, "repeated": 3},
     "feeds": [
       {"name": "corona", "title": "Corona", "as_of": "2026-11-22", "revision": 12, "published": "2026-11-22T11:04:30Z"},
       {"name": "rsv", "title": "RSV", "as_of": null, "revision": 0, "published": null}
@@ -251,6 +252,10 @@ drk-relay 0.1.0, läuft seit 5 min (22.11.2026 18:25)
                        5 angenommen, 6 zugestellt, 7 gescheitert
   Senden angehalten    seit 2 Tagen 2 h: Meta lehnt ab mit Code 190; nächster Versuch 22.11.2026 18:30, in 45 s. Abhilfe: Token, Nummer \
 und Konto im WhatsApp Manager prüfen
+  Tempo                60 von 80 Nachrichten je Sekunde: Meta hat gebremst; es steigt von selbst wieder
+  Sendeschluss         12 s vor dem Ende eines Fensters statt 5 s: Meta antwortet langsam oder unsere Uhr geht nach. Abhilfe: \
+Internetverbindung und timedatectl prüfen
+  vielleicht doppelt   3 Zahlenmeldungen: ob die erste ankam, war nicht zu erfahren
   in diesem Monat      612 von 1000 Nachrichten von Meta angenommen
   Plätze               26 von 27 vergeben
   letzter Tag          31.12.2026

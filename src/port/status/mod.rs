@@ -3,7 +3,7 @@
 
 mod report;
 
-pub use report::{Answer, Budget, Feed, Held, Ingress, LinkReport, Links, Outbox, People, Relay, Report, SCHEMA, State};
+pub use report::{Answer, Budget, Feed, Held, Ingress, LinkReport, Links, Outbox, Pace, People, Relay, Report, SCHEMA, State};
 
 use super::board::Board;
 use crate::config::StatusConfig;

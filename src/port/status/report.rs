@@ -97,6 +97,9 @@ pub struct Relay {
     pub outbox: Outbox,
     /// Why nothing is sent at present, if so.
     pub held: Option<Held>,
+    /// How fast messages leave, and until when.
+    #[serde(default)]
+    pub pace: Option<Pace>,
     /// The feeds.
     pub feeds: Vec<Feed>,
     /// While figures are being handed out: how many subscribers still lack them.
@@ -173,6 +176,19 @@ pub struct Held {
     pub until: Moment,
 }
 
+/// How fast messages leave, and until when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Pace {
+    /// Messages a second that Meta grants at present.
+    pub rate: u32,
+    /// Messages a second that are configured.
+    pub permitted: u32,
+    /// How many seconds before its end a window counts as closed; 5 until something else was learned, 30 at most.
+    pub guard: u32,
+    /// Publications that left a second time, because nobody knew whether they had arrived.
+    pub repeated: u32,
+}
+
 /// Messages that Meta accepted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Budget {
@@ -226,6 +242,7 @@ impl From<&Pulse> for Relay {
     fn from(pulse: &Pulse) -> Relay {
         let pulse::PeopleCount { new, asked, waiting, subscribed, lapsed, orphaned, stopped } = pulse.people;
         let pulse::BudgetPulse { accepted: month, limit, places, taken } = pulse.budget;
+        let pulse::PacePulse { rate, permitted, guard, repeated } = pulse.pace;
         let pulse::OutboxCount { queued, resting, in_flight, unknown, accepted, delivered, failed } = pulse.outbox;
         Relay {
             clock_trusted: pulse.clock_trusted,
@@ -235,6 +252,7 @@ impl From<&Pulse> for Relay {
             open_windows: pulse.open_windows,
             outbox: Outbox { queued, resting, in_flight, unknown, accepted, delivered, failed },
             held: pulse.held.map(Held::from),
+            pace: Some(Pace { rate, permitted, guard, repeated }),
             feeds: pulse.feeds.iter().map(Feed::from).collect(),
             lacking: pulse.lacking,
             budget: Budget { accepted: month, limit, places, taken },

@@ -4,7 +4,7 @@
 use super::{EXAMPLE, FULL, Folder, edited};
 use drk_relay::config::{Checked, ClockConfig};
 use drk_relay::domain::ids::Name;
-use drk_relay::domain::rules::{End, MetricKind, ReminderPolicy};
+use drk_relay::domain::rules::{End, MetricKind, Quiet, ReminderPolicy};
 use drk_relay::domain::time::{Day, Timestamp};
 
 /// The example with secrets where it looks for them.
@@ -50,6 +50,8 @@ fn everything_reaches_its_part() {
     assert_eq!((rules.branch.as_str(), rules.contact.as_str()), ("DRK-Ortsverein Musterstadt", "07751 5550100"));
     assert_eq!((rules.privacy.as_str(), rules.zone.iana_name()), ("drk-musterstadt.example/datenschutz", Some("Europe/Vienna")));
     assert_eq!((rules.reminder, rules.monthly_messages, rules.rate), (ReminderPolicy::Unanswered, None, 20));
+    let (ten, half_past_six) = (jiff::civil::time(22, 0, 0, 0), jiff::civil::time(6, 30, 0, 0));
+    assert_eq!(rules.quiet, Quiet::new(ten, half_past_six));
     let [corona, pollen] = rules.feeds.as_slice() else { panic!("two feeds") };
     assert_eq!((corona.name.as_str(), corona.settle, corona.description.as_deref()), ("corona", 20, Some("täglich gegen 9 Uhr")));
     assert_eq!((pollen.title.as_str(), pollen.settle, pollen.description.as_deref()), ("Pollenflug", 30, None));

@@ -113,6 +113,8 @@ const ONE_EACH: &[(&str, &str, &str, &str)] = &[
     ("metric = [{ name", "metric = [7, { name", "metric = [", "feed.metric: hier wird ein Abschnitt erwartet, nicht eine ganze Zahl."),
     ("when = \"unanswered\"", "when = \"no_figures\"", "when", "reminder.when: das gibt es hier nicht. Meinten Sie \"no-figures\"?"),
     ("\"unlimited\"", "0", "monthly", "budget.monthly_messages: erlaubt sind 1 bis 4294967295."),
+    ("\"22:00-06:30\"", "\"22 bis 6\"", "quiet", "reminder.quiet: das sind nicht zwei Uhrzeiten."),
+    ("\"22:00-06:30\"", "\"20:00-10:00\"", "quiet", "reminder.quiet: so lang ist keine Nacht."),
     ("[reminder]", "[[reminder]]", "reminder", "reminder: hier wird ein Abschnitt erwartet, nicht eine Liste."),
     ("host = \"broker.", "host = \"mqtt://broker.", "host", "mqtt.host: das ist kein Rechnername."),
     ("tls = true", "tsl = true", "tsl", "„tsl“ ist unter [mqtt] unbekannt. Meinten Sie „tls“?"),
