@@ -72,6 +72,7 @@ fn trusted(state: &State, rules: &Rules, now: Millis) -> Decision {
         Clock::Untrusted => {
             let mut decision = Decision::acted();
             decision.changes.push(Change::Trusted);
+            decision.changes.extend(outbox::set_right(state, now.second()));
             decision.changes.extend(figures::judge_held(state, rules, now));
             decision
         }

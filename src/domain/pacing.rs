@@ -25,8 +25,12 @@ impl Bucket {
         Bucket { theoretical: self.clamped(now, rate).max(now.0 * 1000) + interval(rate) }
     }
 
+    /// What is owed by the present clock. More than a full bucket was owed by a clock that has been set back since: then nothing is saved
+    /// up, and nothing is owed. It must not slide along with "now", or nothing would leave before the clock has caught up.
     fn clamped(self, now: Millis, rate: u32) -> u64 {
-        self.theoretical.min(now.0 * 1000 + (BURST + 1) * interval(rate))
+        let now = now.0 * 1000;
+        let known = self.theoretical <= now + (BURST + 1) * interval(rate);
+        if known { self.theoretical } else { now + (BURST - 1) * interval(rate) }
     }
 }
 
@@ -64,5 +68,6 @@ mod tests {
         let full = (0..BURST).fold(Bucket::default(), |bucket, _| bucket.take(Millis(9_000_000), 80));
         let ready = full.ready_at(Millis(1_000), 80);
         assert!(ready.since(Millis(1_000)) < 1_000, "{ready:?}");
+        assert_eq!(full.ready_at(ready, 80), ready, "it does not slide along with the clock");
     }
 }
