@@ -77,6 +77,7 @@ fn trusted(state: &State, rules: &Rules, now: Millis) -> Decision {
             decision.changes.push(Change::Trusted);
             // What an untrusted clock said of the second before is of no use.
             decision.changes.push(Change::Paced(Bucket::restarted(now, outbox::rate(state, rules, now))));
+            decision.changes.extend(outbox::set_right(state, now.second()));
             decision.changes.extend(figures::judge_held(state, rules, now));
             decision
         }

@@ -38,6 +38,23 @@ fn a_late_ja_takes_it_up_again_typed_or_tapped() {
     }
 }
 
+/// The first message opens a window: the second is not an answer from before the closing.
+#[test]
+fn two_messages_in_a_row_are_no_ja() {
+    after(
+        LAPSED,
+        "
+        22.11. 18:00:00 … says Hallo
+                        = lapsed + address
+        22.11. 18:00:01 … says Danke
+        22.11. 18:00:03 read
+                        = asked until 23.11. 18:00:01
+                        -> 20.11.: 17; 57,4 · Frage [Ja] [Nein]
+        22.11. 18:00:30 nothing
+    ",
+    );
+}
+
 #[test]
 fn a_late_ja_brings_the_figures_missed_meanwhile() {
     after(

@@ -1,18 +1,64 @@
-//! The simulated Meta, as far as the relay's core can notice it: windows, acceptance, statuses. No socket and no JSON: those are proven
-//! against the simulated Cloud API in `tests/ports`.
+//! The simulated Meta, as far as the relay's core can notice it: windows, limits, acceptance, statuses. No socket and no JSON: those are
+//! proven against the simulated Cloud API in `tests/ports`.
 
 use super::people::Person;
 use drk_relay::domain::decision::Send;
 use drk_relay::domain::event::{Event, News, Status};
 use drk_relay::domain::ids::{OutboxId, PersonHash, WamidHash};
-use drk_relay::domain::time::Timestamp;
-use std::collections::BTreeMap;
+use drk_relay::domain::time::{Millis, Timestamp};
+use std::collections::{BTreeMap, VecDeque};
+
+/// One message in so many milliseconds to one person; more are borrowed from the future (WhatsApp docs: throughput, pair rate limit).
+const PAIR_INTERVAL: u64 = 6_000;
+/// Messages that may be borrowed.
+const PAIR_BURST: u64 = 45;
+/// The penalty is 4^X seconds after the Xth violation in a row, and X grows no further than this: 17 minutes.
+const PAIR_VIOLATIONS: u32 = 5;
+
+/// Which limit a message runs into.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Limit {
+    /// 130429: too many messages a second from and to the number.
+    Number,
+    /// 131056: too many messages to this person.
+    Pair,
+}
+
+/// How strict this Meta is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Strictness {
+    /// Messages a second for the number, both directions; `None`: as many as there are.
+    pub(crate) per_second: Option<usize>,
+    /// Messages to one person that are borrowed from the future.
+    pub(crate) pair_burst: u64,
+}
+
+impl Default for Strictness {
+    fn default() -> Strictness {
+        Strictness { per_second: None, pair_burst: PAIR_BURST }
+    }
+}
+
+/// What Meta knows of one person and us, under one name of theirs.
+#[derive(Clone, Copy, Default)]
+struct Pair {
+    /// When they last wrote: the window is 24 hours from here.
+    latest: Option<Timestamp>,
+    /// Until when messages have been borrowed, in milliseconds.
+    borrowed: u64,
+    /// Until when everything is refused, in milliseconds.
+    penalty: u64,
+    violations: u32,
+}
 
 /// What Meta knows.
 #[derive(Default)]
 pub(crate) struct Meta {
-    /// When each person last wrote: the window is 24 hours from here.
-    latest: BTreeMap<PersonHash, Timestamp>,
+    /// How strict it is.
+    pub(crate) strictness: Strictness,
+    pairs: BTreeMap<PersonHash, Pair>,
+    /// Messages in either direction within the last second.
+    second: VecDeque<Millis>,
     /// Messages accepted: their wamids count up.
     accepted: u64,
 }
@@ -20,13 +66,42 @@ pub(crate) struct Meta {
 impl Meta {
     /// The person wrote at `at`: a message that counts.
     pub(crate) fn wrote(&mut self, person: &Person, at: Timestamp) {
-        let latest = self.latest.entry(person.hash).or_insert(at);
-        *latest = at.max(*latest);
+        let pair = self.pairs.entry(person.hash).or_default();
+        pair.latest = pair.latest.max(Some(at));
+    }
+
+    /// A message in either direction, which counts against the number's limit.
+    pub(crate) fn passed(&mut self, now: Millis) {
+        while self.second.front().is_some_and(|at| now.since(*at) >= 1_000) {
+            self.second.pop_front();
+        }
+        self.second.push_back(now);
     }
 
     /// When the person last wrote: which window it is.
     pub(crate) fn latest(&self, person: &Person) -> Timestamp {
-        self.latest.get(&person.hash).copied().unwrap_or(Timestamp(0))
+        self.pairs.get(&person.hash).and_then(|pair| pair.latest).unwrap_or(Timestamp(0))
+    }
+
+    /// Whether the window is open.
+    pub(crate) fn is_open(&self, now: Timestamp, person: &Person) -> bool {
+        now < self.latest(person).plus(24 * 3600)
+    }
+
+    /// The limit that a message runs into now, if it does.
+    pub(crate) fn limit(&mut self, now: Millis, person: &Person) -> Option<Limit> {
+        let recent = self.second.iter().filter(|at| now.since(**at) < 1_000).count();
+        if self.strictness.per_second.is_some_and(|most| recent >= most) {
+            return Some(Limit::Number);
+        }
+        let (burst, pair) = (self.strictness.pair_burst, self.pairs.entry(person.hash).or_default());
+        if now.0 < pair.penalty || pair.borrowed.saturating_sub(now.0) >= burst * PAIR_INTERVAL {
+            pair.penalty = pair.penalty.max(now.0 + 1_000 * 4_u64.pow(pair.violations));
+            pair.violations = (pair.violations + 1).min(PAIR_VIOLATIONS);
+            return Some(Limit::Pair);
+        }
+        pair.violations = 0;
+        None
     }
 
     /// Takes a message.
@@ -35,7 +110,9 @@ impl Meta {
     /// If the window is closed: promise 2.
     pub(crate) fn accept(&mut self, now: Timestamp, person: &Person, send: &Send) -> WamidHash {
         let latest = self.latest(person);
-        assert!(now < latest.plus(24 * 3600), "outside the window: {send:?} at {now:?}, the person wrote last at {latest:?}");
+        assert!(self.is_open(now, person), "outside the window: {send:?} at {now:?}, the person wrote last at {latest:?}");
+        let pair = self.pairs.entry(person.hash).or_default();
+        pair.borrowed = pair.borrowed.max(now.millis().0) + PAIR_INTERVAL;
         self.accepted += 1;
         WamidHash(self.accepted)
     }

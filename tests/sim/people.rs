@@ -1,35 +1,86 @@
-//! Simulated people and publishers: what they say and when, as the seed has it. They know nothing of the relay but what reaches them.
+//! Simulated people: who they are, what they say and when, as chance has it. They know nothing of the relay but what reaches them.
 
 use super::choices::Choices;
 use super::promises::asks;
 use super::world::{Transit, World};
-use drk_relay::domain::conversation::Talk;
 use drk_relay::domain::decision::Send;
-use drk_relay::domain::event::{Event, Figure, Heard, ReceiptTopic, Said, Tap, Text};
-use drk_relay::domain::figures::Value;
-use drk_relay::domain::ids::{Address, Bsuid, Identity, Name, PersonHash, Wamid, WamidHash};
-use drk_relay::domain::time::Day;
+use drk_relay::domain::event::{Event, Heard, Moved, Said, Tap, Text};
+use drk_relay::domain::ids::{Address, Bsuid, Identity, Name, PersonHash, Phone, Wamid, WamidHash};
 
 /// The feeds of the simulated branch.
 pub(crate) const FEEDS: [&str; 2] = ["corona", "klinik"];
-/// The metrics of each.
-pub(crate) const METRICS: [&str; 2] = ["cases_new", "incidence"];
 const HOUR: u64 = 3_600_000;
+/// Names of people, and their telephones: the hashes of both are just numbers here, and must not meet.
+const FIRST_NAME: u64 = 1_000;
+const FIRST_PHONE: u64 = 1_000_000_000;
+/// Somebody who moves goes by a name that nobody ever had.
+const MOVED_NAME: u64 = 500_000_000;
+
+/// What Meta tells of a person in a webhook (WhatsApp docs: business-scoped-user-ids).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Shown {
+    /// The BSUID alone.
+    Bsuid,
+    /// The BSUID and the number.
+    Both,
+    /// The number alone, or both: as chance has it.
+    Mixed,
+}
 
 /// Somebody with a phone.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
     pub(crate) address: Address,
+    /// By their BSUID: the name under which Meta and the witnesses know them. Another one when they have moved.
     pub(crate) hash: PersonHash,
     /// The latest message that reached them.
     pub(crate) received: Option<WamidHash>,
+    phone: u64,
+    shown: Shown,
     messages: u64,
 }
 
 impl Person {
     pub(crate) fn new(number: u64) -> Person {
-        let address = Address::Bsuid(Bsuid::new(&format!("DE.{}", 1_000 + number)).expect("short"));
-        Person { address, hash: PersonHash(1_000 + number), received: None, messages: 0 }
+        Person::named(FIRST_NAME + number, FIRST_PHONE + number, Shown::Bsuid)
+    }
+
+    /// The same person in a world in which Meta tells more.
+    fn shown(number: u64, choices: &mut Choices) -> Person {
+        let shown = *choices.of(&[Shown::Bsuid, Shown::Both, Shown::Mixed]);
+        Person { shown, ..Person::new(number) }
+    }
+
+    /// A few people, each shown in their own way.
+    pub(crate) fn some(count: u64, choices: &mut Choices) -> Vec<Person> {
+        (0..count).map(|number| Person::shown(number, choices)).collect()
+    }
+
+    fn named(name: u64, phone: u64, shown: Shown) -> Person {
+        let address = Address::Bsuid(Bsuid::new(&format!("DE.{name}")).expect("short"));
+        Person { address, hash: PersonHash(name), received: None, phone, shown, messages: 0 }
+    }
+
+    /// By their number.
+    pub(crate) fn phone_hash(&self) -> PersonHash {
+        PersonHash(self.phone)
+    }
+
+    /// The address of an old payload without a BSUID.
+    pub(crate) fn phone_address(&self) -> Address {
+        Address::Phone(Phone::new(&self.phone.to_string()).expect("digits"))
+    }
+
+    /// How the next webhook names them.
+    fn appears(&self, choices: &mut Choices) -> (Identity, Address) {
+        let alias = self.phone_hash();
+        let both = (Identity { hash: self.hash, alias: Some(alias) }, self.address.clone());
+        match self.shown {
+            Shown::Bsuid => (Identity { hash: self.hash, alias: None }, self.address.clone()),
+            Shown::Both => both,
+            Shown::Mixed if choices.chance(50) => (Identity { hash: alias, alias: Some(alias) }, self.phone_address()),
+            Shown::Mixed => both,
+        }
     }
 }
 
@@ -58,30 +109,27 @@ fn words(choices: &mut Choices) -> Said {
     }
 }
 
+/// Whether Meta counts it as a message that opens a window.
+pub(crate) fn counts(said: &Said) -> bool {
+    match said {
+        Said::Text(_) | Said::Tapped(_) | Said::Other => true,
+        Said::Edited(_) | Said::Reacted(_) => false,
+    }
+}
+
 impl World {
-    /// One of the things that happen in a world.
-    pub(crate) fn act(&mut self) {
-        match self.choices.below(100) {
-            0..20 => {
-                let (person, said) = (self.choices.below(self.people.len() as u64) as usize, words(&mut self.choices));
-                self.speak(person, said);
-            }
-            20..22 => self.burst(),
-            22..24 => self.react(),
-            24..34 => self.publish(),
-            34..64 => self.pass_up_to(10 * 60_000),
-            64..80 => self.pass_up_to(6 * HOUR),
-            80..86 => self.pass_to_the_edge(),
-            86..92 => self.crash(),
-            92..94 => self.break_disk(),
-            94..95 => self.account(),
-            _ => self.wobble(),
-        }
+    pub(crate) fn somebody(&mut self) -> usize {
+        self.choices.below(self.people.len() as u64) as usize
+    }
+
+    pub(crate) fn speaks_up(&mut self) {
+        let (person, said) = (self.somebody(), words(&mut self.choices));
+        self.speak(person, said);
     }
 
     /// Several messages within a few seconds.
-    fn burst(&mut self) {
-        let person = self.choices.below(self.people.len() as u64) as usize;
+    pub(crate) fn burst(&mut self) {
+        let person = self.somebody();
         for _ in 0..2 + self.choices.below(6) {
             let said = words(&mut self.choices);
             let delay = self.choices.below(1_500);
@@ -93,28 +141,47 @@ impl World {
     }
 
     /// A thumb on the latest message.
-    fn react(&mut self) {
-        let person = self.choices.below(self.people.len() as u64) as usize;
+    pub(crate) fn react(&mut self) {
+        let person = self.somebody();
         if let Some(message) = self.people[person].received {
+            self.count("reaction");
             self.speak(person, Said::Reacted(message));
         }
     }
 
-    fn pass_up_to(&mut self, millis: u64) {
-        let millis = self.choices.below(millis);
-        self.pass(millis);
+    /// A call, or anything else that is no message: it proves that webhooks arrive.
+    pub(crate) fn call(&mut self) {
+        self.count("call");
+        let delay = self.delay();
+        self.after(delay, Transit::Webhook(vec![Event::Proof]));
     }
 
-    /// To within a few seconds of somebody's closing window, where everything is decided.
-    fn pass_to_the_edge(&mut self) {
-        let people = self.relay.state().people.iter();
-        let edges: Vec<_> = people.map(|(_, person)| person.window.closes().millis()).filter(|at| *at > self.now).collect();
-        if edges.is_empty() {
-            return;
+    /// Somebody gets another number, and with it another BSUID; or keeps that. The webhook that says so comes when it comes: before what
+    /// they write next, or after it. What they wrote before is still on its way, under the old names.
+    pub(crate) fn moves(&mut self) {
+        let (index, at) = (self.somebody(), self.now.second());
+        let old = self.people[index].clone();
+        let fresh = MOVED_NAME + self.fresh();
+        let phone = FIRST_PHONE + fresh;
+        let keeps_the_name = old.shown == Shown::Both && self.choices.chance(30);
+        let new = if keeps_the_name {
+            self.count("another number, the same BSUID");
+            Person { phone, ..old.clone() }
+        } else {
+            self.count("another number and BSUID");
+            Person::named(fresh, phone, old.shown)
+        };
+        let known = [vec![old.hash], vec![old.phone_hash()], vec![old.hash, old.phone_hash()]];
+        let from = if keeps_the_name { &known[1] } else { self.choices.of(&known) }.clone();
+        let alias = (new.shown != Shown::Bsuid).then_some(new.phone_hash());
+        let moved = Moved { from, to: Identity { hash: new.hash, alias }, at };
+        if !keeps_the_name {
+            self.ledger.goes_by(old.hash, new.hash);
         }
-        let edge = *self.choices.of(&edges);
-        let before = self.choices.below(70_000);
-        self.pass(edge.since(self.now).saturating_sub(before));
+        self.people[index] = new;
+        self.settle_in(index);
+        let delay = self.delay();
+        self.after(delay, Transit::Webhook(vec![Event::Moved(moved)]));
     }
 
     /// Everybody subscribes within a few seconds.
@@ -134,18 +201,6 @@ impl World {
         }
     }
 
-    /// Whether no subscriber lacks the newest publication.
-    pub(crate) fn everybody_has_the_newest(&self) -> bool {
-        let state = self.relay.state();
-        let newest = |talk: &Talk| match talk {
-            Talk::Subscribed { subscription, .. } => subscription.revision >= state.revision_of(subscription.feeds),
-            Talk::New | Talk::Waiting { .. } | Talk::Asked { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => {
-                true
-            }
-        };
-        state.people.iter().all(|(_, person)| newest(&person.talk))
-    }
-
     /// Somebody writes: Meta stamps it now, and the webhook comes when it comes.
     pub(crate) fn speak(&mut self, index: usize, said: Said) {
         let delay = self.delay();
@@ -153,25 +208,33 @@ impl World {
     }
 
     fn speak_late(&mut self, index: usize, said: Said, delay: u64) {
-        let at = self.now.second();
+        let now = self.now.second();
+        let at = if self.fault(1, "message from the future") { now.plus(400 + self.choices.below(90_000) as u32) } else { now };
+        let (from, address) = self.people[index].appears(&mut self.choices);
+        if from.alias.is_some() {
+            self.count(if from.alias == Some(from.hash) { "number without BSUID" } else { "number and BSUID" });
+        }
         let person = &mut self.people[index];
         person.messages += 1;
         let hash = WamidHash(person.hash.0 << 32 | person.messages);
         let wamid = Wamid::new(&format!("wamid.{}", { hash.0 }));
-        let from = Identity { hash: person.hash, alias: None };
-        let heard = Heard { from, address: person.address.clone(), wamid, hash, at, said };
-        let counts = match &heard.said {
-            Said::Text(_) | Said::Tapped(_) | Said::Other => true,
-            Said::Edited(_) | Said::Reacted(_) => false,
-        };
-        if counts {
-            let person = self.people[index].clone();
+        if counts(&said) {
+            let person = person.clone();
+            // Whatever its clock shows: Meta's window begins when Meta says so.
             self.meta.wrote(&person, at);
         }
+        if let Said::Edited(_) = said {
+            self.count("edit");
+        }
+        self.meta.passed(self.now);
+        let heard = Heard { from, address, wamid, hash, at, said };
         self.after(delay, Transit::Webhook(vec![Event::Heard(heard)]));
     }
 
     fn delay(&mut self) -> u64 {
+        if self.fault(1, "webhook three days late") {
+            return 72 * HOUR;
+        }
         if self.fault(3, "webhook a day late") {
             return self.choices.below(30 * HOUR);
         }
@@ -183,7 +246,7 @@ impl World {
 
     /// Whoever is asked answers, mostly: soon, later, or when the window has closed.
     pub(crate) fn maybe_answer(&mut self, person: usize, send: &Send) {
-        if !self.faults || !asks(&send.body) || self.choices.chance(35) {
+        if !self.faults || !asks(&send.body) || !self.choices.chance(65) {
             return;
         }
         let delay = match self.choices.below(10) {
@@ -193,38 +256,5 @@ impl World {
         };
         let said = words(&mut self.choices);
         self.after(delay, Transit::Speak(person, said));
-    }
-
-    /// A publisher publishes: a new day mostly, whole or in parts; sometimes the same again, or something old.
-    pub(crate) fn publish(&mut self) {
-        let today = self.now.second().0 / 86_400;
-        let as_of = match self.choices.below(10) {
-            0..=6 => {
-                self.day = self.day.max(today.cast_signed() - 1) + 1;
-                self.day
-            }
-            7..=8 => self.day,
-            _ => self.day - 5,
-        };
-        let value = |digits: u64| Value::new(digits.cast_signed(), 0).expect("small");
-        let values: Vec<(Name, Value)> =
-            METRICS.iter().map(|name| (Name::new(name).expect("valid"), value(self.choices.below(50)))).collect();
-        let feed = *self.choices.of(&FEEDS);
-        let dated = if self.choices.chance(90) { Some(Day(as_of)) } else { None };
-        if self.choices.chance(50) {
-            self.send_figure(feed, values, dated);
-        } else {
-            self.count("publication in parts");
-            for value in values {
-                self.send_figure(feed, vec![value], dated);
-            }
-        }
-    }
-
-    fn send_figure(&mut self, feed: &str, values: Vec<(Name, Value)>, as_of: Option<Day>) {
-        let feed = Name::new(feed).expect("a valid name");
-        let figure = Figure { feed: feed.clone(), values, as_of, receipt: Some(ReceiptTopic { feed, metric: None }) };
-        let delay = self.choices.below(45_000);
-        self.after(delay, Transit::Publish(figure));
     }
 }

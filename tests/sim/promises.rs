@@ -1,61 +1,84 @@
-//! The promises, checked after every step from what the world knows and not from what the relay believes. Decides nothing for the relay.
+//! The promises, judged after every step from what the world knows and not from what the relay believes. Decides nothing for the relay.
+//! Here is what is said and acknowledged; what leaves is judged in `sends`, what becomes of people's rows in `rows`.
 
+use super::excuses::Excuses;
+use super::people::counts;
+use super::rows::{Rows, live};
+use super::sends::Sent;
 use super::silence::Silence;
-use super::world::rules;
 use drk_relay::domain::conversation::{Person, Talk};
 use drk_relay::domain::decide;
-use drk_relay::domain::decision::{Body, Change, Effect, Send};
+use drk_relay::domain::decision::{Body, Change, Effect};
 use drk_relay::domain::event::{Event, Figure, Heard, Said};
 use drk_relay::domain::figures::Value;
 use drk_relay::domain::ids::{FeedId, Name, OutboxId, PersonHash};
-use drk_relay::domain::outbox::{Kind, Stage};
+use drk_relay::domain::rules::Rules;
 use drk_relay::domain::state::{Clock, State};
 use drk_relay::domain::time::{Day, Millis, Timestamp};
 use drk_relay::domain::wording::wish;
-use drk_relay::relay::Relay;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Messages this close together, in seconds, may be one burst.
+pub(super) const BURST: u32 = 6;
+/// Messages stamped further ahead of a trusted clock than this do not count (promise 2), in seconds.
+const AHEAD: u32 = 300;
+
 /// What has happened so far, as far as a promise depends on it.
-#[derive(Default)]
 pub(crate) struct Ledger {
+    pub(super) rules: Rules,
     /// Messages whose webhook got its 200.
     heard: BTreeSet<u64>,
+    /// Names by which Meta knows those who are called otherwise in a webhook: telephones.
+    names: BTreeMap<PersonHash, PersonHash>,
+    /// Who goes by another name now.
+    pub(super) moved: BTreeMap<PersonHash, PersonHash>,
     /// The latest counted message of each person that was acknowledged in time.
-    latest: BTreeMap<PersonHash, Timestamp>,
+    pub(super) latest: BTreeMap<PersonHash, Timestamp>,
     /// The latest "Ja" of each person.
-    yes: BTreeMap<PersonHash, Timestamp>,
+    pub(super) yes: BTreeMap<PersonHash, Timestamp>,
     /// The latest stop of each person that counted.
-    stops: BTreeMap<PersonHash, Stop>,
+    pub(super) stops: BTreeMap<PersonHash, Stop>,
     /// Reminders by window.
-    reminders: BTreeMap<(PersonHash, Timestamp), OutboxId>,
-    /// Publications by person and revision.
-    publications: BTreeMap<(PersonHash, u32), OutboxId>,
-    /// Messages that Meta took.
-    accepted: BTreeSet<OutboxId>,
+    pub(super) reminders: BTreeMap<(PersonHash, Timestamp), OutboxId>,
+    /// Publications by person and revision, and those that have gone twice.
+    pub(super) publications: BTreeMap<(PersonHash, u32), OutboxId>,
+    pub(super) repeated: BTreeSet<(PersonHash, u32)>,
+    /// Messages that have left.
+    pub(super) sent: BTreeMap<OutboxId, Sent>,
     /// The newest day that there were figures of, by feed.
     newest: BTreeMap<FeedId, Day>,
     /// Questions that have left, and what the relay was told of them.
     pub(super) silence: Silence,
+    /// What stood in the relay's way.
+    pub(crate) excuses: Excuses,
+    /// Nothing goes wrong in this world: there are no excuses.
+    pub(crate) flawless: bool,
     /// When messages left, since the last restart or clock step.
-    left: Vec<Millis>,
+    pub(super) left: Vec<Millis>,
     /// Hints by window.
-    hints: BTreeMap<(PersonHash, Timestamp), OutboxId>,
+    pub(super) hints: BTreeMap<(PersonHash, Timestamp), OutboxId>,
     /// Places that the budget pays for.
     places: Option<usize>,
+    /// When Meta last took a question for each person, in true time.
+    pub(super) questions: BTreeMap<PersonHash, Timestamp>,
+    /// A herd counts whom nobody asked before the closing; elsewhere that breaks a promise.
+    pub(crate) missing: Option<u64>,
     /// Everyone's row before the present step.
-    talks: BTreeMap<PersonHash, Person>,
+    pub(super) rows: Rows,
+    /// What the rows of those who speak in it are between the events of the present step, if more than one does.
+    between: Vec<(Option<Person>, Option<Person>)>,
+    /// True time.
+    pub(super) now: Millis,
+    pub(super) people: u64,
 }
-
-/// Messages this close together, in seconds, may be one burst.
-const BURST: u32 = 6;
 
 /// Somebody said stop.
 #[derive(Clone, Copy)]
-struct Stop {
-    at: Timestamp,
-    confirmed: Option<OutboxId>,
+pub(super) struct Stop {
+    pub(super) at: Timestamp,
+    pub(super) confirmed: Option<OutboxId>,
     /// They have written something later since, that may be answered.
-    over: bool,
+    pub(super) over: bool,
 }
 
 /// Whether the message carries a question.
@@ -67,35 +90,119 @@ pub(crate) fn asks(body: &Body) -> bool {
 }
 
 impl Ledger {
-    /// A ledger for a branch with so many places.
-    pub(crate) fn with_places(places: Option<usize>) -> Ledger {
-        Ledger { places, ..Ledger::default() }
+    /// A ledger for a branch with so many places and people.
+    pub(crate) fn new(rules: Rules, places: Option<usize>, people: usize) -> Ledger {
+        let rows = Rows::of(people, rules.clone());
+        Ledger {
+            rules,
+            heard: BTreeSet::new(),
+            names: BTreeMap::new(),
+            moved: BTreeMap::new(),
+            latest: BTreeMap::new(),
+            yes: BTreeMap::new(),
+            stops: BTreeMap::new(),
+            reminders: BTreeMap::new(),
+            publications: BTreeMap::new(),
+            repeated: BTreeSet::new(),
+            sent: BTreeMap::new(),
+            newest: BTreeMap::new(),
+            silence: Silence::default(),
+            excuses: Excuses::default(),
+            flawless: false,
+            left: Vec::new(),
+            hints: BTreeMap::new(),
+            places,
+            questions: BTreeMap::new(),
+            missing: None,
+            rows,
+            between: Vec::new(),
+            now: Millis(0),
+            people: people as u64,
+        }
+    }
+
+    /// Who is called `alias` in some webhooks is called `name` by Meta.
+    pub(crate) fn known_as(&mut self, alias: PersonHash, name: PersonHash) {
+        self.names.insert(alias, name);
+    }
+
+    /// Somebody goes by another name now.
+    pub(crate) fn goes_by(&mut self, old: PersonHash, new: PersonHash) {
+        self.moved.insert(old, new);
+    }
+
+    /// The name under which Meta knows whoever is called so.
+    pub(super) fn name(&self, hash: PersonHash) -> PersonHash {
+        self.names.get(&hash).copied().unwrap_or(hash)
+    }
+
+    /// Whoever was there before the world began has written at `at`.
+    pub(crate) fn was_there(&mut self, name: PersonHash, at: Timestamp) {
+        self.latest.insert(name, at);
+        self.yes.insert(name, at);
+        self.excuses.learned(name, at);
+    }
+
+    /// When somebody last wrote something that counts, as far as the relay was told.
+    pub(crate) fn wrote(&self, name: PersonHash) -> Timestamp {
+        self.latest.get(&name).copied().unwrap_or(Timestamp(0))
     }
 
     /// Before a step. Promise 8: what has been acknowledged before changes nothing when it comes again, and what is older than a day sends
     /// nothing and subscribes nobody.
-    pub(crate) fn before(&mut self, state: &State, now: Millis, events: &[Event]) {
-        self.talks = state.people.iter().map(|(_, person)| (person.hash, person.clone())).collect();
+    pub(crate) fn before(&mut self, state: &State, now: Millis, true_now: Millis, events: &[Event]) {
+        self.now = true_now;
+        self.rows.before(state, now, events);
         for event in events {
             let Event::Heard(heard) = event else { continue };
+            // Nobody knows its age while the clock is not trusted, and the id of one that is more than a day old is forgotten. A clock that
+            // was hours ahead has forgotten ids too soon.
+            // Somebody who has moved may have been moved again since, with an older window.
+            let old = heard.at.plus(24 * 3600) <= true_now.second();
+            let name = self.name(heard.from.hash);
+            let moved = self.moved.iter().any(|(old, new)| *old == name || *new == name);
+            let unsure = state.clock == Clock::Untrusted || moved;
+            if (old && unsure || self.excuses.has_been_lied_to()) && !state.seen.contains(heard.hash, heard.at.hour()) {
+                self.heard.remove(&{ heard.hash.0 });
+            }
             if self.heard.contains(&{ heard.hash.0 }) {
-                changes_nothing(state, now, event);
-            } else if is_stale(state, now, heard) && !wish(state, &rules(), &heard.said).stops(true) {
-                let decision = decide(state, &rules(), now, event);
+                self.changes_nothing(state, now, event);
+            } else if is_stale(state, now, heard) && !wish(state, &self.rules, &heard.said).stops(true) {
+                let decision = decide(state, &self.rules, now, event);
                 let revives = decision.changes.iter().any(|change| self.revives(change));
                 assert!(!revives && decision.effects.is_empty(), "a message more than a day old has an effect: {decision:?}");
             }
         }
+        self.between = if speakers(events) > 1 { self.one_by_one(state, now, events) } else { Vec::new() };
+    }
+
+    /// The rows of those who speak, before and after each event: the step shows only the end of it.
+    fn one_by_one(&self, state: &State, now: Millis, events: &[Event]) -> Vec<(Option<Person>, Option<Person>)> {
+        let mut state = state.clone();
+        let mut rows = Vec::new();
+        for event in events {
+            let row = |state: &State| match event {
+                Event::Heard(heard) => whose(state, heard).cloned(),
+                Event::Moved(moved) => moved.from.iter().find_map(|hash| row(state, *hash)).cloned(),
+                Event::Status(_) | Event::Account(_) | Event::Proof | Event::Figure(_) => None,
+                Event::Started | Event::ClockTrusted | Event::Sent { .. } | Event::Due(_) => None,
+            };
+            let before = row(&state);
+            for change in decide(&state, &self.rules, now, event).changes {
+                state.apply(&change);
+            }
+            rows.push((before, row(&state)));
+        }
+        rows
     }
 
     fn revives(&self, change: &Change) -> bool {
         match change {
-            Change::Person(_, row) => live(row) && !self.talks.get(&row.hash).is_some_and(live),
+            Change::Person(_, row) => live(row) && !self.rows.get(row.hash).is_some_and(live),
             Change::Outbox(..) => true,
             Change::Forget(_) | Change::Address(..) | Change::ForgetAddress(_) | Change::ForgetOutbox(_) | Change::Feed(..) => false,
-            Change::ForgetFeed(_) => false,
+            Change::ForgetFeed(_) | Change::Guard(_) | Change::Throttle(_) => false,
             Change::Notice(_) | Change::Hold(_) | Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) => false,
-            Change::Guard(_) | Change::Throttle(_) => false,
             Change::Seen(..) | Change::ForgetSeen(_) | Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {
                 false
             }
@@ -105,15 +212,40 @@ impl Ledger {
     /// After a commit. Promise 7: a webhook got its 200, a publish its PUBACK, so whatever they said has been heard for good.
     pub(crate) fn acknowledged(&mut self, events: &[Event], effects: &[Effect], now: Millis, state: &State) {
         self.silence.told(events, now);
-        for event in events {
+        let alone = events.len() == 1;
+        for (index, event) in events.iter().enumerate() {
             match event {
-                Event::Heard(heard) if self.heard.insert(heard.hash.0) => self.said(heard, now, state),
-                Event::Figure(figure) => self.published(figure, now, state),
-                Event::Heard(_) | Event::Status(_) | Event::Moved(_) => {}
-                Event::Account(_) | Event::Proof => continue,
-                Event::Started | Event::ClockTrusted | Event::Sent { .. } | Event::Due(_) => continue,
+                Event::Heard(heard) if !self.heard.contains(&{ heard.hash.0 }) => {
+                    let (before, after) = match self.between.get(index) {
+                        Some((before, after)) => (before.clone(), after.clone()),
+                        None => (self.rows.whose(heard).cloned(), whose(state, heard).cloned()),
+                    };
+                    self.said(heard, before.as_ref(), after.as_ref(), now, state);
+                }
+                Event::Figure(figure) if is_alone(events, figure) => self.published(figure, now, state),
+                Event::Figure(_) => continue,
+                Event::Moved(moved) => {
+                    let known = match self.between.get(index) {
+                        Some((before, _)) => before.is_some(),
+                        None => moved.from.iter().any(|hash| self.rows.get(*hash).is_some()),
+                    };
+                    if known {
+                        self.follows(&moved.from, moved.to.hash);
+                    }
+                    if !alone {
+                        continue;
+                    }
+                }
+                Event::Sent { id, outcome } => {
+                    self.answered(*id, *outcome);
+                    continue;
+                }
+                // Without callback data it may have been unknown until the next status of the same webhook named it.
+                Event::Status(status) if status.id.is_none() && !alone => continue,
+                Event::Heard(_) | Event::Status(_) => {}
+                Event::Account(_) | Event::Proof | Event::Started | Event::ClockTrusted | Event::Due(_) => continue,
             }
-            changes_nothing(state, now, event);
+            self.changes_nothing(state, now, event);
         }
         // While the clock is not trusted nobody knows which day is in the future, and which it is.
         for (id, feed) in &state.feeds {
@@ -126,31 +258,37 @@ impl Ledger {
         assert_eq!(receipts, wanted, "a publisher waits for a receipt, or gets two");
     }
 
-    fn said(&mut self, heard: &Heard, now: Millis, state: &State) {
-        let from = heard.from.hash;
-        let before = self.talks.get(&from);
+    fn said(&mut self, heard: &Heard, before: Option<&Person>, after: Option<&Person>, now: Millis, state: &State) {
+        let from = self.name(heard.from.hash);
+        if before.is_none() {
+            self.latest.remove(&from);
+        }
         let stop = self.stops.get(&from).copied().filter(|stop| !stop.over && before.is_some());
-        let stale = is_stale(state, now, heard);
-        let wish = wish(state, &rules(), &heard.said);
+        let (stale, ahead) = (is_stale(state, now, heard), is_ahead(state, now, heard));
+        let wish = wish(state, &self.rules, &heard.said);
         let would_stop = wish.stops(before.is_some());
+        // What is not counted because it comes from the future may be counted when it comes again; so may a thumb that came while nobody
+        // knew whether the window was open.
+        let undecided = state.clock == Clock::Untrusted && matches!(heard.said, Said::Reacted(_));
+        if (!ahead || would_stop) && !undecided {
+            self.heard.insert(heard.hash.0);
+        }
         // Within one burst a stop is the strongest thing.
-        let outdone = stop.is_some_and(|stop| heard.at <= stop.at.plus(if would_stop { 0 } else { BURST }));
+        let known = before.is_some_and(is_stopped) && would_stop && self.stops.get(&from).is_some_and(|stop| heard.at <= stop.at);
+        let outdone = known || stop.is_some_and(|stop| heard.at <= stop.at.plus(if would_stop { 0 } else { BURST }));
         let stops = would_stop && !outdone && !self.outlived(heard, before);
-        let counts = match &heard.said {
-            Said::Text(_) | Said::Tapped(_) | Said::Other => !stale && !outdone,
-            Said::Edited(_) | Said::Reacted(_) => false,
-        };
+        let counts = counts(&heard.said) && !stale && !ahead && !outdone;
         if counts {
-            raise(&mut self.latest, heard);
+            raise(&mut self.latest, from, heard.at);
         }
         if counts && wish.is_yes() {
-            raise(&mut self.yes, heard);
+            raise(&mut self.yes, from, heard.at);
         }
         if stops {
-            let row = state.people.find(from).and_then(|id| state.people.get(id));
-            assert!(row.is_none_or(is_stopped), "a stop was not obeyed: {heard:?}, {row:?}");
+            assert!(after.is_none_or(is_stopped), "a stop was not obeyed: {heard:?}, {after:?}");
             let confirmed = stop.and_then(|stop| stop.confirmed);
-            self.stops.insert(from, Stop { at: heard.at, confirmed, over: false });
+            let at = if ahead { now.second() } else { heard.at };
+            self.stops.insert(from, Stop { at, confirmed, over: false });
         } else if counts && let Some(stop) = self.stops.get_mut(&from) {
             stop.over = true;
         }
@@ -159,36 +297,76 @@ impl Ledger {
     /// Promise 6: the later timestamp wins. To someone who has agreed to nothing, whatever they wrote later.
     fn outlived(&self, heard: &Heard, before: Option<&Person>) -> bool {
         let Some(person) = before else { return false };
-        if let Some(burst) = &person.burst {
-            return burst.wish.is_yes() && heard.at.plus(BURST) < burst.at;
+        if let Some(burst) = person.burst.as_ref().filter(|burst| burst.wish.is_yes()) {
+            return heard.at.plus(BURST) < burst.at;
         }
         let open = matches!(person.talk, Talk::New | Talk::Asked { .. } | Talk::Waiting { .. });
-        let agreed = person.talk.subscription().is_some() && self.yes.get(&person.hash).is_some_and(|yes| heard.at < *yes);
-        (open && heard.at < person.window.latest) || agreed
+        let yes = self.yes.get(&self.name(person.hash));
+        let agreed = person.talk.subscription().is_some() && yes.is_some_and(|yes| heard.at < *yes);
+        (open && heard.at.plus(BURST) < person.window.latest) || agreed
+    }
+
+    /// Somebody goes by another name: what was known of them is known of that.
+    fn follows(&mut self, from: &[PersonHash], to: PersonHash) {
+        for old in from {
+            let old = self.name(*old);
+            if self.moved.get(&old) != Some(&to) {
+                continue;
+            }
+            if let Some(stop) = self.stops.remove(&old) {
+                self.stops.entry(to).or_insert(stop);
+            }
+            let written = self.latest.get(&old).max(self.latest.get(&to)).copied();
+            if let Some(stop) = self.stops.get_mut(&to) {
+                stop.over |= written > Some(stop.at);
+            }
+            if let Some(latest) = self.latest.remove(&old) {
+                self.latest.entry(to).or_insert(latest);
+            }
+            if let Some(yes) = self.yes.remove(&old) {
+                raise(&mut self.yes, to, yes);
+            }
+        }
     }
 
     /// Figures of a day that is not older than any before, and not in the future, are kept.
     fn published(&mut self, figure: &Figure, now: Millis, state: &State) {
-        let today = rules().today(now);
+        let today = self.rules.today(now);
         let as_of = figure.as_of.unwrap_or(today);
         let (id, feed) = state.feed(&figure.feed).expect("every feed of the configuration is known");
         let values = feed.settling.as_ref().map(|settling| (settling.as_of, &settling.values));
         let values = values.or(feed.current.as_ref().map(|current| (current.as_of, &current.values)));
-        if state.clock == Clock::Trusted && as_of.0 <= today.0 + 1 && self.newest.get(&id).is_none_or(|newest| as_of >= *newest) {
+        let nameless_replay = figure.as_of.is_none() && figure.receipt.is_none();
+        if state.clock == Clock::Trusted
+            && !nameless_replay
+            && as_of.0 <= today.0 + 1
+            && self.newest.get(&id).is_none_or(|newest| as_of >= *newest)
+        {
             let says = |values: &BTreeMap<Name, Value>| figure.values.iter().all(|(name, value)| values.get(name) == Some(value));
             assert!(values.is_some_and(|(day, values)| day == as_of && says(values)), "an acknowledged figure is nowhere: {figure:?}");
         }
     }
 
-    /// Meta took a message.
-    pub(crate) fn accepted(&mut self, send: &Send) {
-        assert!(self.accepted.insert(send.id), "twice: {send:?}");
+    /// The commit of these failed, and yet the disk may have kept it: nothing was acknowledged, but it has been heard.
+    pub(crate) fn survived(&mut self, events: &[Event], now: Millis, state: &State) {
+        for (index, event) in events.iter().enumerate() {
+            let Event::Heard(heard) = event else { continue };
+            if state.seen.contains(heard.hash, heard.at.hour()) && !self.heard.contains(&{ heard.hash.0 }) {
+                let before = self.between.get(index).map_or_else(|| self.rows.whose(heard).cloned(), |(before, _)| before.clone());
+                self.said(heard, before.as_ref(), whose(state, heard), now, state);
+            }
+        }
     }
 
     /// The process died: what it believed is what its disk says.
-    pub(crate) fn crashed(&mut self) {
+    pub(crate) fn crashed(&mut self, state: &State) {
         self.silence.deaf();
         self.left.clear();
+        self.rows.refresh(state);
+        for sent in self.sent.values_mut().filter(|sent| sent.on_its_way) {
+            (sent.on_its_way, sent.unknown) = (false, true);
+            self.excuses.troubled(sent.to, self.now.second());
+        }
     }
 
     /// The relay's clock was stepped: it may believe that more time has passed.
@@ -196,19 +374,23 @@ impl Ledger {
         self.left.clear();
     }
 
+    /// Everyone's row is what it is.
+    pub(crate) fn refresh(&mut self, state: &State) {
+        self.rows.refresh(state);
+    }
+
     /// Checks every promise after a step; returns what was seen, for coverage.
-    pub(crate) fn observe(&mut self, relay: &Relay, effects: &[Effect], now: Millis, load: impl FnOnce() -> State) -> Vec<&'static str> {
-        let state = relay.state();
-        relay.check();
-        assert!(durable(state) == durable(&load()), "memory and the disk image that a power cut would leave disagree");
+    pub(crate) fn observe(&mut self, state: &State, events: &[Event], effects: &[Effect], now: Millis) -> Vec<&'static str> {
         let mut seen = Vec::new();
+        self.excuses.free(self.now, state.clock == Clock::Trusted && state.hold.is_none());
+        let mut sends = 0;
         for effect in effects {
             if let Effect::Send(send) = effect {
+                sends += 1;
                 self.leaves(state, send, now, &mut seen);
                 self.paced(now);
             }
         }
-        let sends = effects.iter().filter(|effect| matches!(effect, Effect::Send(_))).count();
         if state.hold.is_some() && sends > 0 {
             seen.push("probe");
             assert_eq!(state.outbox.in_flight(), 1, "more than a probe leaves while sending is held");
@@ -216,130 +398,36 @@ impl Ledger {
         // Promise 9: whoever is beyond the budget waits.
         let admitted = state.people.admitted();
         assert!(self.places.is_none_or(|places| admitted <= places), "{admitted} places are taken");
-        self.windows(state, now);
-        Self::addresses(state);
-        self.turns(state, now, &mut seen);
+        self.judge_rows(state, events, effects, now, &mut seen);
         seen
     }
 
-    fn leaves(&mut self, state: &State, send: &Send, now: Millis, seen: &mut Vec<&'static str>) {
-        let entry = state.outbox.get(send.id).expect("what leaves is in the outbox");
-        assert_eq!(entry.stage(), Stage::Leaving, "only what is in flight may leave");
-        let person = state.people.get(entry.person).expect("what leaves has a person");
-        let hash = person.hash;
-        assert_eq!(send.not_after, person.window.closes().minus(5), "not_after is not five seconds before closing");
-        if let Some(stop) = self.stops.get_mut(&hash).filter(|stop| !stop.over) {
-            assert_eq!(entry.kind, Kind::Stopped, "after a stop, only its confirmation may leave");
-            assert!(stop.confirmed.is_none_or(|id| id == send.id), "a stop was confirmed twice");
-            stop.confirmed = Some(send.id);
-        }
-        if entry.kind == Kind::Reminder {
-            seen.push("reminder");
-            let first = *self.reminders.entry((hash, person.window.latest)).or_insert(send.id);
-            assert_eq!(first, send.id, "a second reminder in one window");
-            assert!(matches!(person.talk, Talk::Subscribed { .. }), "a reminder to someone who has not subscribed: {person:?}");
-            // It may be pulled earlier by what the rate requires: for so few people, seconds.
-            assert!(now.second() >= person.window.latest.plus(24 * 3600 - 120), "a reminder too early: {person:?} at {now:?}");
-            assert!(!self.silence.published(hash, person.window.latest), "a reminder after a publication: {person:?}");
-        }
-        if let Kind::Publication { since } = entry.kind {
-            seen.push("publication");
-            let feeds = person.talk.subscription().map(|subscription| subscription.feeds).unwrap_or_default();
-            let shown: Vec<_> = state.feeds.iter().filter(|(id, feed)| feeds.contains(**id) && feed.revision() > since).collect();
-            seen.extend((shown.len() > 1).then_some("two feeds in one publication"));
-            assert!(!shown.is_empty(), "a publication without news");
-            for (_, feed) in shown {
-                // What never reached Meta, and was too late then, may be made up for.
-                let before = self.publications.insert((hash, feed.revision()), send.id);
-                let twice = before.is_some_and(|id| id != send.id && self.accepted.contains(&id));
-                assert!(!twice, "the same publication twice: {before:?}, {:?}", send.id);
-            }
-        }
-        if entry.kind == Kind::Hint {
-            seen.push("hint");
-            let first = *self.hints.entry((hash, person.window.latest)).or_insert(send.id);
-            assert_eq!(first, send.id, "a second hint in one window");
-        }
-        if asks(&send.body) {
-            self.silence.left(send.id, hash, entry.kind);
-        }
-    }
-
-    /// Promise 3: as fast as permitted, and no faster: a second's messages and the few that a full bucket holds.
-    fn paced(&mut self, now: Millis) {
-        self.left.retain(|at| now.since(*at) < 1_000);
-        self.left.push(now);
-        assert!(self.left.len() <= rules().rate as usize + 10, "faster than permitted: {} messages in a second", self.left.len());
-    }
-
-    /// Promise 1: the window is the maximum over what was acknowledged, and nothing else. One that is closed may be told so.
-    fn windows(&mut self, state: &State, now: Millis) {
-        self.latest.retain(|hash, _| state.people.find(*hash).is_some());
-        for (_, person) in state.people.iter().filter(|(_, person)| live(person)) {
-            let (latest, heard) = (person.window.latest, self.latest.get(&person.hash).copied());
-            assert!(heard.is_none_or(|heard| latest >= heard), "a window moved back: {person:?}, heard {heard:?}");
-            let closed = state.clock == Clock::Trusted && latest.plus(24 * 3600) <= now.second();
-            assert!(closed || heard == Some(latest), "a window that nobody opened: {person:?}, heard {heard:?}");
-        }
-    }
-
-    /// Promise 10: an address is kept while the window may be open, and for the confirmation of a stop.
-    fn addresses(state: &State) {
-        for id in state.addresses.people() {
-            let person = state.people.get(id).expect("an address belongs to a person");
-            let wanted = match person.talk {
-                _ if person.burst.is_some() => true,
-                Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => true,
-                Talk::Stopped { .. } => state.outbox.of(id).any(|(_, entry)| entry.stage() != Stage::Gone),
-                Talk::Lapsed { .. } | Talk::Orphaned { .. } => false,
-            };
-            assert!(wanted, "an address is kept without need: {person:?}");
-        }
-    }
-
-    /// Promise 5: who was silent has lapsed, and only they; nobody is forgotten.
-    fn turns(&mut self, state: &State, now: Millis, seen: &mut Vec<&'static str>) {
-        for before in self.talks.values() {
-            let row = state.people.find(before.hash).and_then(|id| state.people.get(id));
-            if row.is_none_or(|row| !live(row)) {
-                let ours = self.silence.ours(before, now);
-                match (&before.talk, row.map(|row| &row.talk)) {
-                    (Talk::Subscribed { .. }, Some(Talk::Lapsed { .. })) => {
-                        seen.push("lapsed");
-                        assert_ne!(ours, Some(true), "lapsed, and it may have been our fault: {row:?} at {now:?}");
-                    }
-                    (Talk::Subscribed { .. }, Some(Talk::Orphaned { .. })) => {
-                        seen.push("orphaned");
-                        assert_ne!(ours, Some(false), "orphaned, and it was not our fault: {row:?} at {now:?}");
-                    }
-                    (Talk::Subscribed { .. }, Some(Talk::Stopped { .. })) => seen.push("stopped"),
-                    (Talk::Subscribed { .. }, None) => {
-                        let stopped = self.stops.get(&before.hash).is_some_and(|stop| !stop.over);
-                        assert!(stopped, "a subscriber was forgotten: {before:?}");
-                    }
-                    _ => {}
-                }
-                self.silence.judged(before.hash);
-            }
-            match (&before.talk, row.map(|row| &row.talk)) {
-                (Talk::Lapsed { .. }, Some(Talk::Subscribed { .. })) => seen.push("lapsed, and back"),
-                (Talk::Orphaned { .. }, Some(Talk::Subscribed { .. })) => seen.push("orphaned, and back"),
-                (Talk::Asked { .. }, Some(Talk::Subscribed { .. })) => seen.push("subscribed"),
-                (Talk::Asked { .. }, Some(Talk::Waiting { offered: false, .. })) => seen.push("no place"),
-                (Talk::Waiting { offered: false, .. }, Some(Talk::Waiting { offered: true, .. })) => seen.push("a place"),
-                (Talk::Waiting { offered: true, .. }, Some(Talk::Subscribed { .. })) => seen.push("a place, taken"),
-                _ => {}
-            }
-        }
+    /// The same once more: a receipt and the proof that webhooks arrive may come again, nothing else.
+    fn changes_nothing(&self, state: &State, now: Millis, event: &Event) {
+        let decision = decide(state, &self.rules, now, event);
+        let changes = decision.changes.iter().any(|change| !matches!(change, Change::Ingress(_)));
+        let leaves = decision.effects.iter().any(|effect| !matches!(effect, Effect::Receipt(_)));
+        assert!(!changes && !leaves, "a duplicate changes something: {event:?}, {decision:?}");
     }
 }
 
-/// Whether there is an agreement or an open question.
-fn live(person: &Person) -> bool {
-    match person.talk {
-        Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => true,
-        Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => false,
-    }
+/// The row of whoever is called so.
+pub(super) fn row(state: &State, hash: PersonHash) -> Option<&Person> {
+    state.people.find(hash).and_then(|id| state.people.get(id))
+}
+
+/// The row of whoever says something.
+fn whose<'a>(state: &'a State, heard: &Heard) -> Option<&'a Person> {
+    row(state, heard.from.hash).or_else(|| row(state, heard.from.alias?))
+}
+
+fn speakers(events: &[Event]) -> usize {
+    events.iter().filter(|event| matches!(event, Event::Heard(_) | Event::Moved(_))).count()
+}
+
+/// Whether no other figure of the same step may stand in its place.
+fn is_alone(events: &[Event], figure: &Figure) -> bool {
+    events.iter().filter(|event| matches!(event, Event::Figure(other) if other.feed == figure.feed)).count() == 1
 }
 
 fn is_stopped(person: &Person) -> bool {
@@ -350,17 +438,13 @@ fn is_stale(state: &State, now: Millis, heard: &Heard) -> bool {
     state.clock == Clock::Trusted && heard.at.plus(24 * 3600) <= now.second()
 }
 
-fn raise(latest: &mut BTreeMap<PersonHash, Timestamp>, heard: &Heard) {
-    let latest = latest.entry(heard.from.hash).or_insert(heard.at);
-    *latest = heard.at.max(*latest);
+fn is_ahead(state: &State, now: Millis, heard: &Heard) -> bool {
+    state.clock == Clock::Trusted && heard.at > now.second().plus(AHEAD)
 }
 
-/// The same once more: a receipt and the proof that webhooks arrive may come again, nothing else.
-fn changes_nothing(state: &State, now: Millis, event: &Event) {
-    let decision = decide(state, &rules(), now, event);
-    let changes = decision.changes.iter().any(|change| !matches!(change, Change::Ingress(_)));
-    let leaves = decision.effects.iter().any(|effect| !matches!(effect, Effect::Receipt(_)));
-    assert!(!changes && !leaves, "a duplicate changes something: {event:?}, {decision:?}");
+fn raise(times: &mut BTreeMap<PersonHash, Timestamp>, name: PersonHash, at: Timestamp) {
+    let latest = times.entry(name).or_insert(at);
+    *latest = at.max(*latest);
 }
 
 /// What of a state the disk must know.

@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 
 /// The relay's clock, Meta's clock and a round trip may disagree by this many seconds.
 const SLACK: i64 = 10;
+/// Shorter times without a webhook are no gap whatever the slack: they need not be remembered.
+const NO_GAP: i64 = INGRESS_GAP as i64 / 2;
 
 /// A question that has left.
 struct Question {
-    person: PersonHash,
     kind: Kind,
     /// When, if the relay was told so.
     accepted: Option<Timestamp>,
@@ -27,25 +28,31 @@ struct Question {
 /// What is known of questions and of ingress.
 #[derive(Default)]
 pub(crate) struct Silence {
-    questions: BTreeMap<OutboxId, Question>,
+    questions: BTreeMap<PersonHash, BTreeMap<OutboxId, Question>>,
+    whose: BTreeMap<OutboxId, PersonHash>,
     wamids: BTreeMap<WamidHash, OutboxId>,
-    /// When webhooks came, by the relay's clock, since the process started.
-    webhooks: Vec<Timestamp>,
+    /// When webhooks came first and last, by the relay's clock, since the process started.
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    /// Longer times without one in between.
+    gaps: Vec<(Timestamp, Timestamp)>,
 }
 
 impl Silence {
     /// A question leaves.
     pub(crate) fn left(&mut self, id: OutboxId, person: PersonHash, kind: Kind) {
-        self.questions.insert(id, Question { person, kind, accepted: None, failed: false, outlived: false });
+        self.whose.insert(id, person);
+        let question = Question { kind, accepted: None, failed: false, outlived: false };
+        self.questions.entry(person).or_default().insert(id, question);
     }
 
     /// The relay has committed these.
     pub(crate) fn told(&mut self, events: &[Event], now: Millis) {
         for event in events {
             match event {
-                Event::Heard(_) | Event::Moved(_) | Event::Account(_) | Event::Proof => self.webhooks.push(now.second()),
+                Event::Heard(_) | Event::Moved(_) | Event::Account(_) | Event::Proof => self.webhook(now.second()),
                 Event::Status(status) => {
-                    self.webhooks.push(now.second());
+                    self.webhook(now.second());
                     if let Some(id) = status.id.or_else(|| self.wamids.get(&status.wamid).copied()) {
                         self.wamids.insert(status.wamid, id);
                         self.fared(id, status.at, matches!(status.news, News::Failed(_)));
@@ -60,8 +67,19 @@ impl Silence {
         }
     }
 
+    fn webhook(&mut self, now: Timestamp) {
+        if let Some(last) = self.last
+            && i64::from(now.0) - i64::from(last.0) > NO_GAP
+        {
+            self.gaps.push((last, now));
+        }
+        self.first = self.first.or(Some(now));
+        self.last = self.last.max(Some(now));
+    }
+
     fn fared(&mut self, id: OutboxId, at: Timestamp, failed: bool) {
-        if let Some(question) = self.questions.get_mut(&id) {
+        let question = self.whose.get(&id).and_then(|person| self.questions.get_mut(person)?.get_mut(&id));
+        if let Some(question) = question {
             question.failed |= failed;
             question.accepted = question.accepted.or(Some(at));
         }
@@ -69,13 +87,16 @@ impl Silence {
 
     /// The process died: what it heard before proves nothing any more.
     pub(crate) fn deaf(&mut self) {
-        self.webhooks.clear();
-        self.questions.values_mut().for_each(|question| question.outlived = true);
+        (self.first, self.last) = (None, None);
+        self.gaps.clear();
+        self.questions.values_mut().flat_map(BTreeMap::values_mut).for_each(|question| question.outlived = true);
     }
 
     /// The person's window has been judged: its questions are done with.
     pub(crate) fn judged(&mut self, person: PersonHash) {
-        self.questions.retain(|_, question| question.person != person);
+        for id in self.questions.remove(&person).unwrap_or_default().keys() {
+            self.whose.remove(id);
+        }
     }
 
     /// Whether the relay knows that Meta took a publication for this person in this window, whenever it left.
@@ -84,29 +105,32 @@ impl Silence {
         publications.any(|question| question.accepted.is_some_and(|at| at >= window))
     }
 
-    /// Whether the silence of this person's window may be our fault; `None`: a matter of seconds, or of a restart.
-    pub(crate) fn ours(&self, person: &Person, now: Millis) -> Option<bool> {
+    /// Whether the silence of this person's window may be our fault; `None`: a matter of seconds, or of a restart. `name`: under which
+    /// their questions are known here.
+    pub(crate) fn ours(&self, name: PersonHash, person: &Person, now: Millis) -> Option<bool> {
         let proven = |question: &Question, slack: i64| {
             let since = question.accepted.filter(|at| i64::from(at.0) + slack >= i64::from(person.window.latest.0));
             since.is_some_and(|at| self.longest_gap(at, now.second()) <= i64::from(INGRESS_GAP) + slack)
         };
-        let after = |at: Timestamp| self.webhooks.iter().any(|heard| i64::from(heard.0) > i64::from(at.0) + SLACK);
+        let after = |at: Timestamp| self.last.is_some_and(|heard| i64::from(heard.0) > i64::from(at.0) + SLACK);
         let heard_since = |question: &Question| question.accepted.is_some_and(after);
-        if self.of(person.hash).any(|question| !question.outlived && heard_since(question) && proven(question, -SLACK)) {
+        if self.of(name).any(|question| !question.outlived && heard_since(question) && proven(question, -SLACK)) {
             return Some(false);
         }
-        let perhaps = self.of(person.hash).any(|question| proven(question, SLACK));
+        let perhaps = self.of(name).any(|question| proven(question, SLACK));
         (!perhaps).then_some(true)
     }
 
     fn of(&self, person: PersonHash) -> impl Iterator<Item = &Question> {
-        self.questions.values().filter(move |question| question.person == person && !question.failed)
+        self.questions.get(&person).into_iter().flat_map(BTreeMap::values).filter(|question| !question.failed)
     }
 
-    /// The longest time without a webhook between `since` and `now`.
+    /// The longest time without a webhook between `since` and `now`, if it is long enough to matter.
     fn longest_gap(&self, since: Timestamp, now: Timestamp) -> i64 {
-        let between = self.webhooks.iter().copied().filter(|at| *at > since && *at < now);
-        let times: Vec<i64> = [since].into_iter().chain(between).chain([now]).map(|at| i64::from(at.0)).collect();
-        times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
+        let seconds = |from: Timestamp, until: Timestamp| i64::from(until.0) - i64::from(from.0);
+        let within = self.gaps.iter().filter(|(_, end)| *end > since).map(|(begin, end)| seconds(since.max(*begin), (*end).min(now)));
+        let before = self.first.filter(|first| *first > since).map(|first| seconds(since, first.min(now)));
+        let after = self.last.map_or(seconds(since, now), |last| seconds(last.max(since), now));
+        within.chain(before).chain([after]).max().unwrap_or(0)
     }
 }

@@ -144,7 +144,7 @@ impl<'a> Turn<'a> {
             Talk::Stopped { at: stopped } if stops && at <= *stopped => Some(Refusal::BeforeStop),
             Talk::Stopped { at: stopped } if !stops && at <= stopped.plus(BURST) => Some(Refusal::BeforeStop),
             Talk::Asked { stopped: Some(stopped), .. } if wish.is_yes() && at <= *stopped => Some(Refusal::BeforeStop),
-            Talk::Asked { .. } | Talk::Waiting { .. } if stops && at.plus(BURST) < before.window.latest => Some(Refusal::Stale),
+            Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } if stops && at.plus(BURST) < before.window.latest => Some(Refusal::Stale),
             Talk::Subscribed { subscription, .. } | Talk::Lapsed { subscription } | Talk::Orphaned { subscription }
                 if stops && at < subscription.yes =>
             {
@@ -168,16 +168,19 @@ impl<'a> Turn<'a> {
     /// Everything but a stop: it counts now, and is answered later.
     fn note(&mut self, wish: Wish) {
         let at = self.heard.at;
+        let before = self.before.as_ref().and_then(|person| person.burst.as_deref());
+        let burst = Burst::with(before, self.draft.state.clock, self.now, wish, at);
         let talk = match &self.before {
             None => Talk::New,
             Some(person) => match &person.talk {
                 Talk::Subscribed { subscription, reminder } => {
                     let moved = self.window.latest > person.window.latest;
                     let reminder = if moved { Reminder::Pending } else { *reminder };
-                    Talk::Subscribed { subscription: subscription.agreed_again(wish, at), reminder }
+                    Talk::Subscribed { subscription: subscription.agreed_again(burst.wish, burst.at), reminder }
                 }
-                // The verdict, or the new number, came before the answer: it was no silence.
-                Talk::Lapsed { subscription } | Talk::Orphaned { subscription } if at < person.window.closes() => {
+                // The verdict, or the new number, came before the answer: it was no silence. Not so the second message of a burst: the
+                // first has opened another window.
+                Talk::Lapsed { subscription } | Talk::Orphaned { subscription } if before.is_none() && at < person.window.closes() => {
                     Talk::Subscribed { subscription: subscription.agreed_again(wish, at), reminder: Reminder::Pending }
                 }
                 talk @ (Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Lapsed { .. } | Talk::Orphaned { .. }) => {
@@ -186,8 +189,6 @@ impl<'a> Turn<'a> {
                 talk @ Talk::Stopped { .. } => talk.clone(),
             },
         };
-        let before = self.before.as_ref().and_then(|person| person.burst.as_deref());
-        let burst = Burst::with(before, self.draft.state.clock, self.now, wish, at);
         self.remember(talk, Some(Box::new(burst)));
         self.draft.tidy(self.id, self.window, None);
         self.draft.decision.changes.push(Change::Unread(self.id, Some(self.heard.wamid.clone())));
@@ -212,7 +213,9 @@ impl<'a> Turn<'a> {
             self.draft.decision.changes.push(Change::Unread(self.id, None));
         }
         let open = self.window.sendable(self.now, state.guard) || state.clock == Clock::Untrusted;
-        let confirm = !stale && !confirmed && !confirming && open;
+        // After a change of names the window is that of the old ones: an edit does not open the new one's.
+        let reachable = counts(&self.heard.said) || state.addresses.contains(self.id);
+        let confirm = !stale && !confirmed && !confirming && open && reachable;
         if confirm && self.draft.enqueue(self.id, Kind::Stopped, self.window) {
             self.draft.decision.effects.push(Effect::MarkRead(self.heard.wamid.clone()));
         } else if !confirming {

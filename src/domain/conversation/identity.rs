@@ -2,7 +2,7 @@
 
 use super::delivery::unseen;
 use super::draft::Draft;
-use super::{Person, Reminder, Subscription, Talk};
+use super::{Burst, Person, Reminder, Subscription, Talk};
 use crate::domain::decision::{Change, Decision, Refusal};
 use crate::domain::event::Moved;
 use crate::domain::ids::{Address, Identity, PersonId};
@@ -86,17 +86,25 @@ fn merged(kept: &Person, other: &Person) -> Person {
         (Some(mine), Some(theirs)) => kept.talk.clone().with_agreement(|_| both(mine, theirs)),
         (Some(mine), None) if stopped_before(&other.talk, mine) => kept.talk.clone(),
         (None, Some(theirs)) if stopped_before(&kept.talk, theirs) => other.talk.clone(),
+        (_, _) if written_since(kept, &other.talk) => kept.talk.clone(),
+        (_, _) if written_since(other, &kept.talk) => other.talk.clone(),
         (_, _) if strictness(&other.talk) > strictness(&kept.talk) => other.talk.clone(),
         (_, _) => kept.talk.clone(),
     };
     let stronger = other.burst.as_ref().filter(|other| kept.burst.as_ref().is_none_or(|kept| other.wish.strength() > kept.wish.strength()));
-    let burst = stronger.or(kept.burst.as_ref()).cloned();
+    let outlived = |burst: &Burst| if let Talk::Stopped { at } = talk { burst.at <= at } else { false };
+    let burst = stronger.or(kept.burst.as_ref()).filter(|burst| !outlived(burst)).cloned();
     Person { window: kept.window.counted(other.window.latest), talk, burst, ..kept.clone() }
 }
 
 /// Whether this is a stop from before the latest "Ja": the later timestamp wins.
 fn stopped_before(talk: &Talk, subscription: &Subscription) -> bool {
     if let Talk::Stopped { at } = talk { *at < subscription.yes } else { false }
+}
+
+/// Whether this person has written since that stop: it ended what was agreed before it, and they are being answered.
+fn written_since(person: &Person, talk: &Talk) -> bool {
+    if let Talk::Stopped { at } = talk { *at < person.window.latest && !matches!(person.talk, Talk::Stopped { .. }) } else { false }
 }
 
 fn both(mine: &Subscription, theirs: &Subscription) -> Subscription {
@@ -158,11 +166,15 @@ pub fn moved(state: &State, moved: &Moved) -> Decision {
                 .subscription()
                 .map_or(row.talk.clone(), |subscription| Talk::Subscribed { subscription: *subscription, reminder: Reminder::Pending });
             let row = Person { talk, ..row };
+            let window = known.window;
+            let merged = Person { hash: row.hash, alias: row.alias.or(known.alias), window, ..merged(&known, &row) };
+            // Nothing but a confirmation may leave after a stop.
+            let stopped = matches!(merged.talk, Talk::Stopped { .. }) && merged.burst.is_none();
+            if stopped && !draft.clear_but_confirmation(there, window) {
+                draft.forget_address(there);
+            }
             draft.decision.changes.push(Change::Forget(id));
-            draft.decision.changes.push(Change::Person(
-                there,
-                Person { hash: row.hash, alias: row.alias.or(known.alias), window: known.window, ..merged(&known, &row) },
-            ));
+            draft.decision.changes.push(Change::Person(there, merged));
         }
         Some(_) | None => draft.decision.changes.push(Change::Person(id, row)),
     }

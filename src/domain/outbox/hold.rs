@@ -131,6 +131,12 @@ pub(super) fn restricted(state: &State, now: Timestamp, until: Option<Timestamp>
     (until > now && state.hold != Some(hold)).then_some(Change::Hold(Some(hold)))
 }
 
+/// The clock is known to be right: a hold that began by one that was ahead would last until that time has come.
+pub(in crate::domain) fn set_right(state: &State, now: Timestamp) -> Option<Change> {
+    let hold = state.hold.filter(|hold| hold.since > now)?;
+    Some(Change::Hold(Some(Hold { since: now, until: hold.until.min(now.plus(LAST_PROBE)), ..hold })))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,6 +21,7 @@ mod hold;
 mod queue;
 
 pub use entry::{Class, Delivery, Doubt, Entry, Kind, Stage};
+pub(super) use hold::set_right;
 pub use hold::{Hold, Why};
 pub use queue::Outbox;
 
@@ -323,7 +324,9 @@ pub fn status(state: &State, rules: &Rules, now: Millis, status: &Status) -> Dec
         return Decision::refused(Refusal::UnknownMessage);
     };
     let wamid = status.wamid;
-    let accepted = entry.accepted_at().unwrap_or(status.at.min(now.second()));
+    // A clock that nobody trusts may be years behind, and would put it before the window.
+    let at = if state.clock == Clock::Trusted { status.at.min(now.second()) } else { status.at };
+    let accepted = entry.accepted_at().unwrap_or(at);
     let delivery = match (entry.delivery, status.news) {
         (Delivery::Delivered { .. }, _) | (Delivery::Accepted { .. }, News::Sent) => return Decision::refused(Refusal::Duplicate),
         (Delivery::Failed { code }, _) if code != 0 => return Decision::refused(Refusal::Duplicate),

@@ -1,0 +1,172 @@
+//! As many simulated lives as you like: the worlds of `tests/sim` under more seeds than a test has time for, and the herd with as many
+//! people as fit into memory.
+//!
+//! ```text
+//! cargo run --release --example simulate -- --seeds 10000
+//! cargo run --release --example simulate -- --seed 4711        one life; if a promise breaks, with its last steps
+//! cargo run --release --example simulate -- --herd 100000
+//! ```
+//!
+//! Ends with exit code 1 if a promise breaks.
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "it stops where it cannot go on, and talks to a terminal")]
+#![allow(dead_code, reason = "the tests use more of the world than this does")]
+
+#[path = "../tests/sim/choices.rs"]
+mod choices;
+#[path = "../tests/sim/disk.rs"]
+mod disk;
+#[path = "../tests/sim/excuses.rs"]
+mod excuses;
+#[path = "../tests/sim/herd.rs"]
+mod herd;
+#[path = "../tests/sim/life.rs"]
+mod life;
+#[path = "../tests/sim/meta.rs"]
+mod meta;
+#[path = "../tests/sim/people.rs"]
+mod people;
+#[path = "../tests/sim/process.rs"]
+mod process;
+#[path = "../tests/sim/promises.rs"]
+mod promises;
+#[path = "../tests/sim/publishers.rs"]
+mod publishers;
+#[path = "../tests/sim/rows.rs"]
+mod rows;
+#[path = "../tests/sim/sends.rs"]
+mod sends;
+#[path = "../tests/sim/silence.rs"]
+mod silence;
+#[path = "../tests/sim/traffic.rs"]
+mod traffic;
+#[path = "../tests/sim/world.rs"]
+mod world;
+
+use choices::Choices;
+use clap::Parser;
+use drk_relay::domain::rules::RATE;
+use drk_relay::port::clock::Clock;
+use herd::{Arithmetic, herd};
+use life::{Total, live};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+/// A year in milliseconds.
+const YEAR: f64 = 365.25 * 86_400_000.0;
+
+/// Lives simulated worlds and tells whether every promise held.
+#[derive(Parser)]
+struct Arguments {
+    /// So many seeds.
+    #[arg(long, default_value_t = 1_000)]
+    seeds: u64,
+    /// The first of them.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// This seed alone.
+    #[arg(long, conflicts_with_all = ["seeds", "from"])]
+    seed: Option<u64>,
+    /// Things that happen in each life.
+    #[arg(long, default_value_t = 300)]
+    actions: u32,
+    /// Go on after a failure, and name every seed that fails.
+    #[arg(long)]
+    all: bool,
+    /// A herd of so many people instead, whose windows close in the same second.
+    #[arg(long)]
+    herd: Option<u32>,
+}
+
+/// Seeds that failed, and what the check said.
+type Failures = BTreeMap<u64, String>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Some(people) = arguments.herd {
+        herds(people);
+        return ExitCode::SUCCESS;
+    }
+    let (from, count) = arguments.seed.map_or((arguments.from, arguments.seeds), |seed| (seed, 1));
+    let clock = Clock::System;
+    let begin = clock.now();
+    // What a check says is told below, once, and not by every thread in between.
+    std::panic::set_hook(Box::new(|_| ()));
+    let (total, failures) = everything(from, count, arguments.actions, arguments.all);
+    let seconds = clock.now().since(begin) as f64 / 1_000.0;
+    report(&total, seconds);
+    let Some((seed, _)) = failures.first_key_value() else {
+        println!("Every promise held.");
+        return ExitCode::SUCCESS;
+    };
+    if arguments.all {
+        failures.iter().for_each(|(seed, said)| println!("seed {seed}: {said}"));
+    }
+    tell(*seed, arguments.actions);
+    ExitCode::FAILURE
+}
+
+/// Two herds: one that hears nothing new, and one whose figures arrive ten minutes before the closing.
+fn herds(people: u32) {
+    let of = |planned: f64| Arithmetic::of(people.into(), f64::from(RATE), planned * f64::from(RATE));
+    let Arithmetic { naive_missed, needed_mean } = of(1.0);
+    println!("nothing new:                    {}", herd(people, false));
+    println!("figures ten minutes before:     {}", herd(people, true));
+    println!("without pacing, all at 23:59:00: {naive_missed} missed at {RATE} a second");
+    println!("pulled forward at least by      {needed_mean:.1} s on average, {:.1} s if planned at 80 %", of(0.8).needed_mean);
+}
+
+/// Every seed, on every core.
+fn everything(from: u64, count: u64, actions: u32, all: bool) -> (Total, Failures) {
+    let (next, failed) = (AtomicU64::new(from), AtomicBool::new(false));
+    let results = Mutex::new((Total::default(), Failures::new()));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while all || !failed.load(Relaxed) {
+                    let seed = next.fetch_add(1, Relaxed);
+                    if seed >= from + count {
+                        return;
+                    }
+                    let lived = live(&Choices::seed(seed), actions);
+                    let mut results = results.lock().expect("no thread panics with it");
+                    match lived {
+                        Ok(world) => results.0.add(&world),
+                        Err(broken) => {
+                            results.1.insert(seed, said(broken.panic.as_ref()));
+                            failed.store(true, Relaxed);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    results.into_inner().expect("no thread panics with it")
+}
+
+fn report(total: &Total, seconds: f64) {
+    let years = total.millis as f64 / YEAR;
+    println!("{years:.1} simulated years in {seconds:.1} s: {:.0} years a minute", years * 60.0 / seconds);
+    println!("{} events, {} power cuts", total.events, total.counted("power cut"));
+    total.coverage.iter().for_each(|(what, times)| println!("{times:>10}  {what}"));
+    for what in total.missing() {
+        println!("     never  {what}");
+    }
+}
+
+/// What happened before a promise broke, and how to see it again.
+fn tell(seed: u64, actions: u32) {
+    if let Err(broken) = live(&Choices::seed(seed), actions) {
+        println!("Seed {seed} broke a promise. The last steps before:\n{}", broken.last.join("\n"));
+        println!("{}", said(broken.panic.as_ref()));
+        println!("Once more: cargo run --release --example simulate -- --seed {seed} --actions {actions}");
+    }
+}
+
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_else(|| "it does not say why".to_owned())
+}
