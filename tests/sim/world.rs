@@ -30,7 +30,8 @@ pub(crate) const START: Millis = Millis(1_792_836_000_000);
 const MONTHLY: u32 = 3 * 68;
 /// A loop that turns this often without time passing never ends.
 const SPINS: u32 = 50_000;
-/// A relay that is woken this often within a minute, and has nothing to let out, turns in circles. 100,000 verdicts take 400 steps.
+/// A relay that is woken this often within a minute, and neither lets anything out nor moves its queue, turns in circles. 100,000 verdicts
+/// take 400 steps.
 const IDLE: u32 = 1_000;
 /// A small world is compared in full at every so many steps: it costs five times as much as a step.
 const COMPARED: u64 = 16;
@@ -230,7 +231,7 @@ impl World {
 
     /// One step of the relay; whether it was committed. Effects leave, or die with the process.
     pub(crate) fn step(&mut self, why: &'static str, events: &[Event]) -> bool {
-        let now = self.relay_now();
+        let (now, queue) = (self.relay_now(), self.queue());
         self.events += events.len().max(1) as u64;
         self.steps += 1;
         self.ledger.before(self.relay.state(), now, self.now, events);
@@ -250,7 +251,7 @@ impl World {
         if self.steps.is_multiple_of(if self.people.len() <= CROWD { COMPARED } else { COMPARED_CROWD }) {
             self.compare();
         }
-        if events.is_empty() && effects.is_empty() {
+        if events.is_empty() && effects.is_empty() && queue == self.queue() {
             self.was_idle();
         }
         if self.relay.state().outbox.in_flight() == SLOTS {
@@ -268,6 +269,12 @@ impl World {
             }
         }
         true
+    }
+
+    /// Whether the queue has moved shows in these.
+    fn queue(&self) -> (u64, usize, usize) {
+        let state = self.relay.state();
+        (state.counters.next_outbox, state.outbox.queued(), state.outbox.in_flight())
     }
 
     fn departs(&mut self, send: &Send) {
