@@ -168,7 +168,7 @@ impl Cloud {
         self.look(|meta| meta.counters())
     }
 
-    /// Every `every`-th order (0: none) is taken at once and answered so much later, as Meta does when it is busy.
+    /// Every `every`-th order (0: none) is taken at once, and its answer and statuses come so much later, as if Meta were busy.
     pub fn dawdle(&self, every: u64, late: Duration) {
         let mut pace = self.inner.pace.lock().unwrap_or_else(PoisonError::into_inner);
         (pace.every, pace.late) = (every, late);
@@ -206,7 +206,7 @@ impl Inner {
     }
 
     /// A request: a message, or a read receipt.
-    async fn take(&self, request: &Value) -> Result<Value, u32> {
+    async fn take(self: &Arc<Self>, request: &Value) -> Result<Value, u32> {
         if request.get("status").is_some() {
             let known = ["messaging_product", "status", "message_id"];
             let known = request.as_object().is_some_and(|request| request.keys().all(|key| known.contains(&key.as_str())));
@@ -229,7 +229,7 @@ impl Inner {
         Ok(json!({ "success": true }))
     }
 
-    async fn send(&self, order: Order) -> Result<String, u32> {
+    async fn send(self: &Arc<Self>, order: Order) -> Result<String, u32> {
         let at = self.now();
         let (body, buttons, rows) = (order.body.clone(), order.buttons.clone(), order.rows.clone());
         let wamid = self.look(|meta| meta.send(order, at, self.config.refusal))?;
@@ -237,16 +237,23 @@ impl Inner {
             return Err(1);
         };
         let reports: &[Report] = if open { &[Report::Sent, Report::Delivered] } else { &[Report::Failed(131_047)] };
-        for report in reports {
-            if let Some(update) = self.look(|meta| meta.status_webhook(&wamid, *report, at)) {
-                self.tell(update).await;
-            }
-        }
+        let updates: Vec<Update> = reports.iter().filter_map(|report| self.look(|meta| meta.status_webhook(&wamid, *report, at))).collect();
         let accepted = Accepted { to, wamid: wamid.clone(), body, buttons, rows, at };
         if open && self.accepted.try_send(accepted).is_err() {
             tracing::debug!("nobody notices the message");
         }
-        tokio::time::sleep(self.late()).await;
+        let late = self.late();
+        // Statuses come whether or not whoever waits for the answer still lives, and no sooner than it.
+        let inner = Arc::clone(self);
+        self.undelivered.fetch_add(updates.len() as u64, Ordering::Relaxed);
+        let reporting = tokio::spawn(async move {
+            tokio::time::sleep(late).await;
+            for update in updates {
+                // The courier ends with the cloud.
+                let _ = inner.updates.send(update).await;
+            }
+        });
+        let _ = reporting.await;
         Ok(wamid)
     }
 
