@@ -88,6 +88,20 @@ struct Inner {
     updates: mpsc::Sender<Update>,
     reads: AtomicU64,
     webhooks: AtomicU64,
+    /// Updates on their way that have not got their 200 yet, repetitions included.
+    undelivered: AtomicU64,
+    pace: Mutex<Pace>,
+}
+
+/// How quickly orders are answered.
+#[derive(Default)]
+struct Pace {
+    /// Every so many-th answer comes late; 0: none.
+    every: u64,
+    /// By this much.
+    late: Duration,
+    /// Orders so far.
+    orders: u64,
 }
 
 impl Cloud {
@@ -102,8 +116,9 @@ impl Cloud {
     {
         let (updates, waiting) = mpsc::channel(UPDATES);
         let meta = Mutex::new(Meta::new(&config.phone_number_id));
-        let (reads, webhooks) = (AtomicU64::new(0), AtomicU64::new(0));
-        let inner = Arc::new(Inner { config, clock, meta, accepted, updates, reads, webhooks });
+        let (reads, webhooks, undelivered) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        let pace = Mutex::default();
+        let inner = Arc::new(Inner { config, clock, meta, accepted, updates, reads, webhooks, undelivered, pace });
         let router = Router::new().route("/{version}/{number}/messages", post(messages)).with_state(Arc::clone(&inner));
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
@@ -121,19 +136,22 @@ impl Cloud {
 
     /// Somebody who has joined writes.
     pub async fn say(&self, user_id: &str, text: &str) {
-        let update = self.look(|meta| meta.message_webhook(user_id, text, self.inner.now()));
-        self.inner.tell(update).await;
+        self.tell(|meta| meta.message_webhook(user_id, text, self.inner.now())).await;
     }
 
     /// Somebody who has joined taps a button.
     pub async fn tap(&self, user_id: &str, button: &(String, String)) {
-        let update = self.look(|meta| meta.tap_webhook(user_id, button, self.inner.now()));
-        self.inner.tell(update).await;
+        self.tell(|meta| meta.tap_webhook(user_id, button, self.inner.now())).await;
     }
 
     /// Somebody who has joined chooses a row of a list.
     pub async fn choose(&self, user_id: &str, row: &Row) {
-        let update = self.look(|meta| meta.choose_webhook(user_id, row, self.inner.now()));
+        self.tell(|meta| meta.choose_webhook(user_id, row, self.inner.now())).await;
+    }
+
+    /// Anything else happens, at any time, and a webhook tells of it.
+    pub async fn tell(&self, happens: impl FnOnce(&mut Meta) -> Update) {
+        let update = self.look(happens);
         self.inner.tell(update).await;
     }
 
@@ -148,6 +166,17 @@ impl Cloud {
     /// What promises are checked by.
     pub fn counters(&self) -> Counters {
         self.look(|meta| meta.counters())
+    }
+
+    /// Every `every`-th order (0: none) is taken at once, and its answer and statuses come so much later, as if Meta were busy.
+    pub fn dawdle(&self, every: u64, late: Duration) {
+        let mut pace = self.inner.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        (pace.every, pace.late) = (every, late);
+    }
+
+    /// Updates on their way that have not got their 200 yet.
+    pub fn undelivered(&self) -> u64 {
+        self.inner.undelivered.load(Ordering::Relaxed)
     }
 
     /// How many messages were marked as read.
@@ -171,12 +200,13 @@ impl Inner {
     }
 
     async fn tell(&self, update: Update) {
+        self.undelivered.fetch_add(1, Ordering::Relaxed);
         // The courier ends with the cloud.
         let _ = self.updates.send(update).await;
     }
 
     /// A request: a message, or a read receipt.
-    async fn take(&self, request: &Value) -> Result<Value, u32> {
+    async fn take(self: &Arc<Self>, request: &Value) -> Result<Value, u32> {
         if request.get("status").is_some() {
             let known = ["messaging_product", "status", "message_id"];
             let known = request.as_object().is_some_and(|request| request.keys().all(|key| known.contains(&key.as_str())));
@@ -199,7 +229,7 @@ impl Inner {
         Ok(json!({ "success": true }))
     }
 
-    async fn send(&self, order: Order) -> Result<String, u32> {
+    async fn send(self: &Arc<Self>, order: Order) -> Result<String, u32> {
         let at = self.now();
         let (body, buttons, rows) = (order.body.clone(), order.buttons.clone(), order.rows.clone());
         let wamid = self.look(|meta| meta.send(order, at, self.config.refusal))?;
@@ -207,16 +237,31 @@ impl Inner {
             return Err(1);
         };
         let reports: &[Report] = if open { &[Report::Sent, Report::Delivered] } else { &[Report::Failed(131_047)] };
-        for report in reports {
-            if let Some(update) = self.look(|meta| meta.status_webhook(&wamid, *report, at)) {
-                self.tell(update).await;
-            }
-        }
+        let updates: Vec<Update> = reports.iter().filter_map(|report| self.look(|meta| meta.status_webhook(&wamid, *report, at))).collect();
         let accepted = Accepted { to, wamid: wamid.clone(), body, buttons, rows, at };
         if open && self.accepted.try_send(accepted).is_err() {
             tracing::debug!("nobody notices the message");
         }
+        let late = self.late();
+        // Statuses come whether or not whoever waits for the answer still lives, and no sooner than it.
+        let inner = Arc::clone(self);
+        self.undelivered.fetch_add(updates.len() as u64, Ordering::Relaxed);
+        let reporting = tokio::spawn(async move {
+            tokio::time::sleep(late).await;
+            for update in updates {
+                // The courier ends with the cloud.
+                let _ = inner.updates.send(update).await;
+            }
+        });
+        let _ = reporting.await;
         Ok(wamid)
+    }
+
+    /// How late the next answer is.
+    fn late(&self) -> Duration {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.orders += 1;
+        if pace.every > 0 && pace.orders.is_multiple_of(pace.every) { pace.late } else { Duration::ZERO }
     }
 }
 
@@ -262,12 +307,18 @@ async fn deliver(inner: Arc<Inner>, client: reqwest::Client, mut waiting: mpsc::
         if waiting.recv_many(&mut batch, BATCH).await == 0 {
             return;
         }
-        let bytes = body(&batch);
+        let (bytes, updates) = (body(&batch), batch.len() as u64);
         batch.clear();
         let number = inner.webhooks.fetch_add(1, Ordering::Relaxed) + 1;
         let times = if inner.config.repeat_every > 0 && number.is_multiple_of(inner.config.repeat_every) { 2 } else { 1 };
+        inner.undelivered.fetch_add(updates * (times - 1), Ordering::Relaxed);
         for _ in 0..times {
-            under_way.spawn(webhook(client.clone(), inner.config.webhook.clone(), sign(&inner.config.app_secret, &bytes), bytes.clone()));
+            let webhook = webhook(client.clone(), inner.config.webhook.clone(), sign(&inner.config.app_secret, &bytes), bytes.clone());
+            let inner = Arc::clone(&inner);
+            under_way.spawn(async move {
+                webhook.await;
+                inner.undelivered.fetch_sub(updates, Ordering::Relaxed);
+            });
         }
     }
 }

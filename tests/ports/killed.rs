@@ -1,5 +1,8 @@
 //! SIGKILL on the real binary, again and again, under load: what was acknowledged is stored, and nothing is stored twice. Does not look at
-//! what goes out; the Cloud API is not there at all.
+//! what goes out; the Cloud API is not there at all. With it, and with people who answer: `load`.
+
+mod load;
+mod people;
 
 use crate::program::{Machine, Mosquitto, Place, within};
 use crate::webhook::{NUMBER, SECRET};

@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "a test stops where it cannot go on")]
 
 mod configuration;
+mod fuzzed;
 mod graph;
 mod killed;
 mod mqtt;
