@@ -47,8 +47,10 @@ pub(super) fn answer(state: &State, rules: &Rules, now: Millis, id: PersonId, pe
         // They will not be shown: nobody must take them for seen.
         talk = unshown(talk);
     }
+    if draft.tidy(id, person.window, answer) {
+        talk = talk.unasked();
+    }
     draft.decision.changes.push(Change::Person(id, Person { talk, burst: None, ..person.clone() }));
-    draft.tidy(id, person.window, answer);
     if let Some(kind) = answer {
         draft.enqueue(id, kind, person.window);
     }

@@ -59,10 +59,10 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// After a counted message: what waits gets the new window's time, a reminder is pointless, a newer answer replaces an older one
-    /// (but never the confirmation of a stop) and a publication of the figures that it shows, and
-    /// what the old window's verdict would have looked at is done with.
-    pub(super) fn tidy(&mut self, person: PersonId, window: Window, answer: Option<Kind>) {
+    /// After a counted message: what waits gets the new window's time, the old window's reminder is pointless, a newer answer replaces an
+    /// older one (but never the confirmation of a stop) and a publication of the figures that it shows, and
+    /// what the old window's verdict would have looked at is done with. Whether a publication was taken back.
+    pub(super) fn tidy(&mut self, person: PersonId, window: Window, answer: Option<Kind>) -> bool {
         let answer = answer.filter(|answer| answer.is_answer());
         let shown = answer.is_some_and(Kind::shows_figures);
         for (id, entry) in self.state.outbox.of(person) {
@@ -70,6 +70,7 @@ impl<'a> Draft<'a> {
                 Class::Reminder => true,
                 Class::Figures => shown,
                 // What shows figures that were taken for seen has to leave, unless the answer shows them.
+        let mut replaced = false;
                 Class::Answer => entry.kind != Kind::Stopped && answer.is_some() && (shown || !entry.kind.shows_figures()),
             };
             let change = match entry.stage() {
@@ -89,8 +90,10 @@ impl<'a> Draft<'a> {
 
     /// Takes back every message of the person.
     pub(super) fn clear(&mut self, person: PersonId) {
+            replaced |= entry.kind.is_publication() && pointless && entry.stage() == Stage::Waiting;
         let gone = self.state.outbox.of(person).map(|(id, _)| Change::ForgetOutbox(id));
         self.decision.changes.extend(gone);
+        replaced
     }
 
     /// Takes back every message of the person but the confirmation of a stop that has not left for good; whether there is one.

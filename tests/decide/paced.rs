@@ -1,0 +1,23 @@
+//! Sequences of events around reminders, broadcasts and a full queue that once broke a promise, found by a review.
+
+use crate::script::after;
+
+const SUBSCRIBED: &str = "21.11. 09:59 says Hallo \n 21.11. 10:00 taps Ja";
+const REMINDER: &str = "-> Erinnerung · auch später [Ja, weiter] [Nein, Stopp]";
+
+/// Promise 4: the question would have ridden on figures that the answer has replaced.
+#[test]
+fn an_answer_that_replaces_waiting_figures_takes_their_question_over() {
+    after(
+        &format!("{SUBSCRIBED} \n 21.11. 12:00:00 … says Zahlen \n net later \n 21.11. 12:00:01 figure 21.11. 20"),
+        &format!(
+            "
+        21.11. 12:00:01 net accepts
+        21.11. 12:00:02 read
+                        -> 21.11.: 20 (3 mehr als am 20.11.)
+        22.11. 11:59:00 {REMINDER}
+        22.11. 12:00:00 nothing
+    "
+        ),
+    );
+}
