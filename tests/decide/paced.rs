@@ -21,3 +21,23 @@ fn an_answer_that_replaces_waiting_figures_takes_their_question_over() {
         ),
     );
 }
+
+/// Promise 1 and 4: what was written before the latest message moves no window, and answers no reminder.
+#[test]
+fn a_late_message_does_not_take_a_waiting_reminder_back() {
+    after(
+        &format!("{SUBSCRIBED} \n 22.11. 09:58:30 net later"),
+        &format!(
+            "
+        22.11. 09:59:00 {REMINDER}
+        22.11. 09:59:01 {REMINDER}
+        22.11. 09:59:02 net accepts
+                        says Danke @ 21.11. 09:59:58
+                        read
+        22.11. 09:59:04 {REMINDER}
+        22.11. 10:10:00 = lapsed
+        22.11. 10:20:00 nothing
+    "
+        ),
+    );
+}

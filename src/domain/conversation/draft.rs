@@ -67,7 +67,8 @@ impl<'a> Draft<'a> {
         let shown = answer.is_some_and(Kind::shows_figures);
         for (id, entry) in self.state.outbox.of(person) {
             let pointless = match entry.kind.class() {
-                Class::Reminder => true,
+                // A message from before the latest one has moved no window and answers no question.
+                Class::Reminder => entry.closes < window.closes(),
                 Class::Figures => shown,
                 // What shows figures that were taken for seen has to leave, unless the answer shows them.
         let mut replaced = false;
