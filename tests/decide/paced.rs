@@ -1,6 +1,7 @@
 //! Sequences of events around reminders, broadcasts and a full queue that once broke a promise, found by a review.
 
-use crate::script::after;
+use crate::script::{after, given};
+use crate::world::{World, two_feeds};
 
 const SUBSCRIBED: &str = "21.11. 09:59 says Hallo \n 21.11. 10:00 taps Ja";
 const REMINDER: &str = "-> Erinnerung · auch später [Ja, weiter] [Nein, Stopp]";
@@ -40,4 +41,23 @@ fn a_late_message_does_not_take_a_waiting_reminder_back() {
     "
         ),
     );
+}
+
+/// Two messages of one person run out of time in the same second: neither was seen.
+#[test]
+fn figures_of_two_feeds_that_expire_together_are_both_lacking() {
+    let mut world = World::new(two_feeds());
+    given(
+        &mut world,
+        "20.11. 16:00 clock trusted \n figure 20.11. 17 57,4 \n clinic 20.11. 5 \n 21.11. 09:59 says Hallo \n 21.11. 10:00 taps Alles",
+    );
+    given(
+        &mut world,
+        "22.11. 09:59:00 net silent \n figure 22.11. 20 \n 22.11. 09:59:40 clinic 22.11. 7 \n 22.11. 09:59:55 net later \n answer later",
+    );
+    given(&mut world, "22.11. 10:00:00 net accepts \n 22.11. 10:05:00 nothing");
+    world.sends.clear();
+    given(&mut world, "22.11. 10:06:00 says Danke \n 22.11. 10:07:00 nothing");
+    let texts: Vec<_> = world.sends.iter().map(|send| crate::world::shown(&send.body)).collect();
+    assert!(texts.iter().any(|text| text.contains("20 (")) && texts.iter().any(|text| text.contains("7 (")), "{texts:?}");
 }

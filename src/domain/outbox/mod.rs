@@ -34,6 +34,7 @@ use super::state::{Clock, State};
 use super::time::{Millis, Timestamp};
 use super::{conversation, wording};
 use fault::Fault;
+use std::collections::BTreeSet;
 
 /// Sends that may be in flight at once: 80/s times half a second of round trip, and as much again for a slow uplink.
 pub const SLOTS: usize = 64;
@@ -121,7 +122,9 @@ fn may_start_at(state: &State, rules: &Rules, now: Millis) -> Millis {
 
 fn wake(state: &State, now: Millis) -> Decision {
     let mut decision = Decision::acted();
-    for (id, entry) in state.outbox.woken(now.second()).take(PAGE) {
+    let mut people = BTreeSet::new();
+    for (id, entry) in state.outbox.woken(now.second()).filter(|(_, entry)| people.insert(entry.person)).take(PAGE) {
+/// One message of each person in a turn: what its end means for the person is a whole row, and the next one builds upon that.
         let next = match entry.delivery {
             Delivery::Resting { attempt, .. } if now.second() <= entry.not_after(state.guard) => {
                 Some(Entry { delivery: Delivery::Queued { attempt }, ..*entry })
