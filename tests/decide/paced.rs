@@ -61,3 +61,20 @@ fn figures_of_two_feeds_that_expire_together_are_both_lacking() {
     let texts: Vec<_> = world.sends.iter().map(|send| crate::world::shown(&send.body)).collect();
     assert!(texts.iter().any(|text| text.contains("20 (")) && texts.iter().any(|text| text.contains("7 (")), "{texts:?}");
 }
+
+/// Statistics of promise 8: one repetition is one, however often it had to be tried.
+#[test]
+fn a_repetition_that_does_not_get_out_at_once_is_counted_once() {
+    after(
+        &format!("{SUBSCRIBED} \n net unknown \n 21.11. 16:00:00 figure 21.11. 20 \n 21.11. 16:00:30 webhook \n net later"),
+        "
+        21.11. 16:02:30 webhook
+                        refused NothingToDo
+                        -> 21.11.: 20 (3 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+        21.11. 16:02:31 -> 21.11.: 20 (3 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+        21.11. 16:02:32 net accepts
+        21.11. 16:02:34 -> 21.11.: 20 (3 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+        21.11. 16:03:00 repeated 1
+    ",
+    );
+}

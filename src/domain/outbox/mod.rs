@@ -189,7 +189,8 @@ fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
             continue;
         };
         bucket = bucket.take(now, rate);
-        repeated += u32::from(entry.doubt == Doubt::Repeated);
+        // Attempts before this one did not go out.
+        repeated += u32::from(entry.doubt == Doubt::Repeated && entry.attempt() == 0);
         let delivery = Delivery::InFlight { attempt: entry.attempt(), since: now.second() };
         decision.changes.push(Change::Outbox(id, Entry { delivery, ..*entry }));
         decision.changes.extend(conversation::leaves(state, id, entry));
