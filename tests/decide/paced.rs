@@ -78,3 +78,27 @@ fn a_repetition_that_does_not_get_out_at_once_is_counted_once() {
     ",
     );
 }
+
+/// Promise 8: grace counts only seconds in which ingress was proven, and a clock that is not trusted yet counts no seconds.
+#[test]
+fn the_seconds_that_a_clock_skips_when_it_is_set_prove_nothing() {
+    after(
+        &format!("{SUBSCRIBED} \n net silent \n 21.11. 16:00:00 figure 21.11. 20"),
+        "
+        21.11. 16:00:10 restart
+        21.11. 16:00:20 webhook
+                        refused NothingToDo
+        21.11. 16:10:00 clock trusted
+                        net accepts
+        21.11. 16:10:05 webhook
+                        refused NothingToDo
+                        repeated 0
+        21.11. 16:12:04 webhook
+                        refused NothingToDo
+                        repeated 0
+        21.11. 16:12:05 webhook
+                        refused NothingToDo
+                        -> 21.11.: 20 (3 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+    ",
+    );
+}
