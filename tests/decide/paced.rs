@@ -102,3 +102,20 @@ fn the_seconds_that_a_clock_skips_when_it_is_set_prove_nothing() {
     ",
     );
 }
+
+/// Promise 3: what waited for the row without a BSUID has not been seen when the two become one.
+#[test]
+fn figures_that_waited_for_one_of_two_rows_come_when_they_are_merged() {
+    after(
+        "known bsuid \n 21.11. 09:00 says Hallo \n known phone \n 21.11. 09:59 says Hallo \n 21.11. 10:00 taps Ja \n \
+         21.11. 12:00 net later \n figure 21.11. 20",
+        "
+        21.11. 12:00:00 known both
+                        net accepts
+                        says Danke
+                        read
+                        = subscribed until 22.11. 12:00:00
+                        -> 21.11.: 20 (3 mehr als am 20.11.) · endet morgen um 12:00 Uhr [Weiter informieren] [Stopp]
+    ",
+    );
+}
