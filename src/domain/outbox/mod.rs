@@ -79,14 +79,12 @@ pub fn deadline(state: &State, rules: &Rules, now: Millis) -> Option<Millis> {
     [wake, repeat, refill, offer, start].into_iter().flatten().min()
 }
 
-/// The outbox is due: wake what has rested and end what has ended, else repeat what is in doubt, else page the broadcast in, else offer a
-/// place, else let messages leave.
+/// The outbox is due: repeat what is in doubt, else page the broadcast in, else offer a place, else let messages leave, else wake what has
+/// rested and end what has ended. That comes last because it may be much: an hour after a herd's windows have closed, all its messages end
+/// in the same second. What leaves is little at any moment, so it holds nothing up for long.
 pub fn turn(state: &State, rules: &Rules, now: Millis) -> Decision {
     if state.clock == Clock::Untrusted {
         return Decision::refused(Refusal::NothingToDo);
-    }
-    if state.outbox.wakes().is_some_and(|at| at <= now.second()) {
-        return wake(state, now);
     }
     if is_overdue(state) {
         return repeat(state, now);
@@ -97,7 +95,10 @@ pub fn turn(state: &State, rules: &Rules, now: Millis) -> Decision {
     if conversation::next_in_line(state, rules, now).is_some() {
         return conversation::offer(state, rules, now);
     }
-    start(state, rules, now)
+    if free_slots(state) > 0 && state.outbox.ready() > 0 && may_start_at(state, rules, now) <= now {
+        return start(state, rules, now);
+    }
+    wake(state, now)
 }
 
 /// How many more may be in flight: while sending is held, one probe at a time.
@@ -128,6 +129,9 @@ fn wake(state: &State, now: Millis) -> Decision {
         let next = match entry.delivery {
             Delivery::Resting { attempt, .. } if now.second() <= entry.not_after(state.guard) => {
                 Some(Entry { delivery: Delivery::Queued { attempt }, ..*entry })
+    if state.outbox.wakes().is_none_or(|at| at > now.second()) {
+        return Decision::refused(Refusal::NothingToDo);
+    }
             }
             Delivery::Unknown { .. } => Some(Entry { delivery: Delivery::Failed { code: 0 }, ..*entry }),
             Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } => None,
@@ -173,9 +177,6 @@ fn repeat(state: &State, now: Millis) -> Decision {
 fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
     let mut decision = Decision::acted();
     let (mut bucket, mut repeated) = (state.bucket, 0);
-    if may_start_at(state, rules, now) > now {
-        return Decision::refused(Refusal::NothingToDo);
-    }
     let rate = rate(state, rules, now);
     for id in state.outbox.next(urgent(state, now, rate)).take(free_slots(state)) {
         if bucket.ready_at(now, rate, 1) > now {
