@@ -1,7 +1,13 @@
 //! Sequences of events around reminders, broadcasts and a full queue that once broke a promise, found by a review.
 
-use crate::script::{after, given};
-use crate::world::{World, two_feeds};
+use crate::script::{after, compare, given};
+use crate::world::{World, rules, two_feeds};
+use drk_relay::domain::budget::Counters;
+use drk_relay::domain::conversation::{Person, Talk};
+use drk_relay::domain::decision::Change;
+use drk_relay::domain::ids::{OutboxId, PersonHash, PersonId};
+use drk_relay::domain::outbox::{Delivery, Doubt, Entry, Kind, QUEUE_FOR_ANSWERS};
+use drk_relay::domain::window::Window;
 
 const SUBSCRIBED: &str = "21.11. 09:59 says Hallo \n 21.11. 10:00 taps Ja";
 const REMINDER: &str = "-> Erinnerung · auch später [Ja, weiter] [Nein, Stopp]";
@@ -118,4 +124,23 @@ fn figures_that_waited_for_one_of_two_rows_come_when_they_are_merged() {
                         -> 21.11.: 20 (3 mehr als am 20.11.) · endet morgen um 12:00 Uhr [Weiter informieren] [Stopp]
     ",
     );
+}
+
+/// Promise 4: whoever may not be answered because too many wait is asked all the same, and first.
+#[test]
+fn a_queue_full_of_answers_leaves_room_for_a_reminder() {
+    let mut world = World::new(rules());
+    given(&mut world, &format!("20.11. 16:00 clock trusted\n figure 20.11. 17 57,4 \n {SUBSCRIBED} \n 22.11. 09:58 nothing"));
+    let window = Window::opened(world.now.second());
+    let first = world.state.counters.next_outbox;
+    let until = first + QUEUE_FOR_ANSWERS as u64;
+    world.state.apply(&Change::Counters(Counters { next_outbox: until, ..world.state.counters }));
+    for (nth, id) in (900..).zip(first..until) {
+        let person = Person { hash: PersonHash(u64::from(nth)), alias: None, window, talk: Talk::New, burst: None };
+        world.state.apply(&Change::Person(PersonId(nth), person));
+        let delivery = Delivery::Resting { until: window.latest.plus(3_600), attempt: 1 };
+        let (person, kind, doubt, closes) = (PersonId(nth), Kind::Help { ask: true }, Doubt::None, window.closes());
+        world.state.apply(&Change::Outbox(OutboxId(id), Entry { person, kind, delivery, doubt, closes }));
+    }
+    compare(world, "", &format!("22.11. 09:59:00 {REMINDER} \n 22.11. 09:59:30 nothing"));
 }

@@ -4,7 +4,7 @@ use super::Reminder;
 use crate::domain::budget::Counters;
 use crate::domain::decision::{Change, Decision, Refusal, Verdict};
 use crate::domain::ids::{OutboxId, PersonId};
-use crate::domain::outbox::{Class, Delivery, Doubt, Entry, Kind, QUEUE_FOR_ANSWERS, Stage};
+use crate::domain::outbox::{Class, Delivery, Doubt, Entry, Kind, QUEUE_FOR_ANSWERS, QUEUE_MAX, Stage};
 use crate::domain::rules::{ReminderPolicy, Rules};
 use crate::domain::state::State;
 use crate::domain::window::Window;
@@ -36,7 +36,7 @@ impl<'a> Draft<'a> {
         if kind.is_publication() && self.state.outbox.of(person).any(|(_, entry)| waits(entry)) {
             return true;
         }
-        if self.state.outbox.queued() >= QUEUE_FOR_ANSWERS {
+        if !self.has_room(kind) {
             self.decision.verdict = Verdict::Refused(Refusal::Full);
             return false;
         }
@@ -44,6 +44,11 @@ impl<'a> Draft<'a> {
         self.decision.changes.push(Change::Outbox(OutboxId(self.next), entry));
         self.next += 1;
         true
+    }
+
+    /// Whether such a message may be written down. Answers are refused first.
+    pub(super) fn has_room(&self, kind: Kind) -> bool {
+        self.state.outbox.queued() < if kind.is_answer() { QUEUE_FOR_ANSWERS } else { QUEUE_MAX }
     }
 
     /// The reminder of a window in which a publication is about to leave. It carries the question: a reminder that waits is taken back, and
@@ -65,13 +70,13 @@ impl<'a> Draft<'a> {
     pub(super) fn tidy(&mut self, person: PersonId, window: Window, answer: Option<Kind>) -> bool {
         let answer = answer.filter(|answer| answer.is_answer());
         let shown = answer.is_some_and(Kind::shows_figures);
+        let mut replaced = false;
         for (id, entry) in self.state.outbox.of(person) {
             let pointless = match entry.kind.class() {
                 // A message from before the latest one has moved no window and answers no question.
                 Class::Reminder => entry.closes < window.closes(),
                 Class::Figures => shown,
                 // What shows figures that were taken for seen has to leave, unless the answer shows them.
-        let mut replaced = false;
                 Class::Answer => entry.kind != Kind::Stopped && answer.is_some() && (shown || !entry.kind.shows_figures()),
             };
             let change = match entry.stage() {
@@ -85,16 +90,16 @@ impl<'a> Draft<'a> {
                 }
                 Stage::Waiting | Stage::Leaving | Stage::Gone => None,
             };
+            replaced |= entry.kind.is_publication() && pointless && entry.stage() == Stage::Waiting;
             self.decision.changes.extend(change);
         }
+        replaced
     }
 
     /// Takes back every message of the person.
     pub(super) fn clear(&mut self, person: PersonId) {
-            replaced |= entry.kind.is_publication() && pointless && entry.stage() == Stage::Waiting;
         let gone = self.state.outbox.of(person).map(|(id, _)| Change::ForgetOutbox(id));
         self.decision.changes.extend(gone);
-        replaced
     }
 
     /// Takes back every message of the person but the confirmation of a stop that has not left for good; whether there is one.

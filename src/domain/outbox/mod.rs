@@ -43,10 +43,13 @@ pub const PAGE: usize = 64;
 /// A broadcast adds pages only while fewer messages than this wait: enough for three seconds at 80/s, so figures do not pile up and a
 /// newer publication finds hardly any older one queued.
 pub const REFILL: usize = 256;
-/// Reminders wait in the wheel while this many messages are queued.
+/// Reminders wait in the wheel while this many reminders and figures are queued. Answers do not count: however many people write, those
+/// whose windows close are asked, and go first.
 pub const QUEUE: usize = 4_096;
-/// Above this many queued messages even answers are refused: half as much again, so that reminders cannot crowd them out.
+/// While this many messages are queued, answers are refused: half as much again, so that reminders cannot crowd them out.
 pub const QUEUE_FOR_ANSWERS: usize = 6_144;
+/// While this many are queued, everything is refused: what the two limits before permit together.
+pub const QUEUE_MAX: usize = QUEUE + QUEUE_FOR_ANSWERS;
 /// Finished messages stay this long after the verdict, for late statuses.
 const KEEP: u32 = 3_600;
 /// First wait after a send that may be repeated, in seconds; doubles with every attempt.
@@ -121,17 +124,17 @@ fn may_start_at(state: &State, rules: &Rules, now: Millis) -> Millis {
     state.hold.map_or(paced, |hold| paced.max(hold.until.millis()))
 }
 
-fn wake(state: &State, now: Millis) -> Decision {
-    let mut decision = Decision::acted();
-    let mut people = BTreeSet::new();
-    for (id, entry) in state.outbox.woken(now.second()).filter(|(_, entry)| people.insert(entry.person)).take(PAGE) {
 /// One message of each person in a turn: what its end means for the person is a whole row, and the next one builds upon that.
-        let next = match entry.delivery {
-            Delivery::Resting { attempt, .. } if now.second() <= entry.not_after(state.guard) => {
-                Some(Entry { delivery: Delivery::Queued { attempt }, ..*entry })
+fn wake(state: &State, now: Millis) -> Decision {
     if state.outbox.wakes().is_none_or(|at| at > now.second()) {
         return Decision::refused(Refusal::NothingToDo);
     }
+    let mut decision = Decision::acted();
+    let mut people = BTreeSet::new();
+    for (id, entry) in state.outbox.woken(now.second()).filter(|(_, entry)| people.insert(entry.person)).take(PAGE) {
+        let next = match entry.delivery {
+            Delivery::Resting { attempt, .. } if now.second() <= entry.not_after(state.guard) => {
+                Some(Entry { delivery: Delivery::Queued { attempt }, ..*entry })
             }
             Delivery::Unknown { .. } => Some(Entry { delivery: Delivery::Failed { code: 0 }, ..*entry }),
             Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } => None,
