@@ -182,6 +182,8 @@ impl Relay {
 
     /// Reminders begin in the order in which they are due, as late as they may, a few together: a commit for each would wear out the card.
     fn reminders(&mut self, now: Millis, pending: &mut Pending) {
+        // They are counted in every step, and may all be spared for days.
+        self.reminders.advance(now.second().0);
         if self.reminders_begin(now).is_none_or(|at| at > now) {
             return;
         }

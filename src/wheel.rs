@@ -24,7 +24,7 @@
 //!   the slot stays sorted and a herd that re-arms itself while it is drained costs no second sort.
 //! - What the ring does not cover waits in the overflow, an ordered set. The earliest timer is the lower of the firsts of both,
 //!   so *where* a timer waits never decides *when* it comes out.
-//! - Only [`Wheel::pop_due`] moves the ring: to `now`, or to the ring's earliest timer if that is earlier. Moving forward
+//! - Only [`Wheel::pop_due`] and [`Wheel::advance`] move the ring: to `now`, or to the ring's earliest timer if that is earlier. Moving forward
 //!   takes timers in from the overflow, moving backward (the clock stepped back) also puts out those that lie too far ahead.
 //!   Both cost O(log n) per timer that changes places: next to none as the seconds tick, each of them after a step by days.
 //!
@@ -164,6 +164,15 @@ impl Wheel {
     }
 
     /// The seconds at which timers are armed, ascending, and how many at each; a second may be told in parts.
+    /// Moves the ring to `now`, or to its earliest timer if that is earlier, unless it is there already. Popping does it as well: this is
+    /// for timers that are looked at for hours before one of them is popped. The ring never moves back here, so that a slot being drained
+    /// ahead of time stays sorted.
+    pub fn advance(&mut self, now: u32) {
+        if now > self.base {
+            self.turn(now);
+        }
+    }
+
     pub fn counts(&self) -> impl Iterator<Item = (u32, u32)> {
         let start = slot_of(self.base);
         let mut ahead = 0;

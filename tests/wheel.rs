@@ -93,6 +93,8 @@ enum Op {
     Disarm(u32),
     /// Pop up to so many; whatever comes out is armed again for the present second plus `.1`, if that is given.
     Pop(u32, Option<i64>),
+    /// Nothing is popped, but the ring may follow the clock.
+    Advance,
     /// The clock moves.
     Step(i64),
     /// The clock is set.
@@ -129,6 +131,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => key().prop_map(Op::Disarm),
         4 => (1..6u32, prop::option::of(distance())).prop_map(|(count, again)| Op::Pop(count, again)),
         1 => Just(Op::Pop(200, None)),
+        3 => Just(Op::Advance),
         5 => distance().prop_map(Op::Step),
         1 => second().prop_map(Op::Clock),
     ]
@@ -152,6 +155,10 @@ fn run(pair: &mut Pair, op: &Op) {
                     pair.set(key, Some(shifted(pair.now, distance)));
                 }
             }
+        }
+        Op::Advance => {
+            pair.wheel.advance(pair.now);
+            pair.compare();
         }
         Op::Step(distance) => pair.now = shifted(pair.now, distance),
         Op::Clock(now) => pair.now = now,
