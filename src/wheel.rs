@@ -39,7 +39,8 @@ use std::hint::select_unpredictable;
 
 /// What the ring covers, in seconds, one slot each: 36 hours, rounded up to a power of two (36 h 24 min), so that the slot of
 /// a second is a mask away. Nearly all deadlines lie within the 24 hours of a window; the rest is room for a drain that lags
-/// behind and for the 25 hours of tombstones. At 4 bytes a slot this is half a megabyte.
+/// behind and for the 25 hours of tombstones. At 8 bytes a slot, its first timer
+/// and their number, this is a megabyte.
 pub const RING_SECONDS: u32 = (36_u32 * 60 * 60).next_power_of_two();
 
 /// The highest key that can be armed: places are counted from 1, and the numbers above mark what is not in the ring.
@@ -163,7 +164,6 @@ impl Wheel {
         self.next().and_then(|first| self.pop_due(first))
     }
 
-    /// The seconds at which timers are armed, ascending, and how many at each; a second may be told in parts.
     /// Moves the ring to `now`, or to its earliest timer if that is earlier, unless it is there already. Popping does it as well: this is
     /// for timers that are looked at for hours before one of them is popped. The ring never moves back here, so that a slot being drained
     /// ahead of time stays sorted.
@@ -173,6 +173,7 @@ impl Wheel {
         }
     }
 
+    /// The seconds at which timers are armed, ascending, and how many at each; a second may be told in parts.
     pub fn counts(&self) -> impl Iterator<Item = (u32, u32)> {
         let start = slot_of(self.base);
         let mut ahead = 0;

@@ -297,7 +297,7 @@ fn the_clock_steps_back_and_forth() {
 fn a_lone_large_key_comes_first() {
     let mut pair = Pair::new(NOW);
     pair.set(1_000_000, Some(NOW));
-    assert!(pair.wheel.bytes() < 13_000_000, "{} bytes", pair.wheel.bytes());
+    assert!(pair.wheel.bytes() < 13_100_000, "{} bytes", pair.wheel.bytes());
     pair.set(0, Some(NOW));
     assert_eq!(pair.wheel.get(999_999), None);
     assert_eq!(pair.pop_all(), [(NOW, 0), (NOW, 1_000_000)]);
@@ -335,7 +335,7 @@ fn memory_per_timer_stays_small_however_many_there_are() {
     let mut wheel = Wheel::new();
     wheel.pop_due(NOW);
     let empty = wheel.bytes();
-    assert!(empty < 600_000, "{empty} bytes");
+    assert!(empty < 1_100_000, "{empty} bytes");
     for key in 0..300_000u32 {
         wheel.set(key, Some(NOW + key % DAY));
         let each = (wheel.bytes() - empty) as f64 / f64::from(key + 1);
