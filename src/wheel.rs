@@ -24,7 +24,8 @@
 //!   the slot stays sorted and a herd that re-arms itself while it is drained costs no second sort.
 //! - What the ring does not cover waits in the overflow, an ordered set. The earliest timer is the lower of the firsts of both,
 //!   so *where* a timer waits never decides *when* it comes out.
-//! - Only [`Wheel::pop_due`] moves the ring: to `now`, or to the ring's earliest timer if that is earlier. Moving forward
+//! - Only [`Wheel::pop_due`] and [`Wheel::advance`] move the ring: to `now`, or to the ring's earliest timer if that is earlier. Moving
+//!   forward
 //!   takes timers in from the overflow, moving backward (the clock stepped back) also puts out those that lie too far ahead.
 //!   Both cost O(log n) per timer that changes places: next to none as the seconds tick, each of them after a step by days.
 //!
@@ -39,7 +40,8 @@ use std::hint::select_unpredictable;
 
 /// What the ring covers, in seconds, one slot each: 36 hours, rounded up to a power of two (36 h 24 min), so that the slot of
 /// a second is a mask away. Nearly all deadlines lie within the 24 hours of a window; the rest is room for a drain that lags
-/// behind and for the 25 hours of tombstones. At 4 bytes a slot this is half a megabyte.
+/// behind and for the 25 hours of tombstones. At 8 bytes a slot, its first timer
+/// and their number, this is a megabyte.
 pub const RING_SECONDS: u32 = (36_u32 * 60 * 60).next_power_of_two();
 
 /// The highest key that can be armed: places are counted from 1, and the numbers above mark what is not in the ring.
@@ -161,6 +163,15 @@ impl Wheel {
     /// The earliest timer, whether it is due or not, as `(at, key)`, and forgets it: for those that may be early.
     pub fn pop_first(&mut self) -> Option<(u32, u32)> {
         self.next().and_then(|first| self.pop_due(first))
+    }
+
+    /// Moves the ring to `now`, or to its earliest timer if that is earlier, unless it is there already. Popping does it as well: this is
+    /// for timers that are looked at for hours before one of them is popped. The ring never moves back here, so that a slot being drained
+    /// ahead of time stays sorted.
+    pub fn advance(&mut self, now: u32) {
+        if now > self.base {
+            self.turn(now);
+        }
     }
 
     /// The seconds at which timers are armed, ascending, and how many at each; a second may be told in parts.

@@ -33,6 +33,7 @@ mod lapsed;
 mod limits;
 mod orphaned;
 mod outbox;
+mod paced;
 mod places;
 mod reactions;
 mod reminder;

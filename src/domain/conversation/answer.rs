@@ -7,7 +7,7 @@ use super::{Person, Reminder, Subscription, Talk};
 use crate::domain::budget;
 use crate::domain::decision::{Change, Decision, Effect, Refusal};
 use crate::domain::ids::{FeedSet, PersonId};
-use crate::domain::outbox::{Kind, QUEUE_FOR_ANSWERS, Stage};
+use crate::domain::outbox::{Kind, Stage};
 use crate::domain::rules::Rules;
 use crate::domain::state::State;
 use crate::domain::time::{Millis, Timestamp};
@@ -43,12 +43,14 @@ pub(super) fn answer(state: &State, rules: &Rules, now: Millis, id: PersonId, pe
     }
     let turn = Turn { state, rules, now, person, wish: burst.wish, at: burst.at };
     let (mut talk, answer) = turn.table();
-    if state.outbox.queued() >= QUEUE_FOR_ANSWERS && answer.is_some_and(Kind::shows_figures) {
+    if answer.is_some_and(|answer| answer.shows_figures() && !draft.has_room(answer)) {
         // They will not be shown: nobody must take them for seen.
         talk = unshown(talk);
     }
+    if draft.tidy(id, person.window, answer) {
+        talk = talk.unasked();
+    }
     draft.decision.changes.push(Change::Person(id, Person { talk, burst: None, ..person.clone() }));
-    draft.tidy(id, person.window, answer);
     if let Some(kind) = answer {
         draft.enqueue(id, kind, person.window);
     }

@@ -45,9 +45,8 @@ pub fn leaves(state: &State, id: OutboxId, entry: &Entry) -> Vec<Change> {
     if let Some(person) = state.people.get(entry.person)
         && let Talk::Subscribed { subscription, reminder } = person.talk
     {
-        let unasked = !changes.is_empty() && !entry.kind.asks() && reminder == Reminder::Spared;
-        let reminder = if unasked { Reminder::Pending } else { reminder };
         let talk = Talk::Subscribed { subscription: up_to_date(state, subscription), reminder };
+        let talk = if changes.is_empty() || entry.kind.asks() { talk } else { talk.unasked() };
         changes.extend(with_talk(entry.person, person, talk));
     }
     changes

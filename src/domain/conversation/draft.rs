@@ -4,7 +4,7 @@ use super::Reminder;
 use crate::domain::budget::Counters;
 use crate::domain::decision::{Change, Decision, Refusal, Verdict};
 use crate::domain::ids::{OutboxId, PersonId};
-use crate::domain::outbox::{Class, Delivery, Doubt, Entry, Kind, QUEUE_FOR_ANSWERS, Stage};
+use crate::domain::outbox::{Class, Delivery, Doubt, Entry, Kind, QUEUE_FOR_ANSWERS, QUEUE_MAX, Stage};
 use crate::domain::rules::{ReminderPolicy, Rules};
 use crate::domain::state::State;
 use crate::domain::window::Window;
@@ -36,7 +36,7 @@ impl<'a> Draft<'a> {
         if kind.is_publication() && self.state.outbox.of(person).any(|(_, entry)| waits(entry)) {
             return true;
         }
-        if self.state.outbox.queued() >= QUEUE_FOR_ANSWERS {
+        if !self.has_room(kind) {
             self.decision.verdict = Verdict::Refused(Refusal::Full);
             return false;
         }
@@ -44,6 +44,11 @@ impl<'a> Draft<'a> {
         self.decision.changes.push(Change::Outbox(OutboxId(self.next), entry));
         self.next += 1;
         true
+    }
+
+    /// Whether such a message may be written down. Answers are refused first.
+    pub(super) fn has_room(&self, kind: Kind) -> bool {
+        self.state.outbox.queued() < if kind.is_answer() { QUEUE_FOR_ANSWERS } else { QUEUE_MAX }
     }
 
     /// The reminder of a window in which a publication is about to leave. It carries the question: a reminder that waits is taken back, and
@@ -59,15 +64,17 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// After a counted message: what waits gets the new window's time, a reminder is pointless, a newer answer replaces an older one
-    /// (but never the confirmation of a stop) and a publication of the figures that it shows, and
-    /// what the old window's verdict would have looked at is done with.
-    pub(super) fn tidy(&mut self, person: PersonId, window: Window, answer: Option<Kind>) {
+    /// After a counted message: what waits gets the new window's time, the old window's reminder is pointless, a newer answer replaces an
+    /// older one (but never the confirmation of a stop) and a publication of the figures that it shows, and
+    /// what the old window's verdict would have looked at is done with. Whether a publication was taken back.
+    pub(super) fn tidy(&mut self, person: PersonId, window: Window, answer: Option<Kind>) -> bool {
         let answer = answer.filter(|answer| answer.is_answer());
         let shown = answer.is_some_and(Kind::shows_figures);
+        let mut replaced = false;
         for (id, entry) in self.state.outbox.of(person) {
             let pointless = match entry.kind.class() {
-                Class::Reminder => true,
+                // A message from before the latest one has moved no window and answers no question.
+                Class::Reminder => entry.closes < window.closes(),
                 Class::Figures => shown,
                 // What shows figures that were taken for seen has to leave, unless the answer shows them.
                 Class::Answer => entry.kind != Kind::Stopped && answer.is_some() && (shown || !entry.kind.shows_figures()),
@@ -83,8 +90,10 @@ impl<'a> Draft<'a> {
                 }
                 Stage::Waiting | Stage::Leaving | Stage::Gone => None,
             };
+            replaced |= entry.kind.is_publication() && pointless && entry.stage() == Stage::Waiting;
             self.decision.changes.extend(change);
         }
+        replaced
     }
 
     /// Takes back every message of the person.

@@ -71,9 +71,17 @@ fn adopt(state: &State, named: Option<PersonId>, nameless: PersonId, person: &Pe
     let mut draft = Draft::new(state);
     draft.clear(nameless);
     draft.forget(nameless);
-    let merged = merged(kept, person);
+    // What waited asks nobody any more.
+    let talk = person.talk.clone().with_agreement(|subscription| lacking(state, nameless, subscription)).unasked();
+    let merged = merged(kept, &Person { talk, ..person.clone() });
     draft.decision.changes.push(Change::Person(id, merged.clone()));
     Known { id, person: Some(merged), tidied: draft.decision.changes }
+}
+
+/// The agreement of somebody whose waiting messages are taken back: what they were to show has not been seen.
+fn lacking(state: &State, id: PersonId, subscription: Subscription) -> Subscription {
+    let waiting = state.outbox.of(id).filter(|(_, entry)| entry.stage() == Stage::Waiting);
+    waiting.fold(subscription, |lacking, (_, entry)| unseen(entry, lacking))
 }
 
 fn is_nameless(person: &Person) -> bool {
@@ -148,8 +156,7 @@ pub fn moved(state: &State, moved: &Moved) -> Decision {
     let (alias, burst) = (moved.to.alias, None);
     let talk = match &person.talk {
         Talk::Subscribed { subscription, .. } | Talk::Lapsed { subscription } | Talk::Orphaned { subscription } => {
-            let waiting = state.outbox.of(id).filter(|(_, entry)| entry.stage() == Stage::Waiting);
-            Talk::Orphaned { subscription: waiting.fold(*subscription, |lacking, (_, entry)| unseen(entry, lacking)) }
+            Talk::Orphaned { subscription: lacking(state, id, *subscription) }
         }
         Talk::Stopped { at } => Talk::Stopped { at: *at },
         Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } => {

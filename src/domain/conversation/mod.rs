@@ -144,6 +144,16 @@ impl Talk {
         }
     }
 
+    /// The same talk after figures were taken back that would have carried the question: what they spared is wanted again.
+    #[must_use]
+    fn unasked(self) -> Talk {
+        match self {
+            Talk::Subscribed { subscription, reminder: Reminder::Spared } => Talk::Subscribed { subscription, reminder: Reminder::Pending },
+            talk @ (Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. }) => talk,
+            talk @ (Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. }) => talk,
+        }
+    }
+
     /// Whether a subscriber has been asked in this window, is being asked, or need not be.
     pub fn is_asked(&self) -> bool {
         match self {

@@ -35,6 +35,7 @@ use super::state::{Clock, State};
 use super::time::{Millis, Timestamp};
 use super::{conversation, wording};
 use fault::Fault;
+use std::collections::BTreeSet;
 
 /// Sends that may be in flight at once: 80/s times half a second of round trip, and as much again for a slow uplink.
 pub const SLOTS: usize = 64;
@@ -43,10 +44,13 @@ pub const PAGE: usize = 64;
 /// A broadcast adds pages only while fewer messages than this wait: enough for three seconds at 80/s, so figures do not pile up and a
 /// newer publication finds hardly any older one queued.
 pub const REFILL: usize = 256;
-/// Reminders wait in the wheel while this many messages are queued.
+/// Reminders wait in the wheel while this many reminders and figures are queued. Answers do not count: however many people write, those
+/// whose windows close are asked, and go first.
 pub const QUEUE: usize = 4_096;
-/// Above this many queued messages even answers are refused: half as much again, so that reminders cannot crowd them out.
+/// While this many messages are queued, answers are refused: half as much again, so that reminders cannot crowd them out.
 pub const QUEUE_FOR_ANSWERS: usize = 6_144;
+/// While this many are queued, everything is refused: what the two limits before permit together.
+pub const QUEUE_MAX: usize = QUEUE + QUEUE_FOR_ANSWERS;
 /// Finished messages stay this long after the verdict, for late statuses.
 const KEEP: u32 = 3_600;
 /// First wait after a send that may be repeated, in seconds; doubles with every attempt.
@@ -79,14 +83,12 @@ pub fn deadline(state: &State, rules: &Rules, now: Millis) -> Option<Millis> {
     [wake, repeat, refill, offer, start].into_iter().flatten().min()
 }
 
-/// The outbox is due: wake what has rested and end what has ended, else repeat what is in doubt, else page the broadcast in, else offer a
-/// place, else let messages leave.
+/// The outbox is due: repeat what is in doubt, else page the broadcast in, else offer a place, else let messages leave, else wake what has
+/// rested and end what has ended. That comes last because it may be much: an hour after a herd's windows have closed, all its messages end
+/// in the same second. What leaves is little at any moment, so it holds nothing up for long.
 pub fn turn(state: &State, rules: &Rules, now: Millis) -> Decision {
     if state.clock == Clock::Untrusted {
         return Decision::refused(Refusal::NothingToDo);
-    }
-    if state.outbox.wakes().is_some_and(|at| at <= now.second()) {
-        return wake(state, now);
     }
     if is_overdue(state) {
         return repeat(state, now);
@@ -97,7 +99,10 @@ pub fn turn(state: &State, rules: &Rules, now: Millis) -> Decision {
     if conversation::next_in_line(state, rules, now).is_some() {
         return conversation::offer(state, rules, now);
     }
-    start(state, rules, now)
+    if free_slots(state) > 0 && state.outbox.ready() > 0 && may_start_at(state, rules, now) <= now {
+        return start(state, rules, now);
+    }
+    wake(state, now)
 }
 
 /// How many more may be in flight: while sending is held, one probe at a time.
@@ -120,9 +125,14 @@ fn may_start_at(state: &State, rules: &Rules, now: Millis) -> Millis {
     state.hold.map_or(paced, |hold| paced.max(hold.until.millis()))
 }
 
+/// One message of each person in a turn: what its end means for the person is a whole row, and the next one builds upon that.
 fn wake(state: &State, now: Millis) -> Decision {
+    if state.outbox.wakes().is_none_or(|at| at > now.second()) {
+        return Decision::refused(Refusal::NothingToDo);
+    }
     let mut decision = Decision::acted();
-    for (id, entry) in state.outbox.woken(now.second()).take(PAGE) {
+    let mut people = BTreeSet::new();
+    for (id, entry) in state.outbox.woken(now.second()).filter(|(_, entry)| people.insert(entry.person)).take(PAGE) {
         let next = match entry.delivery {
             Delivery::Resting { attempt, .. } if now.second() <= entry.not_after(state.guard) => {
                 Some(Entry { delivery: Delivery::Queued { attempt }, ..*entry })
@@ -171,9 +181,6 @@ fn repeat(state: &State, now: Millis) -> Decision {
 fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
     let mut decision = Decision::acted();
     let (mut bucket, mut repeated) = (state.bucket, 0);
-    if may_start_at(state, rules, now) > now {
-        return Decision::refused(Refusal::NothingToDo);
-    }
     let rate = rate(state, rules, now);
     for id in state.outbox.next(urgent(state, now, rate)).take(free_slots(state)) {
         if bucket.ready_at(now, rate, 1) > now {
@@ -187,7 +194,8 @@ fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
             continue;
         };
         bucket = bucket.take(now, rate);
-        repeated += u32::from(entry.doubt == Doubt::Repeated);
+        // Attempts before this one did not go out.
+        repeated += u32::from(entry.doubt == Doubt::Repeated && entry.attempt() == 0);
         let delivery = Delivery::InFlight { attempt: entry.attempt(), since: now.second() };
         decision.changes.push(Change::Outbox(id, Entry { delivery, ..*entry }));
         decision.changes.extend(conversation::leaves(state, id, entry));

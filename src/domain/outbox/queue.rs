@@ -62,6 +62,11 @@ impl Outbox {
         self.queued() - self.waiting[Class::Figures as usize]
     }
 
+    /// Messages that wait, and that nobody waits for: reminders and figures.
+    pub fn queued_unasked(&self) -> usize {
+        self.queued() - self.waiting[Class::Answer as usize]
+    }
+
     /// Messages that could leave now, but for slots and tokens.
     pub fn ready(&self) -> usize {
         self.ready.len()

@@ -29,6 +29,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 // The same choices as in tests/sim.
+#[allow(dead_code, reason = "a fuzzer chooses by bytes, this does not")]
 #[path = "../../sim/choices.rs"]
 mod choices;
 use choices::Choices;
