@@ -11,6 +11,7 @@ pub mod notice;
 pub mod outbox;
 pub mod pacing;
 pub mod people;
+pub mod rewrite;
 pub mod rules;
 pub mod state;
 pub mod time;
@@ -40,10 +41,13 @@ pub fn decide(state: &State, rules: &Rules, now: Millis, event: &Event) -> Decis
         Event::Account(Standing::Restricted { until }) => with_ingress(state, now, outbox::restricted(state, now, *until)),
         Event::Account(Standing::Restored) => with_ingress(state, now, outbox::restored(state)),
         Event::Proof => with_ingress(state, now, Decision::refused(Refusal::NothingToDo)),
+        Event::Rewritten => rewrite::done(now),
+        Event::RewriteFailed => rewrite::failed(state, now),
         Event::Sent { id, outcome } => outbox::sent(state, rules, now, *id, *outcome),
         Event::Due(Key::Feed(id)) => figures::settled(state, rules, now, *id),
         Event::Due(Key::Notice) => notice::due(state, now),
         Event::Due(Key::Seen) => forget_seen(state),
+        Event::Due(Key::Rewrite) => rewrite::due(),
         Event::Due(Key::Person(id)) => conversation::due(state, rules, now, *id),
         Event::Due(Key::Answers) => conversation::answers(state, rules, now),
         Event::Due(Key::Outbox) => outbox::turn(state, rules, now),
@@ -72,6 +76,7 @@ fn trusted(state: &State, rules: &Rules, now: Millis) -> Decision {
         Clock::Untrusted => {
             let mut decision = Decision::acted();
             decision.changes.push(Change::Trusted);
+            decision.changes.extend(rewrite::trusted(state, now));
             decision.changes.extend(figures::judge_held(state, rules, now));
             decision
         }

@@ -10,6 +10,7 @@ use super::notice::Notice;
 use super::outbox::{Hold, Outbox};
 use super::pacing::Bucket;
 use super::people::People;
+use super::rewrite::{self, Rewrite};
 use super::rules::Rules;
 use super::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -49,6 +50,8 @@ pub struct State {
     pub seen: Seen,
     /// Counters that never run backwards.
     pub counters: Counters,
+    /// When the file was made anew, or first known to be there. `None` before the clock was ever trusted.
+    pub rewritten: Option<Timestamp>,
     /// Subscribers that the running broadcast has not reached, by the closing of their window. Derived from people, feeds and notice.
     pub lacking: BTreeSet<(Timestamp, PersonId)>,
     /// Memory only: messages that are to be marked as read with the answer.
@@ -59,6 +62,8 @@ pub struct State {
     pub ingress: Option<Ingress>,
     /// Memory only.
     pub bucket: Bucket,
+    /// Memory only.
+    pub rewrite: Rewrite,
 }
 
 impl State {
@@ -94,6 +99,8 @@ impl State {
             Change::ForgetSeen(hour) => self.seen.forget(*hour),
             Change::Unread(id, Some(wamid)) => drop(self.unread.insert(*id, wamid.clone())),
             Change::Unread(id, None) => drop(self.unread.remove(id)),
+            Change::Rewritten(at) => self.rewritten = Some(*at),
+            Change::Rewrite(rewrite) => self.rewrite = *rewrite,
             Change::Trusted => self.clock = Clock::Trusted,
             Change::Ingress(ingress) => self.ingress = Some(*ingress),
             Change::Paced(bucket) => self.bucket = *bucket,
@@ -107,6 +114,7 @@ impl State {
             Change::Feed(id, _) | Change::ForgetFeed(id) => Some(Key::Feed(*id)),
             Change::Notice(_) => Some(Key::Notice),
             Change::Seen(..) | Change::ForgetSeen(_) => Some(Key::Seen),
+            Change::Rewritten(_) | Change::Rewrite(_) => Some(Key::Rewrite),
             Change::Address(..) | Change::ForgetAddress(_) | Change::Outbox(..) | Change::ForgetOutbox(_) => None,
             Change::Hold(_) | Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) => None,
             Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => None,
@@ -120,6 +128,7 @@ impl State {
             Key::Feed(id) => self.feeds.get(&id)?.settling.as_ref().map(|settling| settling.until),
             Key::Notice => self.notice.deadline(),
             Key::Seen => self.seen.deadline(),
+            Key::Rewrite => rewrite::deadline(self),
             Key::Person(id) => self.people.get(id).map(Person::deadline),
             Key::Answers | Key::Outbox => None,
         }
@@ -128,7 +137,7 @@ impl State {
     /// All keys that may have a deadline in the wheel.
     pub fn keys(&self) -> impl Iterator<Item = Key> {
         let feeds = self.feeds.keys().map(|id| Key::Feed(*id));
-        [Key::Notice, Key::Seen].into_iter().chain(feeds).chain(self.people.iter().map(|(id, _)| Key::Person(id)))
+        [Key::Notice, Key::Seen, Key::Rewrite].into_iter().chain(feeds).chain(self.people.iter().map(|(id, _)| Key::Person(id)))
     }
 
     /// The feed of that name.

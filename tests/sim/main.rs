@@ -2,12 +2,14 @@
 #![expect(clippy::expect_used, clippy::print_stderr, reason = "a test stops where it cannot go on, and says which seed")]
 
 mod choices;
+mod damage;
 mod disk;
 mod meta;
 mod people;
 mod promises;
 #[cfg(feature = "simulator")]
 mod replay;
+mod rewrite;
 mod silence;
 mod store;
 mod world;

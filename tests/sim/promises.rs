@@ -9,6 +9,7 @@ use drk_relay::domain::event::{Event, Figure, Heard, Said};
 use drk_relay::domain::figures::Value;
 use drk_relay::domain::ids::{FeedId, Name, OutboxId, PersonHash};
 use drk_relay::domain::outbox::{Kind, Stage};
+use drk_relay::domain::rewrite::Rewrite;
 use drk_relay::domain::state::{Clock, State};
 use drk_relay::domain::time::{Day, Millis, Timestamp};
 use drk_relay::domain::wording::wish;
@@ -95,6 +96,7 @@ impl Ledger {
             Change::Forget(_) | Change::Address(..) | Change::ForgetAddress(_) | Change::ForgetOutbox(_) | Change::Feed(..) => false,
             Change::ForgetFeed(_) => false,
             Change::Notice(_) | Change::Hold(_) | Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) => false,
+            Change::Rewritten(_) | Change::Rewrite(_) => false,
             Change::Seen(..) | Change::ForgetSeen(_) | Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {
                 false
             }
@@ -111,6 +113,7 @@ impl Ledger {
                 Event::Heard(_) | Event::Status(_) | Event::Moved(_) => {}
                 Event::Account(_) | Event::Proof => continue,
                 Event::Started | Event::ClockTrusted | Event::Sent { .. } | Event::Due(_) => continue,
+                Event::Rewritten | Event::RewriteFailed => continue,
             }
             changes_nothing(state, now, event);
         }
@@ -365,5 +368,5 @@ fn changes_nothing(state: &State, now: Millis, event: &Event) {
 /// What of a state the disk must know.
 pub(crate) fn durable(state: &State) -> State {
     let bucket = drk_relay::domain::pacing::Bucket::default();
-    State { unread: BTreeMap::new(), clock: Clock::default(), ingress: None, bucket, ..state.clone() }
+    State { unread: BTreeMap::new(), clock: Clock::default(), ingress: None, bucket, rewrite: Rewrite::Resting, ..state.clone() }
 }

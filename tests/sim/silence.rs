@@ -56,6 +56,7 @@ impl Silence {
                     self.fared(*id, now.second(), false);
                 }
                 Event::Started | Event::ClockTrusted | Event::Figure(_) | Event::Sent { .. } | Event::Due(_) => {}
+                Event::Rewritten | Event::RewriteFailed => {}
             }
         }
     }

@@ -2,7 +2,7 @@
 //! clock of the system, no mock. After every step of the relay the promises are checked, see `promises`.
 
 use super::choices::Choices;
-use super::disk::Disk;
+use super::disk::{Disk, LIVE};
 use super::meta::Meta;
 use super::people::{FEEDS, METRICS, Person};
 use super::promises::Ledger;
@@ -99,7 +99,7 @@ impl World {
 
     fn with(choices: Choices, seed: u64, people: u64, monthly_messages: Option<u32>) -> World {
         let disk = Disk::new();
-        let store = Store::on(disk.clone(), InstanceId(seed)).expect("a new disk takes a new store");
+        let store = Store::of(&disk.files(), InstanceId(seed)).expect("a new disk takes a new store");
         let rules = Rules { monthly_messages, ..rules() };
         let relay = Relay::open(store, rules.clone()).expect("a new store loads");
         let people = (0..people).map(Person::new).collect();
@@ -238,7 +238,7 @@ impl World {
         self.ledger.acknowledged(events, &effects, now, self.relay.state());
         let image = self.disk.synced();
         let observed = self.ledger.observe(&self.relay, &effects, now, || {
-            Store::on(image, InstanceId(0)).and_then(|store| store.load()).expect("the synced image opens")
+            Store::on(image.file(LIVE), InstanceId(0)).and_then(|store| store.load()).expect("the synced image opens")
         });
         observed.into_iter().for_each(|what| self.count(what));
         if self.relay.state().outbox.in_flight() == SLOTS {
@@ -305,10 +305,10 @@ impl World {
         self.disk = self.disk.cut(&mut self.choices);
         if self.choices.chance(20) {
             self.count("power cut during recovery");
-            drop(Store::on(self.disk.clone(), InstanceId(0)).map(|store| store.load()));
+            drop(Store::of(&self.disk.files(), InstanceId(0)).map(|store| store.load()));
             self.disk = self.disk.cut(&mut self.choices);
         }
-        let store = Store::on(self.disk.clone(), InstanceId(0)).expect("a power cut leaves a store that opens");
+        let store = Store::of(&self.disk.files(), InstanceId(0)).expect("a power cut leaves a store that opens");
         self.relay = Relay::open(store, self.rules.clone()).expect("a power cut leaves a store that loads");
         let lost: Vec<_> = self.transit.iter().filter(|(_, transit)| transit.dies_with_the_process()).map(|(key, _)| *key).collect();
         for key in lost {
