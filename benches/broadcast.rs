@@ -109,18 +109,20 @@ fn wrote() -> Timestamp {
 
 /// The relay and its ports on threads of their own, as on a device. The publication arrives at once.
 fn relay(webhooks: std::net::TcpListener, api: SocketAddr) {
-    let mut store = Store::on(Meter::new(SYNC), INSTANCE).expect("a store in memory");
+    let disk = Meter::new(SYNC);
+    let mut store = Store::on(disk.clone(), INSTANCE).expect("a store in memory");
     let pseudonyms = Pseudonyms::new([1; 32]);
     let known = |nth| {
         let id = Person::with_phone(nth).user_id;
         (pseudonyms.person(&id), Address::Bsuid(Bsuid::new(&id).expect("short")))
     };
     support::subscribers(&mut store, SUBSCRIBERS, wrote(), known);
-    let relay = Relay::open(store, rules()).expect("loads");
+    store.close().expect("a disk that never fails");
+    let open = move |_| Store::on(disk.clone(), INSTANCE).and_then(|store| Relay::open(store, rules()));
     let serve = async move {
         let listener = TcpListener::from_std(webhooks).expect("a listener");
-        let Turning { inbox, mut outlets, ended: _ended } =
-            turn(relay, Clock::System, Show::default(), CancellationToken::new()).expect("runs");
+        let Turning { inbox, mut outlets, ended: _ended, reopened: _ } =
+            turn(open, Clock::System, Show::default(), CancellationToken::new()).expect("runs");
         watch_trust(ClockConfig::Always, &Clock::System, &inbox).await;
         let config = GraphConfig {
             base_url: format!("http://{api}"),

@@ -61,13 +61,14 @@ fn server(meter: &Meter) -> SocketAddr {
         (pseudonyms.person(&id), Address::Bsuid(Bsuid::new(&id).expect("short")))
     };
     support::subscribers(&mut store, SUBSCRIBERS, Clock::System.now().second().minus(7_200), known);
-    let relay = Relay::open(store, rules()).expect("loads");
+    let mut opened = Some(store);
+    let open = move |_| Relay::open(opened.take().expect("its disk is never full"), rules());
     let (told, address) = std::sync::mpsc::channel();
     let serve = async move {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         told.send(listener.local_addr().expect("bound")).expect("main waits");
-        let Turning { inbox, mut outlets, ended: _ended } =
-            turn(relay, Clock::System, Show::default(), CancellationToken::new()).expect("runs");
+        let Turning { inbox, mut outlets, ended: _ended, .. } =
+            turn(open, Clock::System, Show::default(), CancellationToken::new()).expect("runs");
         tokio::spawn(async move { while outlets.reads.recv().await.is_some() {} });
         watch_trust(ClockConfig::Always, &Clock::System, &inbox).await;
         let config = WebhookConfig {

@@ -9,14 +9,15 @@ use crate::domain::conversation;
 use crate::domain::decide;
 use crate::domain::decision::{Change, Effect, Verdict};
 use crate::domain::event::{Event, Key};
-use crate::domain::ids::{FeedId, FeedSet, PersonId};
+use crate::domain::ids::{FeedId, FeedSet, InstanceId, PersonId};
 pub use crate::domain::outbox::SLOTS;
 use crate::domain::outbox::{self, QUEUE};
 use crate::domain::pacing;
+use crate::domain::rewrite::Rewrite;
 use crate::domain::rules::Rules;
 use crate::domain::state::{Clock, State};
 use crate::domain::time::{Millis, Timestamp};
-use crate::store::{Store, StoreError};
+use crate::store::{Files, Progress, Store, StoreError};
 use crate::wheel::Wheel;
 pub use pulse::{Pulse, Roster};
 
@@ -46,6 +47,23 @@ struct Pending {
 }
 
 impl Relay {
+    /// Opens the store that lies there, or makes it with `fresh` as its instance id, and loads it. A damaged one is set aside, and the
+    /// relay begins anew: people are asked again when they write. Tell it [`Event::Started`] before anything else.
+    ///
+    /// # Errors
+    /// If the store cannot be opened for another reason than damage.
+    pub fn start(files: &Files, fresh: InstanceId, rules: &Rules, now: Millis) -> Result<Relay, StoreError> {
+        let open = || Relay::open(Store::of(files, fresh)?, rules.clone());
+        match open() {
+            Err(error) if error.is_damage() => {
+                let file = files.set_aside(now.second())?;
+                tracing::error!(%error, file, "the store is damaged: set aside, nothing overwritten; it holds personal data");
+                open()
+            }
+            opened => opened,
+        }
+    }
+
     /// Loads the state and builds the wheel from it. Tell it [`Event::Started`] before anything else.
     ///
     /// # Errors
@@ -76,28 +94,33 @@ impl Relay {
             self.reminders(now, &mut pending);
             self.outbox(now, &mut pending);
         }
+        if self.state.rewrite == Rewrite::UnderWay {
+            self.rewrite(now, &mut pending)?;
+        }
         self.store.commit(&pending.changes)?;
         tracing::trace!(events = arrived.len(), changes = pending.changes.len(), effects = pending.effects.len(), "step committed");
         Ok(pending.effects)
     }
 
     /// When the next step is wanted, seen from `now`, if nothing arrives before. `None`: not by itself. While the clock is untrusted
-    /// every deadline waits; while the queue is full, reminders wait for it to drain.
+    /// every deadline waits; while the queue is full, reminders wait for it to drain; while the store is rewritten, at once.
     pub fn next_deadline(&self, now: Millis) -> Option<Millis> {
         match self.state.clock {
             Clock::Untrusted => None,
             Clock::Trusted => {
                 let due = self.wheel.next().map(|at| Timestamp(at).millis());
                 let reminder = if self.is_full() { None } else { self.reminders_begin(now) };
+                let page = (self.state.rewrite == Rewrite::UnderWay).then_some(now);
                 let answer = conversation::next_answer(&self.state, now).map(Timestamp::millis);
-                due.into_iter().chain(reminder).chain(answer).chain(outbox::deadline(&self.state, &self.rules, now)).min()
+                let outbox = outbox::deadline(&self.state, &self.rules, now);
+                [due, reminder, page, answer, outbox].into_iter().flatten().min()
             }
         }
     }
 
     /// What it looks like at `now`. Costs a walk over all people.
     pub fn pulse(&self, now: Millis) -> Pulse {
-        Pulse::of(&self.state, &self.rules, now, self.next_deadline(now))
+        Pulse { damaged: self.store.damaged(), ..Pulse::of(&self.state, &self.rules, now, self.next_deadline(now)) }
     }
 
     /// Everyone's row. Costs a copy of all of them.
@@ -209,6 +232,22 @@ impl Relay {
         }
     }
 
+    /// One page of a rewrite, before the commit: the rows of this step go into both files then.
+    fn rewrite(&mut self, now: Millis, pending: &mut Pending) -> Result<(), StoreError> {
+        match self.store.rewrite(now.second())? {
+            Progress::Copying => {}
+            Progress::Done => {
+                tracing::info!("store rewritten");
+                self.turn(now, &Event::Rewritten, pending);
+            }
+            Progress::Abandoned(error) => {
+                tracing::warn!(%error, "the store could not be rewritten, so erased rows stay in it; trying again in an hour");
+                self.turn(now, &Event::RewriteFailed, pending);
+            }
+        }
+        Ok(())
+    }
+
     /// Decides one event and makes it so in memory; whether anything changed.
     fn turn(&mut self, now: Millis, event: &Event, pending: &mut Pending) -> bool {
         let decision = decide(&self.state, &self.rules, now, event);
@@ -247,12 +286,13 @@ fn report(state: &State, change: &Change) {
         Change::Outbox(..) | Change::ForgetOutbox(_) | Change::Feed(..) | Change::ForgetFeed(_) | Change::Notice(_) => {}
         Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) | Change::Seen(..) | Change::ForgetSeen(_) => {}
         Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {}
+        Change::Rewritten(_) | Change::Rewrite(_) => {}
     }
 }
 
-/// Numbers of the wheel that are not people's: the notice, the ids, the feeds.
+/// Numbers of the wheel that are not people's: the notice, the ids, the rewriting, the feeds.
 const RESERVED: u32 = FIRST_FEED + FeedSet::MAX as u32;
-const FIRST_FEED: u32 = 2;
+const FIRST_FEED: u32 = 3;
 
 /// The key's number in the wheel.
 ///
@@ -262,6 +302,7 @@ fn index(key: Key) -> u32 {
     match key {
         Key::Notice => 0,
         Key::Seen => 1,
+        Key::Rewrite => 2,
         Key::Feed(id) => FIRST_FEED + u32::from(id.0),
         Key::Person(id) => id.0.saturating_add(RESERVED),
         Key::Answers | Key::Outbox => unreachable!("answers and the outbox ask for their own deadlines"),
@@ -272,6 +313,7 @@ fn key(index: u32) -> Key {
     match index {
         0 => Key::Notice,
         1 => Key::Seen,
+        2 => Key::Rewrite,
         feed if feed < RESERVED => Key::Feed(FeedId(u8::try_from(feed - FIRST_FEED).unwrap_or(u8::MAX))),
         person => Key::Person(PersonId(person - RESERVED)),
     }
@@ -289,6 +331,8 @@ fn name(event: &Event) -> &'static str {
         Event::Account(_) => "account",
         Event::Proof => "proof",
         Event::Sent { .. } => "sent",
+        Event::Rewritten => "rewritten",
+        Event::RewriteFailed => "rewrite failed",
         Event::Due(_) => "due",
     }
 }

@@ -2,6 +2,14 @@
 //!
 //! Keys are fixed-width integers, values are postcard bytes whose first byte is the row's version, so no redb type ever touches our data.
 //! Deduplication ids are appended: one row for all ids that a commit adds to an hour, so that 64 messages cost one page and not 64.
+//! [`files`] is where the file lies, [`rewrite`] makes it anew, and [`rows`] knows the tables.
+
+mod files;
+mod rewrite;
+mod rows;
+
+pub use files::{Directory, Files, Folder};
+pub use rewrite::Progress;
 
 use crate::domain::budget::Counters;
 use crate::domain::conversation::Person;
@@ -12,46 +20,22 @@ use crate::domain::notice::Notice;
 use crate::domain::outbox::{Entry, Hold};
 use crate::domain::pacing::{Guard, Throttle};
 use crate::domain::state::State;
-use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError, WriteTransaction};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::domain::time::Timestamp;
+use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableError};
+use rewrite::Rewriting;
+use rows::{ADDRESSES, Batch, FEEDS, META, Meta, OUTBOX, PEOPLE, SEEN, WORDINGS, decode, encode, hour_of, read};
+use std::io::ErrorKind;
 use std::path::Path;
-
-/// Single rows: see [`Meta`].
-const META: TableDefinition<u8, &[u8]> = TableDefinition::new("meta");
-/// [`PersonId`] to [`Person`].
-const PEOPLE: TableDefinition<u32, &[u8]> = TableDefinition::new("people");
-/// [`PersonId`] to [`Address`]: the one table in which a BSUID appears.
-const ADDRESSES: TableDefinition<u32, &[u8]> = TableDefinition::new("addresses");
-/// [`OutboxId`] to [`Entry`].
-const OUTBOX: TableDefinition<u64, &[u8]> = TableDefinition::new("outbox");
-/// [`FeedId`] to [`Feed`].
-const FEEDS: TableDefinition<u8, &[u8]> = TableDefinition::new("feeds");
-/// Fingerprint to what the question said.
-const WORDINGS: TableDefinition<u32, &[u8]> = TableDefinition::new("wordings");
-/// Hour and running number to the ids that one commit added, 8 bytes each.
-const SEEN: TableDefinition<u64, &[u8]> = TableDefinition::new("seen");
-
-/// Keys of the table `meta`.
-#[derive(Clone, Copy)]
-enum Meta {
-    Schema = 0,
-    Counters = 1,
-    Notice = 2,
-    Hold = 3,
-    Guard = 4,
-    Throttle = 5,
-}
 
 /// The layout of the tables. A store with a higher number was written by a newer program; one with a lower number, before the first
 /// release, by nobody who needs it.
 const SCHEMA: u32 = 3;
 
-/// Page cache in bytes. redb's own default is 1 GiB; a Pi Zero has 512 MiB in all (DESIGN.md section 6: 4 to 16 MiB).
-const CACHE: usize = 4 << 20;
+/// Page cache of one file in bytes; while it is rewritten there are two. redb's own default is 1 GiB; a Pi Zero has 512 MiB in all. Nothing
+/// is read but at the start, so more is of no use: with 100,000 people a commit of 64 takes as long with 1 MiB as with 4.
+const CACHE: usize = 1 << 20;
 
-/// Why the store cannot be used. All are fatal: memory must never be ahead of the disk.
+/// Why the store cannot be used. After any of them memory may be ahead of the disk: start again from what is durable.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process has it.
@@ -77,15 +61,61 @@ pub enum StoreError {
         /// Which row.
         key: u64,
     },
+    /// It is no store, or not a whole one. Nothing was changed.
+    #[error("Der Speicher ist beschädigt: {0}. Es wurde nichts verändert.")]
+    Damaged(String),
+    /// There is no room.
+    #[error("Die Speicherkarte ist voll. Abhilfe: Platz schaffen, zum Beispiel mit: sudo journalctl --vacuum-size=50M")]
+    Full,
+    /// It lies in no folder, so it cannot be made anew.
+    #[error("Der Speicher liegt in keinem Verzeichnis und kann nicht neu geschrieben werden.")]
+    Adrift,
+    /// It is not the store that was there when the process started.
+    #[error("Der Speicher ist nicht mehr der, mit dem das Relay gestartet wurde. Abhilfe: das Relay neu starten.")]
+    Replaced,
     /// The disk, or redb.
     #[error("Der Speicher lässt sich nicht lesen oder schreiben: {0}. Abhilfe: Platz und Zustand der Speicherkarte prüfen.")]
     Disk(Box<redb::Error>),
 }
 
+impl StoreError {
+    /// Whether the file itself is the trouble, so that only another file can help.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, StoreError::Damaged(_) | StoreError::Unreadable { .. })
+    }
+}
+
 impl<E: Into<redb::Error>> From<E> for StoreError {
     fn from(error: E) -> StoreError {
+        use redb::Error::{
+            Corrupted, DatabaseAlreadyOpen, Io, TableDoesNotExist, TableIsMultimap, TableIsNotMultimap, TableTypeMismatch,
+            TypeDefinitionChanged, UpgradeRequired,
+        };
         let error = error.into();
-        if let redb::Error::DatabaseAlreadyOpen = error { StoreError::Held } else { StoreError::Disk(Box::new(error)) }
+        // What redb says of a file that is none of its own, and of one that ends too early (redb 4.6: `not_a_database`).
+        const FOREIGN: [ErrorKind; 2] = [ErrorKind::InvalidData, ErrorKind::UnexpectedEof];
+        // ENOSPC, EDQUOT and EFBIG.
+        const FULL: [ErrorKind; 3] = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
+        let foreign = matches!(
+            error,
+            Corrupted(_)
+                | UpgradeRequired(_)
+                | TableTypeMismatch { .. }
+                | TableIsMultimap(_)
+                | TableIsNotMultimap(_)
+                | TypeDefinitionChanged { .. }
+                | TableDoesNotExist(_)
+        );
+        let kind = if let Io(io) = &error { Some(io.kind()) } else { None };
+        if let DatabaseAlreadyOpen = error {
+            StoreError::Held
+        } else if kind.is_some_and(|kind| FULL.contains(&kind)) {
+            StoreError::Full
+        } else if foreign || kind.is_some_and(|kind| FOREIGN.contains(&kind)) {
+            StoreError::Damaged(error.to_string())
+        } else {
+            StoreError::Disk(Box::new(error))
+        }
     }
 }
 
@@ -94,41 +124,62 @@ impl<E: Into<redb::Error>> From<E> for StoreError {
 pub struct Store {
     database: Database,
     instance: InstanceId,
+    /// Where it lies. A store on a lone backend lies nowhere.
+    files: Option<Files>,
+    rewriting: Rewriting,
 }
 
 impl Store {
     /// Opens the file, or makes it with `fresh` as its instance id.
     ///
     /// # Errors
-    /// If another process has it, a newer program wrote it, or the disk fails.
+    /// If another process has it, it is damaged, another program wrote it, or the disk fails.
     pub fn open(path: &Path, fresh: InstanceId) -> Result<Store, StoreError> {
-        Store::prepare(Database::builder().set_cache_size(CACHE).create(path)?, fresh)
+        Store::of(&Files::at(path), fresh)
     }
 
-    /// The same on any backend: the simulator's disk, or a file that counts and delays its syncs.
+    /// The same in any folder. What an interrupted rewrite has left there is removed.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn of(files: &Files, fresh: InstanceId) -> Result<Store, StoreError> {
+        let (database, found) = match files.open()? {
+            Some(database) => {
+                let found = layout(&database)?.ok_or_else(|| StoreError::Damaged("keine Tabelle meta".to_owned()))?;
+                (database, found)
+            }
+            // Under another name until it is whole: a power cut or a full disk in between leaves nothing that looks like a damaged store.
+            None => {
+                let database = files.fresh()?;
+                create(&database, fresh)?;
+                files.replace()?;
+                files.sync()?;
+                (database, (SCHEMA, fresh))
+            }
+        };
+        Ok(Store { database, instance: known(found)?, files: Some(files.clone()), rewriting: Rewriting::Idle })
+    }
+
+    /// The same on a lone backend: a benchmark's, or one that counts and delays its syncs. It cannot be rewritten.
     ///
     /// # Errors
     /// As [`Store::open`].
     pub fn on(backend: impl StorageBackend, fresh: InstanceId) -> Result<Store, StoreError> {
-        Store::prepare(Database::builder().set_cache_size(CACHE).create_with_backend(backend)?, fresh)
-    }
-
-    fn prepare(database: Database, fresh: InstanceId) -> Result<Store, StoreError> {
-        let found = match database.begin_read()?.open_table(META) {
-            Ok(meta) => read::<(u32, InstanceId)>(&meta, Meta::Schema)?,
-            Err(TableError::TableDoesNotExist(_)) => None,
-            Err(error) => return Err(error.into()),
-        };
-        let instance = match found {
-            Some((found, _)) if found > SCHEMA => return Err(StoreError::Newer { found }),
-            Some((found, _)) if found < SCHEMA => return Err(StoreError::Older { found }),
-            Some((_, instance)) => instance,
+        let database = builder().create_with_backend(backend)?;
+        let found = match layout(&database)? {
+            Some(found) => found,
             None => {
                 create(&database, fresh)?;
-                fresh
+                (SCHEMA, fresh)
             }
         };
-        Ok(Store { database, instance })
+        Ok(Store { database, instance: known(found)?, files: None, rewriting: Rewriting::Idle })
+    }
+
+    /// Paths of damaged files that were set aside and still lie beside it.
+    pub fn damaged(&self) -> Vec<String> {
+        // Who cannot look has a greater trouble, and hears of it from the next commit.
+        self.files.as_ref().and_then(|files| files.damaged().ok()).unwrap_or_default()
     }
 
     /// The random number of this store: statuses that echo another are not ours.
@@ -176,6 +227,9 @@ impl Store {
         if let Some(throttle) = read::<Throttle>(&meta, Meta::Throttle)? {
             state.apply(&Change::Throttle(throttle));
         }
+        if let Some(at) = read::<Timestamp>(&meta, Meta::Rewritten)? {
+            state.apply(&Change::Rewritten(at));
+        }
         for row in transaction.open_table(WORDINGS)?.range::<u32>(..)? {
             let (key, bytes) = row?;
             state.apply(&Change::Wording(key.value(), decode("wordings", key.value().into(), bytes.value())?));
@@ -193,10 +247,10 @@ impl Store {
     }
 
     /// Writes all changes in one transaction and one fsync. When it returns, they are durable. Changes that live in memory only are no
-    /// reason to touch the disk.
+    /// reason to touch the disk. A copy that is being made gets them, too: what becomes of it does not concern the caller.
     ///
     /// # Errors
-    /// Fatal: memory is ahead of the disk then.
+    /// Memory is ahead of the disk then: drop both.
     pub fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         let batch = Batch::of(changes);
         if batch.is_empty() {
@@ -205,7 +259,18 @@ impl Store {
         let transaction = self.database.begin_write()?;
         batch.write(&transaction)?;
         transaction.commit()?;
+        self.rewriting.follow(&batch);
         Ok(())
+    }
+
+    /// Copies one page into a fresh file, and begins to if none is being made. After the last page the fresh file takes the place of this
+    /// one, with `now` as the time of its rewriting. Nobody needs to call it to the end: a fresh file that was given up is removed.
+    ///
+    /// # Errors
+    /// If nobody can say which of the two files a power cut would leave. As after a failed commit.
+    pub fn rewrite(&mut self, now: Timestamp) -> Result<Progress, StoreError> {
+        let Some(files) = &self.files else { return Ok(Progress::Abandoned(StoreError::Adrift)) };
+        self.rewriting.turn(&mut self.database, files, now)
     }
 
     /// Closes the file. Everything committed is durable already; this only says what dropping would swallow.
@@ -214,6 +279,31 @@ impl Store {
     /// If the disk fails.
     pub fn close(self) -> Result<(), StoreError> {
         Ok(self.database.close()?)
+    }
+}
+
+/// How a file is opened.
+fn builder() -> Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE);
+    builder
+}
+
+/// The number of its layout and its instance id, if it has any.
+fn layout(database: &Database) -> Result<Option<(u32, InstanceId)>, StoreError> {
+    match database.begin_read()?.open_table(META) {
+        Ok(meta) => read(&meta, Meta::Schema),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The instance id of a layout that this program knows.
+fn known((found, instance): (u32, InstanceId)) -> Result<InstanceId, StoreError> {
+    match found {
+        SCHEMA => Ok(instance),
+        found if found > SCHEMA => Err(StoreError::Newer { found }),
+        found => Err(StoreError::Older { found }),
     }
 }
 
@@ -228,130 +318,4 @@ fn create(database: &Database, fresh: InstanceId) -> Result<(), StoreError> {
     transaction.open_table(SEEN)?;
     transaction.commit()?;
     Ok(())
-}
-
-/// What a list of changes comes to: the last word on every row, in the order of the keys.
-#[derive(Default)]
-struct Batch {
-    meta: BTreeMap<u8, Vec<u8>>,
-    people: BTreeMap<u32, Option<Vec<u8>>>,
-    addresses: BTreeMap<u32, Option<Vec<u8>>>,
-    outbox: BTreeMap<u64, Option<Vec<u8>>>,
-    feeds: BTreeMap<u8, Option<Vec<u8>>>,
-    wordings: BTreeMap<u32, Option<Vec<u8>>>,
-    seen: BTreeMap<u32, Vec<WamidHash>>,
-    forgotten: BTreeSet<u32>,
-}
-
-impl Batch {
-    fn of(changes: &[Change]) -> Batch {
-        let mut batch = Batch::default();
-        for change in changes {
-            match change {
-                Change::Person(id, person) => drop(batch.people.insert(id.0, Some(encode(person)))),
-                Change::Forget(id) => drop(batch.people.insert(id.0, None)),
-                Change::Address(id, address) => drop(batch.addresses.insert(id.0, Some(encode(address)))),
-                Change::ForgetAddress(id) => drop(batch.addresses.insert(id.0, None)),
-                Change::Outbox(id, entry) => drop(batch.outbox.insert(id.0, Some(encode(entry)))),
-                Change::ForgetOutbox(id) => drop(batch.outbox.insert(id.0, None)),
-                Change::Feed(id, feed) => drop(batch.feeds.insert(id.0, Some(encode(feed)))),
-                Change::ForgetFeed(id) => drop(batch.feeds.insert(id.0, None)),
-                Change::Notice(notice) => drop(batch.meta.insert(Meta::Notice as u8, encode(notice))),
-                Change::Hold(hold) => drop(batch.meta.insert(Meta::Hold as u8, encode(hold))),
-                Change::Guard(guard) => drop(batch.meta.insert(Meta::Guard as u8, encode(guard))),
-                Change::Throttle(throttle) => drop(batch.meta.insert(Meta::Throttle as u8, encode(throttle))),
-                Change::Wording(fingerprint, text) => drop(batch.wordings.insert(*fingerprint, Some(encode(text)))),
-                Change::ForgetWording(fingerprint) => drop(batch.wordings.insert(*fingerprint, None)),
-                Change::Counters(counters) => drop(batch.meta.insert(Meta::Counters as u8, encode(counters))),
-                Change::Seen(id, hour) => batch.seen.entry(*hour).or_default().push(*id),
-                Change::ForgetSeen(hour) => {
-                    batch.seen.remove(hour);
-                    batch.forgotten.insert(*hour);
-                }
-                Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {}
-            }
-        }
-        batch
-    }
-
-    fn is_empty(&self) -> bool {
-        let rows = self.meta.len() + self.people.len() + self.addresses.len() + self.outbox.len();
-        rows + self.feeds.len() + self.wordings.len() + self.seen.len() + self.forgotten.len() == 0
-    }
-
-    fn write(&self, transaction: &WriteTransaction) -> Result<(), StoreError> {
-        if !self.meta.is_empty() {
-            let mut table = transaction.open_table(META)?;
-            for (key, bytes) in &self.meta {
-                table.insert(key, bytes.as_slice())?;
-            }
-        }
-        write_rows(transaction, PEOPLE, &self.people)?;
-        write_rows(transaction, ADDRESSES, &self.addresses)?;
-        write_rows(transaction, OUTBOX, &self.outbox)?;
-        write_rows(transaction, FEEDS, &self.feeds)?;
-        write_rows(transaction, WORDINGS, &self.wordings)?;
-        if self.seen.is_empty() && self.forgotten.is_empty() {
-            return Ok(());
-        }
-        let mut table = transaction.open_table(SEEN)?;
-        for hour in &self.forgotten {
-            table.retain_in::<u64, _>(span(*hour), |_, _| false)?;
-        }
-        for (hour, ids) in &self.seen {
-            let last = table.range::<u64>(span(*hour))?.next_back().transpose()?.map(|(key, _)| key.value());
-            let key = last.map_or(*span(*hour).start(), |last| last + 1);
-            table.insert(key, encode(ids).as_slice())?;
-        }
-        Ok(())
-    }
-}
-
-fn write_rows<K: redb::Key + 'static + Copy + for<'a> std::borrow::Borrow<K::SelfType<'a>>>(
-    transaction: &WriteTransaction,
-    table: TableDefinition<K, &[u8]>,
-    rows: &BTreeMap<K, Option<Vec<u8>>>,
-) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let mut table = transaction.open_table(table)?;
-    for (key, bytes) in rows {
-        match bytes {
-            Some(bytes) => drop(table.insert(*key, bytes.as_slice())?),
-            None => drop(table.remove(*key)?),
-        }
-    }
-    Ok(())
-}
-
-/// All keys of one hour.
-fn span(hour: u32) -> std::ops::RangeInclusive<u64> {
-    let first = u64::from(hour) << 32;
-    first..=first | u64::from(u32::MAX)
-}
-
-fn hour_of(key: u64) -> u32 {
-    u32::try_from(key >> 32).unwrap_or(u32::MAX)
-}
-
-/// A row with its version: postcard writes the variant as the first byte. A new layout is a new variant; old ones stay readable.
-#[derive(Serialize, Deserialize)]
-enum Row<T> {
-    V1(T),
-}
-
-fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    postcard::to_allocvec(&Row::V1(value)).unwrap_or_else(|_| unreachable!("rows are plain data: writing them to memory cannot fail"))
-}
-
-fn decode<T: DeserializeOwned>(table: &'static str, key: u64, bytes: &[u8]) -> Result<T, StoreError> {
-    match postcard::take_from_bytes(bytes) {
-        Ok((Row::V1(value), [])) => Ok(value),
-        Ok((Row::V1(_), _)) | Err(_) => Err(StoreError::Unreadable { table, key }),
-    }
-}
-
-fn read<T: DeserializeOwned>(table: &impl ReadableTable<u8, &'static [u8]>, key: Meta) -> Result<Option<T>, StoreError> {
-    table.get(key as u8)?.map(|bytes| decode("meta", key as u64, bytes.value())).transpose()
 }

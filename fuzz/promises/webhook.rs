@@ -69,7 +69,7 @@ fn of_somebody_else(event: &Event) -> Event {
         }
         Event::Status(status) => Event::Status(Status { wamid: WamidHash(1), ..status.clone() }),
         Event::Started | Event::ClockTrusted | Event::Figure(_) | Event::Account(_) | Event::Proof => event.clone(),
-        Event::Sent { .. } | Event::Due(_) => event.clone(),
+        Event::Sent { .. } | Event::Rewritten | Event::RewriteFailed | Event::Due(_) => event.clone(),
     }
 }
 
@@ -98,7 +98,10 @@ fn agrees_with_itself(event: &Event) {
             assert!(!from.is_empty() && !from.contains(&to.hash), "nobody moves from nowhere, or to where they are");
         }
         Event::Status(_) | Event::Account(_) => {}
-        Event::Started | Event::ClockTrusted | Event::Figure(_) | Event::Proof | Event::Sent { .. } | Event::Due(_) => {
+        Event::Started | Event::ClockTrusted | Event::Figure(_) | Event::Proof | Event::Sent { .. } | Event::Rewritten => {
+            panic!("no webhook says {event:?}")
+        }
+        Event::RewriteFailed | Event::Due(_) => {
             panic!("no webhook says {event:?}")
         }
     }

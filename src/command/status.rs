@@ -38,7 +38,7 @@ pub(super) async fn execute(options: &Options) -> Result<(), Failure> {
     }
     match report.map(|report| report.relay) {
         Some(Answer::Silent) => Err(anyhow::anyhow!("das Relay antwortet nicht").into()),
-        Some(Answer::Turning(_)) | None => Ok(()),
+        Some(Answer::Turning(_) | Answer::Full { .. }) | None => Ok(()),
     }
 }
 
@@ -90,6 +90,7 @@ fn rendered(report: &Report) -> String {
     page.line("Webhooks von Meta", &page.link(&report.links.webhook, "kommen an", "seit dem Start ist noch keiner gekommen"));
     match &report.relay {
         Answer::Turning(relay) => page.relay(relay),
+        Answer::Full { since } => page.full(*since),
         Answer::Silent => page.line(
             "Relay",
             "antwortet nicht: kein Schritt in den letzten Sekunden. Abhilfe: journalctl -u drk-relay; Zustand der Speicherkarte prüfen",
@@ -111,6 +112,7 @@ impl Page {
     }
 
     fn relay(&mut self, relay: &Relay) {
+        relay.damaged.iter().for_each(|path| self.damaged(path));
         let clock = if relay.clock_trusted { "gestellt" } else { "noch nicht gestellt: bis dahin wird angenommen, aber nichts gesendet" };
         self.line("Uhr", clock);
         let people = relay.people;
@@ -142,6 +144,26 @@ impl Page {
         if let Some(lacking) = relay.lacking {
             self.line("wird verteilt", &format!("{lacking} Abos fehlt noch etwas"));
         }
+    }
+
+    fn full(&mut self, since: Timestamp) {
+        let value = format!(
+            "Die Speicherkarte ist voll, {}: bis wieder Platz ist, wird nichts angenommen und nichts gesendet. Nichts geht verloren: Meta \
+             und der Broker wiederholen, was inzwischen kommt. Abhilfe: Platz schaffen, zum Beispiel mit \
+             sudo journalctl --vacuum-size=50M; danach geht es binnen einer Minute von selbst weiter",
+            self.since(since)
+        );
+        self.line("Relay", &value);
+    }
+
+    /// What nobody may overlook stands first.
+    fn damaged(&mut self, path: &str) {
+        let value = format!(
+            "Der Speicher war beschädigt und liegt jetzt unverändert als {path}; überschrieben wurde nichts. Das Relay hat neu begonnen: \
+             wer schreibt, wird neu gefragt. Abhilfe: Speicherkarte prüfen; die Datei enthält personenbezogene Daten, deshalb löschen, \
+             sobald niemand sie mehr untersuchen will"
+        );
+        self.line("Achtung", &value);
     }
 
     fn outbox(&mut self, outbox: Outbox) {

@@ -8,6 +8,7 @@ use super::ids::{Address, FeedId, OutboxId, PersonId, Wamid, WamidHash};
 use super::notice::Notice;
 use super::outbox::{Entry, Hold};
 use super::pacing::{Bucket, Guard, Throttle};
+use super::rewrite::Rewrite;
 use super::time::{Day, Timestamp};
 use std::fmt;
 
@@ -70,6 +71,10 @@ pub enum Change {
     ForgetSeen(u32),
     /// The message that the next read receipt is about; `None`: there is none to send. Memory only: it contains a phone number.
     Unread(PersonId, Option<Wamid>),
+    /// The file was made anew then, or, if it never was, is first known to be there.
+    Rewritten(Timestamp),
+    /// How making the file anew fares. Memory only.
+    Rewrite(Rewrite),
     /// The clock is trusted. Lives in memory only: every start has to earn it again.
     Trusted,
     /// A verified webhook arrived: ingress works. Memory only: after a restart it has to be proven again.

@@ -31,6 +31,10 @@ pub enum Event {
         /// What became of the attempt.
         outcome: Outcome,
     },
+    /// The store's file has been made anew: whatever was erased before that began is gone from it.
+    Rewritten,
+    /// It could not be made anew.
+    RewriteFailed,
     /// A deadline has come.
     Due(Key),
 }
@@ -44,6 +48,8 @@ pub enum Key {
     Notice,
     /// An hour of deduplication ids has aged out.
     Seen,
+    /// The store's file is to be made anew.
+    Rewrite,
     /// One person: reminder, verdict, or the end of what is kept.
     Person(PersonId),
     /// Somebody has paused and is to be answered.

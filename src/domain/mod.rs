@@ -13,6 +13,7 @@ pub mod outbox;
 pub mod pacing;
 mod pages;
 pub mod people;
+pub mod rewrite;
 pub mod rules;
 pub mod state;
 pub mod time;
@@ -43,10 +44,13 @@ pub fn decide(state: &State, rules: &Rules, now: Millis, event: &Event) -> Decis
         Event::Account(Standing::Restricted { until }) => with_ingress(state, now, outbox::restricted(state, now, *until)),
         Event::Account(Standing::Restored) => with_ingress(state, now, outbox::restored(state)),
         Event::Proof => with_ingress(state, now, Decision::refused(Refusal::NothingToDo)),
+        Event::Rewritten => rewrite::done(now),
+        Event::RewriteFailed => rewrite::failed(state, now),
         Event::Sent { id, outcome } => outbox::sent(state, rules, now, *id, *outcome),
         Event::Due(Key::Feed(id)) => figures::settled(state, rules, now, *id),
         Event::Due(Key::Notice) => notice::due(state, now),
         Event::Due(Key::Seen) => forget_seen(state),
+        Event::Due(Key::Rewrite) => rewrite::due(),
         Event::Due(Key::Person(id)) => conversation::due(state, rules, now, *id),
         Event::Due(Key::Answers) => conversation::answers(state, rules, now),
         Event::Due(Key::Outbox) => outbox::turn(state, rules, now),
@@ -78,6 +82,7 @@ fn trusted(state: &State, rules: &Rules, now: Millis) -> Decision {
             // What an untrusted clock said of the second before is of no use.
             decision.changes.push(Change::Paced(Bucket::restarted(now, outbox::rate(state, rules, now))));
             decision.changes.extend(outbox::set_right(state, now.second()));
+            decision.changes.extend(rewrite::trusted(state, now));
             decision.changes.extend(figures::judge_held(state, rules, now));
             decision
         }

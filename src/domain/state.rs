@@ -12,6 +12,7 @@ use super::outbox::{Hold, Outbox};
 use super::pacing::{Bucket, Guard, Throttle};
 use super::pages::Pages;
 use super::people::People;
+use super::rewrite::{self, Rewrite};
 use super::rules::Rules;
 use super::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +59,8 @@ pub struct State {
     pub seen: Seen,
     /// Counters that never run backwards.
     pub counters: Counters,
+    /// When the file was made anew, or first known to be there. `None` before the clock was ever trusted.
+    pub rewritten: Option<Timestamp>,
     /// Subscribers that the running broadcast has not reached, by the closing of their window; of those whose windows close together, who
     /// has not been asked in it comes first. Derived from people, feeds and notice.
     pub lacking: BTreeSet<Lacking>,
@@ -69,6 +72,8 @@ pub struct State {
     pub ingress: Option<Ingress>,
     /// Memory only.
     pub bucket: Bucket,
+    /// Memory only.
+    pub rewrite: Rewrite,
 }
 
 impl State {
@@ -107,6 +112,8 @@ impl State {
             Change::ForgetSeen(hour) => self.seen.forget(*hour),
             Change::Unread(id, Some(wamid)) => drop(self.unread.insert(*id, wamid.clone())),
             Change::Unread(id, None) => drop(self.unread.remove(id)),
+            Change::Rewritten(at) => self.rewritten = Some(*at),
+            Change::Rewrite(rewrite) => self.rewrite = *rewrite,
             Change::Trusted => self.clock = Clock::Trusted,
             Change::Ingress(ingress) => self.ingress = Some(*ingress),
             Change::Guard(guard) => self.guard = *guard,
@@ -122,6 +129,7 @@ impl State {
             Change::Feed(id, _) | Change::ForgetFeed(id) => Some(Key::Feed(*id)),
             Change::Notice(_) => Some(Key::Notice),
             Change::Seen(..) | Change::ForgetSeen(_) => Some(Key::Seen),
+            Change::Rewritten(_) | Change::Rewrite(_) => Some(Key::Rewrite),
             Change::Address(..) | Change::ForgetAddress(_) | Change::Outbox(..) | Change::ForgetOutbox(_) => None,
             Change::Hold(_) | Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) => None,
             Change::Guard(_) | Change::Throttle(_) | Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => None,
@@ -135,6 +143,7 @@ impl State {
             Key::Feed(id) => self.feeds.get(&id)?.settling.as_ref().map(|settling| settling.until),
             Key::Notice => self.notice.deadline(),
             Key::Seen => self.seen.deadline(),
+            Key::Rewrite => rewrite::deadline(self),
             Key::Person(id) => self.people.get(id).map(|person| person.deadline(rules)),
             Key::Answers | Key::Outbox => None,
         }
@@ -144,14 +153,14 @@ impl State {
     pub fn awaits_reminder(&self, key: Key) -> bool {
         match key {
             Key::Person(id) => self.people.get(id).is_some_and(|person| person.burst.is_none() && person.talk.awaits_reminder()),
-            Key::Feed(_) | Key::Notice | Key::Seen | Key::Answers | Key::Outbox => false,
+            Key::Feed(_) | Key::Notice | Key::Seen | Key::Rewrite | Key::Answers | Key::Outbox => false,
         }
     }
 
     /// All keys that may have a deadline in the wheel.
     pub fn keys(&self) -> impl Iterator<Item = Key> {
         let feeds = self.feeds.keys().map(|id| Key::Feed(*id));
-        [Key::Notice, Key::Seen].into_iter().chain(feeds).chain(self.people.iter().map(|(id, _)| Key::Person(id)))
+        [Key::Notice, Key::Seen, Key::Rewrite].into_iter().chain(feeds).chain(self.people.iter().map(|(id, _)| Key::Person(id)))
     }
 
     /// The feed of that name.

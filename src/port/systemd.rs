@@ -102,12 +102,18 @@ pub async fn run(manager: &Manager, board: &Board) -> Infallible {
 
 /// One line for `systemctl status`: what a technician looks for first.
 fn status(board: &Board, pulse: &Pulse) -> String {
+    if pulse.full.is_some() {
+        return "Die Speicherkarte ist voll: bis wieder Platz ist, wird nichts angenommen und nichts gesendet.".to_owned();
+    }
     let mut parts = vec![format!("{} Abos", pulse.people.subscribed), format!("{} offene Fenster", pulse.open_windows)];
     if !pulse.clock_trusted {
         parts.push("die Uhr ist noch nicht gestellt, gesendet wird erst danach".to_owned());
     } else if let Some(at) = pulse.next_reminder {
         let at = jiff::Timestamp::from_second(i64::from(at.0)).unwrap_or_default().to_zoned(board.zone.clone());
         parts.push(format!("nächste Erinnerung {:02}:{:02}", at.hour(), at.minute()));
+    }
+    if !pulse.damaged.is_empty() {
+        parts.push("ein beschädigter Speicher wurde beiseitegelegt (drk-relay status)".to_owned());
     }
     if pulse.held.is_some() {
         parts.push("Senden angehalten".to_owned());

@@ -41,6 +41,10 @@ pub struct Pulse {
     pub last_day: Option<Day>,
     /// Since when verified webhooks have come without a long gap, and the latest. `None` since the start until the first.
     pub ingress: Option<Ingress>,
+    /// Damaged stores that were set aside and still lie there: paths.
+    pub damaged: Vec<String>,
+    /// Since when there is no room on the disk. Until there is again, the relay knows nothing of all this.
+    pub full: Option<Timestamp>,
 }
 
 /// How many people there are in each state of the conversation.

@@ -59,16 +59,16 @@ const MOMENTS: [Moment; 14] = [
 
 /// What a publisher has heard so far.
 #[derive(Clone, Default)]
-struct Heard {
+pub(crate) struct Heard {
     /// From mosquitto, for its publishes.
     acknowledged: u64,
     /// How often the relay has said that it is there.
-    online: u64,
-    receipts: Vec<Value>,
+    pub(crate) online: u64,
+    pub(crate) receipts: Vec<Value>,
 }
 
 /// Publishes figures, a day each, and listens to the relay.
-struct Publisher {
+pub(crate) struct Publisher {
     client: AsyncClient,
     heard: watch::Receiver<Heard>,
     /// Days so far.
@@ -79,7 +79,7 @@ struct Publisher {
 }
 
 impl Publisher {
-    async fn connect(broker: SocketAddr) -> Publisher {
+    pub(crate) async fn connect(broker: SocketAddr) -> Publisher {
         let (client, mut connection) = AsyncClient::new(MqttOptions::new("publisher", broker.ip().to_string(), broker.port()), 64);
         let (tell, heard) = watch::channel(Heard::default());
         let connection = tokio::spawn(async move {
@@ -115,7 +115,7 @@ impl Publisher {
         self.days += days;
     }
 
-    async fn publish_day(&mut self, day: i32, retain: bool) {
+    pub(crate) async fn publish_day(&mut self, day: i32, retain: bool) {
         let (date, value) = (date(day), cases(day));
         let (topic, payload) = match day % 9 {
             0 => ("figures/corona", format!("{{\"cases_new\":{value},\"as_of\":\"{date}\"}}")),
@@ -125,7 +125,7 @@ impl Publisher {
         self.published += 1;
     }
 
-    async fn until(&mut self, wanted: impl FnMut(&Heard) -> bool) -> Heard {
+    pub(crate) async fn until(&mut self, wanted: impl FnMut(&Heard) -> bool) -> Heard {
         within(self.heard.wait_for(wanted)).await.expect("connected").clone()
     }
 }

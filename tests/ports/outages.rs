@@ -34,7 +34,7 @@ pub(crate) fn alone() -> (Machine, Place, Place) {
 }
 
 /// Meta asks whether the address is ours. Returns when it is.
-async fn verified(machine: &Machine) {
+pub(crate) async fn verified(machine: &Machine) {
     let head = format!("GET /webhook?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token={VERIFY_TOKEN} HTTP/1.1");
     let (status, answer) = until(async || machine.ask(&head, b"").await).await;
     assert_eq!((status, answer.ends_with("\r\n\r\n1158201444")), (200, true), "{answer}");

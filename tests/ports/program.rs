@@ -122,6 +122,16 @@ impl Machine {
         Relay(self.command(Stdio::null()).envs(manager.iter().copied()).spawn().expect("the binary"))
     }
 
+    /// Starts the relay from a shell that does this before.
+    pub(crate) fn start_after(&self, prelude: &str) -> Relay {
+        let log = OpenOptions::new().create(true).append(true).open(self.path("log")).expect("a log");
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{prelude}; exec \"$0\" run --config \"$1\"")]);
+        command.arg(env!("CARGO_BIN_EXE_drk-relay")).arg(self.path("relay.toml"));
+        command.env("CREDENTIALS_DIRECTORY", self.path("credentials")).stdin(Stdio::null()).stdout(Stdio::null());
+        Relay(command.stderr(Stdio::from(log)).kill_on_drop(true).spawn().expect("a shell"))
+    }
+
     /// Another command of the same program, with this machine's configuration: its exit code, what it prints and its last words.
     pub(crate) async fn says(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
         let mut command = self.program();
@@ -205,6 +215,11 @@ impl Relay {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0.id().expect("it runs"))).expect("Linux");
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse::<u64>().ok());
         peak.expect("in kB") / 1024
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id().expect("it runs")
     }
 
     /// How it ended, if it did.

@@ -49,7 +49,7 @@ async fn report(machine: &Machine, like: impl Fn(&Report) -> bool) -> Report {
 fn turning(report: &Report) -> &Relay {
     match &report.relay {
         Answer::Turning(relay) => relay,
-        Answer::Silent => panic!("it answers"),
+        Answer::Full { .. } | Answer::Silent => panic!("it answers"),
     }
 }
 
@@ -227,7 +227,8 @@ const DOCUMENT: &str = r#"{
     "lacking": 8,
     "budget": {"accepted": 612, "limit": 1000, "places": 27, "taken": 26},
     "ingress": {"since": "2026-11-22T17:25:30Z", "latest": "2026-11-22T17:29:00Z"},
-    "last_day": "2026-12-31", "added_later": {"and": "not known yet"}
+    "last_day": "2026-12-31",
+    "damaged": ["/var/lib/drk-relay/relay.redb.damaged-20261122-172500"], "added_later": {"and": "not known yet"}
   }
 }"#;
 
@@ -237,6 +238,9 @@ drk-relay 0.1.0, läuft seit 5 min (22.11.2026 18:25)
   MQTT                 gestört seit 42 s: keine Verbindung zum Broker: x; zuletzt vor 4 min
   Senden an Meta       seit dem Start noch nichts gesendet
   Webhooks von Meta    kommen an seit 4 min, zuletzt vor 1 min
+  Achtung              Der Speicher war beschädigt und liegt jetzt unverändert als /var/lib/drk-relay/relay.redb.damaged-20261122-172500; \
+überschrieben wurde nichts. Das Relay hat neu begonnen: wer schreibt, wird neu gefragt. Abhilfe: Speicherkarte prüfen; die Datei enthält \
+personenbezogene Daten, deshalb löschen, sobald niemand sie mehr untersuchen will
   Uhr                  noch nicht gestellt: bis dahin wird angenommen, aber nichts gesendet
 
   Abos                 17

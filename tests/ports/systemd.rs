@@ -167,10 +167,11 @@ async fn who_hangs_is_not_fed() {
     let metric = MetricRules::new(name("cases"), "Fälle", MetricKind::Count);
     let feed = FeedRules::new(name("corona"), "Corona", vec![metric]);
     let rules = Rules::new("DRK-Ortsverein Musterstadt", "", "drk.example", TimeZone::UTC, vec![feed]);
-    let relay = Relay::open(Store::on(disk.clone(), InstanceId(7)).expect("a store"), rules).expect("readable");
+    let shelf = disk.clone();
+    let open = move |_| Relay::open(Store::on(shelf.clone(), InstanceId(7))?, rules.clone());
     let (clock, show, stopped) = (Clock::System, Show::default(), CancellationToken::new());
     let pulse = show.pulse.clone();
-    let Turning { inbox, outlets: _outlets, ended } = turn(relay, clock.clone(), show, stopped.clone()).expect("a thread");
+    let Turning { inbox, outlets: _outlets, ended, .. } = turn(open, clock.clone(), show, stopped.clone()).expect("a thread");
     let link = || Link::new(Clock::System);
     let links = Links { mqtt: link(), graph: link(), webhook: link() };
     let board = Board { pulse, inbox: inbox.clone(), links, started: clock.mark(), clock, zone: TimeZone::UTC };

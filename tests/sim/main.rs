@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::print_stderr, reason = "a test stops where it cannot go on, and says which seed")]
 
 mod choices;
+mod damage;
 mod disk;
 mod excuses;
 mod herd;
@@ -13,6 +14,7 @@ mod promises;
 mod publishers;
 #[cfg(feature = "simulator")]
 mod replay;
+mod rewrite;
 mod rows;
 mod sends;
 mod silence;

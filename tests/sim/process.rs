@@ -123,10 +123,10 @@ impl World {
         self.disk = self.disk.cut(&mut self.choices);
         if self.choices.chance(20) {
             self.count("power cut during recovery");
-            drop(Store::on(self.disk.clone(), InstanceId(0)).map(|store| store.load()));
+            drop(Store::of(&self.disk.files(), InstanceId(0)).map(|store| store.load()));
             self.disk = self.disk.cut(&mut self.choices);
         }
-        let store = Store::on(self.disk.clone(), InstanceId(0)).expect("a power cut leaves a store that opens");
+        let store = Store::of(&self.disk.files(), InstanceId(0)).expect("a power cut leaves a store that opens");
         self.relay = Relay::open(store, self.rules.clone()).expect("a power cut leaves a store that loads");
         self.transit.retain(|_, transit| !transit.dies_with_the_process());
         self.ledger.survived(lost, now, self.relay.state());

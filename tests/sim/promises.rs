@@ -12,6 +12,7 @@ use drk_relay::domain::decision::{Body, Change, Effect};
 use drk_relay::domain::event::{Event, Figure, Heard, Said};
 use drk_relay::domain::figures::Value;
 use drk_relay::domain::ids::{FeedId, Name, OutboxId, PersonHash};
+use drk_relay::domain::rewrite::Rewrite;
 use drk_relay::domain::rules::Rules;
 use drk_relay::domain::state::{Clock, State};
 use drk_relay::domain::time::{Day, Millis, Timestamp};
@@ -186,6 +187,7 @@ impl Ledger {
                 Event::Moved(moved) => moved.from.iter().find_map(|hash| row(state, *hash)).cloned(),
                 Event::Status(_) | Event::Account(_) | Event::Proof | Event::Figure(_) => None,
                 Event::Started | Event::ClockTrusted | Event::Sent { .. } | Event::Due(_) => None,
+                Event::Rewritten | Event::RewriteFailed => None,
             };
             let before = row(&state);
             for change in decide(&state, &self.rules, now, event).changes {
@@ -203,6 +205,7 @@ impl Ledger {
             Change::Forget(_) | Change::Address(..) | Change::ForgetAddress(_) | Change::ForgetOutbox(_) | Change::Feed(..) => false,
             Change::ForgetFeed(_) | Change::Guard(_) | Change::Throttle(_) => false,
             Change::Notice(_) | Change::Hold(_) | Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) => false,
+            Change::Rewritten(_) | Change::Rewrite(_) => false,
             Change::Seen(..) | Change::ForgetSeen(_) | Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {
                 false
             }
@@ -244,6 +247,7 @@ impl Ledger {
                 Event::Status(status) if status.id.is_none() && !alone => continue,
                 Event::Heard(_) | Event::Status(_) => {}
                 Event::Account(_) | Event::Proof | Event::Started | Event::ClockTrusted | Event::Due(_) => continue,
+                Event::Rewritten | Event::RewriteFailed => continue,
             }
             self.changes_nothing(state, now, event);
         }
@@ -450,5 +454,5 @@ fn raise(times: &mut BTreeMap<PersonHash, Timestamp>, name: PersonHash, at: Time
 /// What of a state the disk must know.
 pub(crate) fn durable(state: &State) -> State {
     let bucket = drk_relay::domain::pacing::Bucket::default();
-    State { unread: BTreeMap::new(), clock: Clock::default(), ingress: None, bucket, ..state.clone() }
+    State { unread: BTreeMap::new(), clock: Clock::default(), ingress: None, bucket, rewrite: Rewrite::Resting, ..state.clone() }
 }

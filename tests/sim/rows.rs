@@ -138,6 +138,7 @@ fn named(state: &State, events: &[Event]) -> Vec<PersonId> {
             }
             Event::Sent { id, .. } => ids.extend(state.outbox.get(*id).map(|entry| entry.person)),
             Event::Started | Event::ClockTrusted | Event::Figure(_) | Event::Account(_) | Event::Proof | Event::Due(_) => {}
+            Event::Rewritten | Event::RewriteFailed => {}
         }
     }
     ids

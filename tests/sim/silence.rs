@@ -63,6 +63,7 @@ impl Silence {
                     self.fared(*id, now.second(), false);
                 }
                 Event::Started | Event::ClockTrusted | Event::Figure(_) | Event::Sent { .. } | Event::Due(_) => {}
+                Event::Rewritten | Event::RewriteFailed => {}
             }
         }
     }

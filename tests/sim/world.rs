@@ -7,7 +7,7 @@
 //! power cut, and when the world has come to rest.
 
 use super::choices::Choices;
-use super::disk::Disk;
+use super::disk::{Disk, LIVE};
 use super::meta::{Meta, Strictness};
 use super::people::{FEEDS, Person};
 use super::process::RelayClock;
@@ -121,7 +121,7 @@ impl World {
     /// A world whose store somebody has filled.
     pub(crate) fn with(choices: Choices, people: Vec<Person>, rules: Rules, faults: bool, fill: impl FnOnce(&mut Store)) -> World {
         let disk = Disk::new();
-        let mut store = Store::on(disk.clone(), InstanceId(1)).expect("a new disk takes a new store");
+        let mut store = Store::of(&disk.files(), InstanceId(1)).expect("a new disk takes a new store");
         fill(&mut store);
         let relay = Relay::open(store, rules.clone()).expect("a new store loads");
         let ledger = Ledger::new(rules.clone(), budget::places(&rules), people.len());
@@ -301,7 +301,8 @@ impl World {
     /// Memory, wheel and what a power cut would leave on the disk agree.
     pub(crate) fn compare(&mut self) {
         self.relay.check();
-        let loaded = Store::on(self.disk.synced(), InstanceId(0)).and_then(|store| store.load()).expect("the synced image opens");
+        let loaded =
+            Store::on(self.disk.synced().file(LIVE), InstanceId(0)).and_then(|store| store.load()).expect("the synced image opens");
         let same = durable(self.relay.state()) == durable(&loaded);
         assert!(same, "memory and the disk image that a power cut would leave disagree");
         self.ledger.refresh(self.relay.state());

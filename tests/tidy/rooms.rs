@@ -74,7 +74,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "crate::config",
             "crate::port",
             "crate::relay",
-            "crate::store::Store",
+            "crate::store::Files",
             "crate::store::StoreError",
             "crate::domain::event",
             "crate::domain::decision",

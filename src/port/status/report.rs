@@ -76,6 +76,11 @@ pub enum State {
 pub enum Answer {
     /// It made a step and showed itself.
     Turning(Box<Relay>),
+    /// There is no room on the disk: until there is again, it takes nothing and knows nothing.
+    Full {
+        /// Since when.
+        since: Moment,
+    },
     /// It made no step within a few seconds: that is a finding.
     Silent,
 }
@@ -110,6 +115,9 @@ pub struct Relay {
     pub ingress: Option<Ingress>,
     /// The last day of the service, if one is planned.
     pub last_day: Option<Date>,
+    /// Damaged stores that were set aside and still lie there: paths.
+    #[serde(default)]
+    pub damaged: Vec<String>,
 }
 
 /// People by state.
@@ -222,7 +230,7 @@ impl Report {
             // A zone without a name is not configurable.
             time_zone: board.zone.iana_name().unwrap_or("UTC").to_owned(),
             links: Links { mqtt: links.mqtt.view().into(), graph: links.graph.view().into(), webhook: links.webhook.view().into() },
-            relay: pulse.map_or(Answer::Silent, |pulse| Answer::Turning(Box::new(pulse.into()))),
+            relay: pulse.map_or(Answer::Silent, Answer::from),
         }
     }
 }
@@ -235,6 +243,15 @@ impl From<LinkView> for LinkReport {
             Condition::Down(why) => (State::Down, Some(why)),
         };
         LinkReport { state, since: moment(view.since), why, latest: view.latest.map(moment) }
+    }
+}
+
+impl From<&Pulse> for Answer {
+    fn from(pulse: &Pulse) -> Answer {
+        match pulse.full {
+            Some(since) => Answer::Full { since: moment(since) },
+            None => Answer::Turning(Box::new(pulse.into())),
+        }
     }
 }
 
@@ -257,6 +274,7 @@ impl From<&Pulse> for Relay {
             lacking: pulse.lacking,
             budget: Budget { accepted: month, limit, places, taken },
             last_day: pulse.last_day.map(Day::date),
+            damaged: pulse.damaged.clone(),
             ingress: pulse.ingress.map(|ingress| Ingress { since: moment(ingress.since), latest: moment(ingress.latest) }),
         }
     }

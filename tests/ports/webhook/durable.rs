@@ -34,11 +34,11 @@ impl Relaying {
     async fn start() -> Relaying {
         let machine = Machine::new(Place::reserve().address, Place::reserve().address);
         let rules = Config::load(&machine.path("relay.toml")).expect("a good one").rules;
-        let relay = Relay::open(Store::on(InMemoryBackend::new(), INSTANCE).expect("a store"), rules).expect("loads");
+        let open = move |_| Relay::open(Store::on(InMemoryBackend::new(), INSTANCE)?, rules.clone());
         let (warp, stop) = (Warp::new(AT.millis(), 1.0), CancellationToken::new());
         let (clock, (tell, roster)) = (Clock::Warped(Arc::clone(&warp)), watch::channel(Roster::default()));
         let Turning { inbox, outlets, .. } =
-            turn(relay, clock.clone(), Show { roster: tell, ..Show::default() }, stop.clone()).expect("a thread");
+            turn(open, clock.clone(), Show { roster: tell, ..Show::default() }, stop.clone()).expect("a thread");
         watch_trust(ClockConfig::Always, &clock, &inbox).await;
         Relaying { port: Port::open(inbox.clone()).await, inbox, outlets, roster, clock, warp, _stop: stop.drop_guard() }
     }
