@@ -38,6 +38,7 @@ mod places;
 mod reactions;
 mod reminder;
 mod review;
+mod step;
 mod stop;
 mod subscribed;
 mod topics;
