@@ -24,9 +24,9 @@
 //!   the slot stays sorted and a herd that re-arms itself while it is drained costs no second sort.
 //! - What the ring does not cover waits in the overflow, an ordered set. The earliest timer is the lower of the firsts of both,
 //!   so *where* a timer waits never decides *when* it comes out.
-//! - Only [`Wheel::pop_due`] and [`Wheel::advance`] move the ring: to `now`, or to the ring's earliest timer if that is earlier. Moving
-//!   forward
-//!   takes timers in from the overflow, moving backward (the clock stepped back) also puts out those that lie too far ahead.
+//! - Only [`Wheel::pop_due`] and [`Wheel::advance`] move the ring: to `now`, or to the ring's earliest timer if that is earlier.
+//!   Moving forward takes timers in from the overflow, moving backward (the clock stepped back) also puts out those that lie
+//!   too far ahead.
 //!   Both cost O(log n) per timer that changes places: next to none as the seconds tick, each of them after a step by days.
 //!
 //! A new ring lies at 1970. **Call `pop_due(now)` once before filling the wheel**: while it is empty that costs nothing and

@@ -98,12 +98,8 @@ fn agrees_with_itself(event: &Event) {
             assert!(!from.is_empty() && !from.contains(&to.hash), "nobody moves from nowhere, or to where they are");
         }
         Event::Status(_) | Event::Account(_) => {}
-        Event::Started | Event::ClockTrusted | Event::Figure(_) | Event::Proof | Event::Sent { .. } | Event::Rewritten => {
-            panic!("no webhook says {event:?}")
-        }
-        Event::RewriteFailed | Event::Due(_) => {
-            panic!("no webhook says {event:?}")
-        }
+        Event::Started | Event::ClockTrusted | Event::Figure(_) | Event::Proof | Event::Sent { .. } => panic!("no webhook says {event:?}"),
+        Event::Rewritten | Event::RewriteFailed | Event::Due(_) => panic!("no webhook says {event:?}"),
     }
 }
 

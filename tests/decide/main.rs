@@ -39,6 +39,7 @@ mod reactions;
 mod reminder;
 mod review;
 mod rewrite;
+mod step;
 mod stop;
 mod subscribed;
 mod topics;
