@@ -46,7 +46,7 @@ use choices::Choices;
 use clap::Parser;
 use drk_relay::domain::rules::RATE;
 use drk_relay::port::clock::Clock;
-use herd::{Arithmetic, herd};
+use herd::{broadcast, herd, least_pull, missed_without_pacing};
 use life::{Total, live};
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -86,8 +86,7 @@ type Failures = BTreeMap<u64, String>;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(people) = arguments.herd {
-        herds(people);
-        return ExitCode::SUCCESS;
+        return if herds(people) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let (from, count) = arguments.seed.map_or((arguments.from, arguments.seeds), |seed| (seed, 1));
     let clock = Clock::System;
@@ -108,14 +107,23 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Two herds: one that hears nothing new, and one whose figures arrive ten minutes before the closing.
-fn herds(people: u32) {
-    let of = |planned: f64| Arithmetic::of(people.into(), f64::from(RATE), planned * f64::from(RATE));
-    let Arithmetic { naive_missed, needed_mean } = of(1.0);
-    println!("nothing new:                    {}", herd(people, false));
-    println!("figures ten minutes before:     {}", herd(people, true));
-    println!("without pacing, all at 23:59:00: {naive_missed} missed at {RATE} a second");
-    println!("pulled forward at least by      {needed_mean:.1} s on average, {:.1} s if planned at 80 %", of(0.8).needed_mean);
+/// Two herds, one that hears nothing new, and one whose figures arrive ten minutes before the closing; and a broadcast. Whether nobody was
+/// missed, and the rate was used.
+fn herds(people: u32) -> bool {
+    let rate = f64::from(RATE);
+    let (quiet, figures, share) = (herd(people, false), herd(people, true), broadcast(people));
+    println!("nothing new:  {quiet}");
+    println!("figures 10 minutes before:  {figures}");
+    println!("without pacing, all at 23:59:00:  {} missed", missed_without_pacing(people.into()));
+    println!(
+        "reminders have to be pulled forward by {:.1} s on average at 80 % of {RATE}/s, by {:.1} s at all of it, and by {:.1} s if the last \
+         leaves in the last permitted second",
+        least_pull(people.into(), 0.8 * rate, 0.0),
+        least_pull(people.into(), rate, 0.0),
+        least_pull(people.into(), rate, 55.0)
+    );
+    println!("a broadcast uses {share:.4} of the rate");
+    quiet.missed + figures.missed == 0 && share >= 0.98
 }
 
 /// Every seed, on every core.

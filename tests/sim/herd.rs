@@ -1,19 +1,22 @@
 //! Many people whose windows close in the same second, and nothing goes wrong but that there are so many. Counts what becomes of them,
-//! beside what a queue would make of it that sends every reminder at 23:59:00. Says nothing about how many should have been asked.
+//! beside the same herd under a policy that sends every reminder at 23:59:00. Says nothing about how many should have been asked.
 
 use super::choices::Choices;
 use super::people::Person;
-use super::world::{START, World, rules};
+use super::world::{Departure, START, World, rules};
 use drk_relay::domain::conversation::{self, Reminder, Subscription, Talk};
 use drk_relay::domain::decision::Change;
 use drk_relay::domain::ids::{FeedId, FeedSet, Name, PersonId};
-use drk_relay::domain::rules::Rules;
+use drk_relay::domain::pacing::Bucket;
+use drk_relay::domain::rules::{RATE, Rules};
 use drk_relay::domain::time::{Millis, Timestamp};
 use drk_relay::domain::window::Window;
 use drk_relay::store::Store;
+use std::collections::BTreeSet;
 use std::fmt;
 
 const MINUTE: u64 = 60_000;
+const DAY: u64 = 24 * 60 * MINUTE;
 /// People in one commit.
 const PAGE: usize = 5_000;
 /// Everyone's windows close so long after the world has begun: time enough for any pacing.
@@ -22,67 +25,65 @@ const UNTIL_THE_CLOSING: u64 = 120 * MINUTE;
 const FIGURES_BEFORE: u64 = 10 * MINUTE;
 /// The last second in which a message may be written is this long before the closing, in milliseconds.
 const GUARD: u64 = 5_000;
-/// Tokens that a full bucket holds: the same as the relay's.
-const BURST: u64 = 10;
+/// Everything that the figures of two feeds bring has left within so much more than the rate requires.
+const SETTLED: u64 = 10 * MINUTE;
 
-/// What has become of a herd.
+/// What has become of a herd. Nobody was written to outside their window: there the world ends.
 #[derive(Debug)]
 pub(crate) struct Fate {
     /// People.
     pub(crate) people: u64,
     /// Whose window closed without a question that Meta had taken.
     pub(crate) missed: u64,
-    /// Messages that reached Meta outside a window. A world stops at the first.
-    pub(crate) outside: u64,
-    /// Who was sent what.
-    pub(crate) reminders: u64,
-    pub(crate) publications: u64,
+    /// Who was sent a reminder and nothing else, a publication and nothing else, both.
+    pub(crate) only_reminded: usize,
+    pub(crate) only_published: usize,
+    pub(crate) both: usize,
+    /// Messages to somebody who had been asked already, while somebody else had not been asked yet.
+    pub(crate) overtaken: usize,
     /// How long before 23:59:00 reminders left, in seconds: on average over all of them, and at most.
     pub(crate) pulled_mean: f64,
     pub(crate) pulled_most: f64,
     /// Messages in the second that had the most.
     pub(crate) most_in_a_second: usize,
-    /// Events that the relay was told.
-    pub(crate) events: u64,
 }
 
 impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Fate { people, missed, outside, reminders, publications, .. } = self;
-        write!(f, "{people} people: {missed} missed, {outside} outside, {reminders} reminders, {publications} publications, ")?;
-        let (mean, most) = (self.pulled_mean, self.pulled_most);
+        let Fate { people, missed, only_reminded, only_published, both, overtaken, pulled_mean, pulled_most, most_in_a_second } = self;
         write!(
             f,
-            "pulled forward by {mean:.1} s on average and {most:.1} s at most, {} messages in a second, {} events",
-            self.most_in_a_second, self.events
-        )
+            "{people} people: {missed} missed, 0 outside; {only_reminded} got a reminder, {only_published} a publication, {both} both; "
+        )?;
+        write!(f, "{overtaken} were asked again before everyone was asked; reminders pulled forward by {pulled_mean:.1} s on average, ")?;
+        write!(f, "{pulled_most:.1} s at most; {most_in_a_second} messages in a second at most")
     }
 }
 
-/// What a policy without pacing would make of it, and what the best one could: computed, not simulated.
-#[derive(Debug)]
-pub(crate) struct Arithmetic {
-    /// Whom a queue would miss that sends every reminder at 23:59:00.
-    pub(crate) naive_missed: u64,
-    /// How far reminders have to be pulled forward on average, in seconds, at a rate of so many a second.
-    pub(crate) needed_mean: f64,
+/// Whom a policy misses that begins at 23:59:00: the same bucket, and nothing else in the way.
+pub(crate) fn missed_without_pacing(people: u64) -> u64 {
+    let (nominal, last) = (Millis(DAY - MINUTE), Millis(DAY - GUARD + 999));
+    let (mut bucket, mut now, mut sent) = (Bucket::default(), nominal, 0);
+    while sent < people {
+        now = bucket.ready_at(now, RATE, 1);
+        if now > last {
+            break;
+        }
+        bucket = bucket.take(now, RATE);
+        sent += 1;
+    }
+    people - sent
 }
 
-impl Arithmetic {
-    /// For so many people, at `rate` messages a second; pacing plans with `planned`.
-    pub(crate) fn of(people: u64, rate: f64, planned: f64) -> Arithmetic {
-        let last_minute = (MINUTE - GUARD) as f64 / 1_000.0;
-        let naive = (last_minute * rate) as u64 + BURST;
-        // The kth from the end has to leave k intervals before the last permitted second.
-        let needed = |nth: u64| (nth as f64 / planned - last_minute).max(0.0);
-        let needed_mean = (0..people).map(needed).sum::<f64>() / people.max(1) as f64;
-        Arithmetic { naive_missed: people.saturating_sub(naive), needed_mean }
-    }
+/// How far the reminders of so many people have to be pulled forward before 23:59:00 on average, in seconds, at `rate` messages a second,
+/// if the last of them leaves `spare` seconds after it.
+pub(crate) fn least_pull(people: u64, rate: f64, spare: f64) -> f64 {
+    (0..people).map(|nth| (nth as f64 / rate - spare).max(0.0)).sum::<f64>() / people.max(1) as f64
 }
 
 /// A herd whose windows close in the same second, two hours after the world has begun.
 pub(crate) fn herd(people: u32, figures: bool) -> Fate {
-    let mut world = gathered(people);
+    let mut world = gathered(people, UNTIL_THE_CLOSING);
     let closing = START.plus(UNTIL_THE_CLOSING);
     let nominal = Millis(closing.0 - MINUTE);
     world.pass(UNTIL_THE_CLOSING - FIGURES_BEFORE);
@@ -92,23 +93,48 @@ pub(crate) fn herd(people: u32, figures: bool) -> Fate {
     world.pass(FIGURES_BEFORE + 30 * MINUTE);
     world.compare();
     let departures = world.departures.take().unwrap_or_default();
-    let reminders: Vec<f64> =
-        departures.iter().filter(|(_, reminder)| *reminder).map(|(at, _)| nominal.since(*at) as f64 / 1_000.0).collect();
+    let who = |reminder: bool| departures.iter().filter(|left| left.reminder == reminder).map(|left| left.person).collect::<BTreeSet<_>>();
+    let (reminded, published) = (who(true), who(false));
+    let pulls: Vec<f64> = departures.iter().filter(|left| left.reminder).map(|left| nominal.since(left.at) as f64 / 1_000.0).collect();
     Fate {
         people: people.into(),
         missed: world.ledger.missing.unwrap_or(0),
-        outside: 0,
-        reminders: world.counted("reminder"),
-        publications: world.counted("publication"),
-        pulled_mean: reminders.iter().sum::<f64>() / reminders.len().max(1) as f64,
-        pulled_most: reminders.iter().copied().fold(0.0, f64::max),
+        only_reminded: reminded.difference(&published).count(),
+        only_published: published.difference(&reminded).count(),
+        both: reminded.intersection(&published).count(),
+        overtaken: overtaken(&departures),
+        pulled_mean: pulls.iter().sum::<f64>() / pulls.len().max(1) as f64,
+        pulled_most: pulls.iter().copied().fold(0.0, f64::max),
         most_in_a_second: busiest_second(&departures),
-        events: world.events,
     }
 }
 
-fn gathered(people: u32) -> World {
-    let latest = Timestamp(START.plus(UNTIL_THE_CLOSING).second().0 - 24 * 3_600);
+/// The share of the permitted rate that a broadcast to so many people uses, from its first message to its last. Their windows close a day
+/// later.
+pub(crate) fn broadcast(people: u32) -> f64 {
+    let mut world = gathered(people, DAY);
+    world.pass(MINUTE);
+    world.publish_now();
+    world.pass(u64::from(people) * 2 * 1_000 / u64::from(RATE) + SETTLED);
+    let state = world.relay.state();
+    assert!(!state.broadcasting() && state.outbox.queued() == 0, "the broadcast has not reached everybody");
+    let departures = world.departures.take().unwrap_or_default();
+    let ends = departures.first().zip(departures.last());
+    let seconds = ends.map_or(0.0, |(first, last)| last.at.since(first.at) as f64 / 1_000.0);
+    (departures.len() as f64 - 1.0) / (seconds * f64::from(RATE))
+}
+
+/// Messages to people who had got one before, as long as there were others who had not.
+fn overtaken(departures: &[Departure]) -> usize {
+    let mut asked = BTreeSet::new();
+    let again: Vec<bool> = departures.iter().map(|left| !asked.insert(left.person)).collect();
+    let last = again.iter().rposition(|again| !again).unwrap_or(0);
+    again.iter().take(last).filter(|again| **again).count()
+}
+
+/// Subscribers whose windows close so long after the world has begun.
+fn gathered(people: u32, until_the_closing: u64) -> World {
+    let latest = Timestamp(START.plus(until_the_closing).second().0 - 24 * 3_600);
     let everyone: Vec<Person> = (0..u64::from(people)).map(Person::new).collect();
     let rules = rules();
     let rows = everyone.clone();
@@ -130,7 +156,7 @@ fn fill(store: &mut Store, rules: &Rules, people: &[Person], latest: Timestamp) 
         let rows = page.iter().flat_map(|(id, person)| {
             let subscription = Subscription { feeds, wording, consent: latest, yes: latest, revision: 0 };
             let talk = Talk::Subscribed { subscription, reminder: Reminder::Pending };
-            let row = conversation::Person { hash: person.hash, alias: None, window: Window { latest }, talk, burst: None };
+            let row = conversation::Person { hash: person.hash, alias: None, window: Window::opened(latest), talk, burst: None };
             [Change::Person(PersonId(*id), row), Change::Address(PersonId(*id), person.address.clone())]
         });
         store.commit(&rows.collect::<Vec<_>>()).expect("a new store takes rows");
@@ -138,10 +164,10 @@ fn fill(store: &mut Store, rules: &Rules, people: &[Person], latest: Timestamp) 
 }
 
 /// Messages within the same second of which most have left.
-fn busiest_second(departures: &[(Millis, bool)]) -> usize {
+fn busiest_second(departures: &[Departure]) -> usize {
     let (mut most, mut first) = (0, 0);
-    for (last, (at, _)) in departures.iter().enumerate() {
-        while at.since(departures[first].0) >= 1_000 {
+    for (last, left) in departures.iter().enumerate() {
+        while left.at.since(departures[first].at) >= 1_000 {
             first += 1;
         }
         most = most.max(last + 1 - first);

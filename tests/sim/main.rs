@@ -24,7 +24,7 @@ mod world;
 
 use choices::Choices;
 use drk_relay::domain::rules::RATE;
-use herd::Arithmetic;
+use herd::{least_pull, missed_without_pacing};
 use life::{Total, come_to_rest, live, traced};
 use std::panic::resume_unwind;
 use world::World;
@@ -138,16 +138,28 @@ fn everybody_has_the_newest(world: &World) -> bool {
     subscriptions.all(|subscription| subscription.revision >= state.revision_of(subscription.feeds))
 }
 
-/// Everybody got a question that Meta accepted, or is counted: how many may be missed is pacing's to promise.
+/// Promise 4: thousands of windows that close in the same second, and nobody is missed. The example asks 100,000.
 #[test]
-fn a_herd_is_asked_or_counted() {
-    for figures in [false, true] {
-        let fate = herd::herd(HERD, figures);
-        println!("{fate}");
-        assert!(fate.reminders + fate.publications + fate.missed >= fate.people, "somebody was forgotten: {fate}");
-    }
-    let Arithmetic { naive_missed, needed_mean } = Arithmetic::of(HERD.into(), f64::from(RATE), f64::from(RATE));
-    println!("everything at 23:59:00: {naive_missed} missed; pulled forward by {needed_mean:.1} s at least");
+fn a_herd_is_asked_in_time() {
+    let (people, planned) = (u64::from(HERD), f64::from(RATE) * 0.8);
+    let (quiet, least) = (herd::herd(HERD, false), least_pull(people, planned, 0.0));
+    println!("{quiet}\nat 80 % of the rate {least:.1} s on average at least; without pacing {} missed", missed_without_pacing(people));
+    assert_eq!((quiet.missed, quiet.only_reminded), (0, HERD as usize));
+    assert!((least..least + 2.0).contains(&quiet.pulled_mean), "as early as the rate requires, and no earlier: {quiet}");
+    assert!(missed_without_pacing(people) > 0, "too few to need any pacing");
+    // Before any pacing begins; and in its midst, when some have been asked already.
+    let many = herd::herd(8 * HERD, true);
+    println!("{many}");
+    assert_eq!((many.missed, many.overtaken), (0, 0), "{many}");
+    assert!(many.only_reminded + many.both > 0 && many.only_published > 0, "the figures came too early or too late: {many}");
+}
+
+/// Promise 3: as fast as permitted.
+#[test]
+fn a_broadcast_uses_the_rate() {
+    let share = herd::broadcast(HERD);
+    println!("{share:.4} of {RATE} a second");
+    assert!((0.98..1.01).contains(&share), "{share}");
 }
 
 /// The last photo of an album arrives a day late, after the reminder and before the closing: the window that it belongs to has had its

@@ -16,7 +16,7 @@ use super::publishers::{Broker, METRICS};
 use drk_relay::domain::budget;
 use drk_relay::domain::decision::{Effect, Send};
 use drk_relay::domain::event::{Event, Figure, Outcome, Said};
-use drk_relay::domain::ids::{Address, InstanceId, Name, OutboxId, PersonHash};
+use drk_relay::domain::ids::{Address, InstanceId, Name, OutboxId, PersonHash, PersonId};
 use drk_relay::domain::outbox::Kind;
 use drk_relay::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
 use drk_relay::domain::time::Millis;
@@ -61,6 +61,14 @@ pub(crate) enum Transit {
     Speak(usize, Said),
 }
 
+/// A message has left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Departure {
+    pub(crate) at: Millis,
+    pub(crate) person: PersonId,
+    pub(crate) reminder: bool,
+}
+
 /// Everything there is.
 pub(crate) struct World {
     pub(crate) choices: Choices,
@@ -91,7 +99,7 @@ pub(crate) struct World {
     pub(crate) process: u64,
     pub(crate) transit: BTreeMap<(Millis, u64), Transit>,
     /// When messages have left, and whether they were reminders, if anybody wants to know.
-    pub(crate) departures: Option<Vec<(Millis, bool)>>,
+    pub(crate) departures: Option<Vec<Departure>>,
     /// What webhooks have brought lately: Meta may bring it again.
     pub(crate) history: VecDeque<Event>,
     order: u64,
@@ -279,8 +287,8 @@ impl World {
 
     fn departs(&mut self, send: &Send) {
         if let Some(departures) = &mut self.departures {
-            let kind = self.relay.state().outbox.get(send.id).map(|entry| entry.kind);
-            departures.push((self.now, kind == Some(Kind::Reminder)));
+            let entry = self.relay.state().outbox.get(send.id).expect("what leaves is in the outbox");
+            departures.push(Departure { at: self.now, person: entry.person, reminder: entry.kind == Kind::Reminder });
         }
     }
 
