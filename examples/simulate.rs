@@ -107,8 +107,8 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Two herds, one that hears nothing new, and one whose figures arrive ten minutes before the closing; and a broadcast. Whether nobody was
-/// missed, and the rate was used.
+/// Two herds, one that hears nothing new, and one whose figures arrive ten minutes before the closing; and a broadcast. Whether nobody
+/// was missed, and the rate was used.
 fn herds(people: u32) -> bool {
     let rate = f64::from(RATE);
     let (quiet, figures, share) = (herd(people, false), herd(people, true), broadcast(people));
@@ -116,8 +116,8 @@ fn herds(people: u32) -> bool {
     println!("figures 10 minutes before:  {figures}");
     println!("without pacing, all at 23:59:00:  {} missed", missed_without_pacing(people.into()));
     println!(
-        "reminders have to be pulled forward by {:.1} s on average at 80 % of {RATE}/s, by {:.1} s at all of it, and by {:.1} s if the last \
-         leaves in the last permitted second",
+        "reminders have to be pulled forward by {:.1} s on average at 80 % of {RATE}/s, by {:.1} s at all of it, and by {:.1} s if the \
+         last leaves in the last permitted second",
         least_pull(people.into(), 0.8 * rate, 0.0),
         least_pull(people.into(), rate, 0.0),
         least_pull(people.into(), rate, 55.0)

@@ -165,7 +165,7 @@ impl Relay {
     /// When the earliest reminder begins, so that every one of them can leave in its time. What is queued before figures goes first.
     fn reminders_begin(&self, now: Millis) -> Option<Millis> {
         let due = self.reminders.counts().map(|(at, count)| (Timestamp(at), count));
-        let rate = outbox::rate(&self.state, &self.rules, now);
+        let rate = outbox::attainable_rate(&self.state, &self.rules, now);
         pacing::begins(due, self.reminders.len(), self.state.outbox.queued_before_figures(), rate)
     }
 
@@ -286,7 +286,7 @@ fn report(state: &State, change: &Change) {
         Change::Outbox(..) | Change::ForgetOutbox(_) | Change::Feed(..) | Change::ForgetFeed(_) | Change::Notice(_) => {}
         Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) | Change::Seen(..) | Change::ForgetSeen(_) => {}
         Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {}
-        Change::Rewritten(_) | Change::Rewrite(_) => {}
+        Change::Rewritten(_) | Change::Rewrite(_) | Change::RoundTrip(_) => {}
     }
 }
 

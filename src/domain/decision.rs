@@ -7,7 +7,7 @@ use super::figures::Feed;
 use super::ids::{Address, FeedId, OutboxId, PersonId, Wamid, WamidHash};
 use super::notice::Notice;
 use super::outbox::{Entry, Hold};
-use super::pacing::{Bucket, Guard, Throttle};
+use super::pacing::{Bucket, Guard, RoundTrip, Throttle};
 use super::rewrite::Rewrite;
 use super::time::{Day, Timestamp};
 use std::fmt;
@@ -83,6 +83,8 @@ pub enum Change {
     Guard(Guard),
     /// Meta grants less than is permitted.
     Throttle(Throttle),
+    /// How long Meta takes to answer. Memory only.
+    RoundTrip(RoundTrip),
     /// The token bucket's state. Memory only.
     Paced(Bucket),
 }

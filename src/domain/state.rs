@@ -9,7 +9,7 @@ use super::figures::Feed;
 use super::ids::{FeedId, FeedSet, Name, PersonId, Wamid, WamidHash};
 use super::notice::Notice;
 use super::outbox::{Hold, Outbox};
-use super::pacing::{Bucket, Guard, Throttle};
+use super::pacing::{Bucket, Guard, RoundTrip, Throttle};
 use super::pages::Pages;
 use super::people::People;
 use super::rewrite::{self, Rewrite};
@@ -71,6 +71,8 @@ pub struct State {
     /// Memory only.
     pub ingress: Option<Ingress>,
     /// Memory only.
+    pub round_trip: RoundTrip,
+    /// Memory only.
     pub bucket: Bucket,
     /// Memory only.
     pub rewrite: Rewrite,
@@ -118,6 +120,7 @@ impl State {
             Change::Ingress(ingress) => self.ingress = Some(*ingress),
             Change::Guard(guard) => self.guard = *guard,
             Change::Throttle(throttle) => self.throttle = Some(*throttle),
+            Change::RoundTrip(round_trip) => self.round_trip = *round_trip,
             Change::Paced(bucket) => self.bucket = *bucket,
         }
     }
@@ -132,7 +135,13 @@ impl State {
             Change::Rewritten(_) | Change::Rewrite(_) => Some(Key::Rewrite),
             Change::Address(..) | Change::ForgetAddress(_) | Change::Outbox(..) | Change::ForgetOutbox(_) => None,
             Change::Hold(_) | Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) => None,
-            Change::Guard(_) | Change::Throttle(_) | Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => None,
+            Change::Guard(_)
+            | Change::Throttle(_)
+            | Change::RoundTrip(_)
+            | Change::Unread(..)
+            | Change::Trusted
+            | Change::Ingress(_)
+            | Change::Paced(_) => None,
         }
     }
 

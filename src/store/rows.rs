@@ -74,7 +74,12 @@ impl Batch {
                     batch.forgotten.insert(*hour);
                 }
                 Change::Rewritten(at) => drop(batch.meta.insert(Meta::Rewritten as u8, encode(at))),
-                Change::Unread(..) | Change::Rewrite(_) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {}
+                Change::Unread(..)
+                | Change::Rewrite(_)
+                | Change::Trusted
+                | Change::Ingress(_)
+                | Change::Paced(_)
+                | Change::RoundTrip(_) => {}
             }
         }
         batch

@@ -15,7 +15,7 @@ const HOUR: u64 = 60 * MINUTE;
 const LAST: usize = 16;
 
 /// Every fault and every turn of the conversation must really have happened.
-pub(crate) const MUST_HAPPEN: [&str; 73] = [
+pub(crate) const MUST_HAPPEN: [&str; 79] = [
     "a place",
     "a place, taken",
     "accepted, then failed",
@@ -36,9 +36,13 @@ pub(crate) const MUST_HAPPEN: [&str; 73] = [
     "clock step",
     "clock stepped by a year while untrusted",
     "disk error",
+    "disk error that passes",
+    "disk full",
     "duplicate webhook",
     "edit",
     "failed commit",
+    "figures of unknown outcome once more",
+    "guard widened",
     "hint",
     "lapsed",
     "lapsed, and back",
@@ -61,6 +65,7 @@ pub(crate) const MUST_HAPPEN: [&str; 73] = [
     "PUBACK lost",
     "publication",
     "publication in parts",
+    "rate cut",
     "reaction",
     "redelivered publish",
     "reminder",
@@ -77,6 +82,7 @@ pub(crate) const MUST_HAPPEN: [&str; 73] = [
     "status without callback data",
     "statuses out of order",
     "stopped",
+    "store rewritten",
     "subscribed",
     "suspend",
     "too late at the port",

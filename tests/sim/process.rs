@@ -1,5 +1,6 @@
 //! The relay's process and its machine: power cuts, disks that fail, suspends, and clocks that are wrong. Knows nobody outside.
 
+use super::disk::Room;
 use super::world::{Transit, World};
 use drk_relay::domain::event::Event;
 use drk_relay::domain::ids::InstanceId;
@@ -126,6 +127,8 @@ impl World {
             drop(Store::of(&self.disk.files(), InstanceId(0)).map(|store| store.load()));
             self.disk = self.disk.cut(&mut self.choices);
         }
+        // Whoever started it has made room.
+        self.disk.set_room(Room::Endless);
         let store = Store::of(&self.disk.files(), InstanceId(0)).expect("a power cut leaves a store that opens");
         self.relay = Relay::open(store, self.rules.clone()).expect("a power cut leaves a store that loads");
         self.transit.retain(|_, transit| !transit.dies_with_the_process());
@@ -159,11 +162,24 @@ impl World {
         self.step("trust", &[Event::ClockTrusted]);
     }
 
-    /// The disk fails soon.
+    /// The disk fails soon, or is full soon: for good or, when a new process has begun, no longer.
     pub(crate) fn break_disk(&mut self) {
-        self.count("disk error");
-        let operations = self.choices.below(12);
-        self.disk.fail_after(operations as u32);
+        let operations = self.choices.below(12) as u32;
+        match self.choices.below(3) {
+            0 => {
+                self.count("disk error");
+                self.disk.fail_after(operations);
+            }
+            1 => {
+                self.count("disk error that passes");
+                self.disk.fail_once_after(operations);
+            }
+            _ => {
+                self.count("disk full");
+                let room = self.disk.taken() + self.choices.below(64 * 1_024) as usize;
+                self.disk.set_room(Room::Sparse(room));
+            }
+        }
     }
 }
 

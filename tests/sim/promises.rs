@@ -12,6 +12,7 @@ use drk_relay::domain::decision::{Body, Change, Effect};
 use drk_relay::domain::event::{Event, Figure, Heard, Said};
 use drk_relay::domain::figures::Value;
 use drk_relay::domain::ids::{FeedId, Name, OutboxId, PersonHash};
+use drk_relay::domain::pacing::{Bucket, RoundTrip};
 use drk_relay::domain::rewrite::Rewrite;
 use drk_relay::domain::rules::Rules;
 use drk_relay::domain::state::{Clock, State};
@@ -206,9 +207,13 @@ impl Ledger {
             Change::ForgetFeed(_) | Change::Guard(_) | Change::Throttle(_) => false,
             Change::Notice(_) | Change::Hold(_) | Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) => false,
             Change::Rewritten(_) | Change::Rewrite(_) => false,
-            Change::Seen(..) | Change::ForgetSeen(_) | Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {
-                false
-            }
+            Change::Seen(..)
+            | Change::ForgetSeen(_)
+            | Change::Unread(..)
+            | Change::Trusted
+            | Change::Ingress(_)
+            | Change::Paced(_)
+            | Change::RoundTrip(_) => false,
         }
     }
 
@@ -453,6 +458,7 @@ fn raise(times: &mut BTreeMap<PersonHash, Timestamp>, name: PersonHash, at: Time
 
 /// What of a state the disk must know.
 pub(crate) fn durable(state: &State) -> State {
-    let bucket = drk_relay::domain::pacing::Bucket::default();
-    State { unread: BTreeMap::new(), clock: Clock::default(), ingress: None, bucket, rewrite: Rewrite::Resting, ..state.clone() }
+    let bucket = Bucket::default();
+    let (clock, rewrite, round_trip) = (Clock::default(), Rewrite::Resting, RoundTrip::default());
+    State { unread: BTreeMap::new(), clock, ingress: None, bucket, rewrite, round_trip, ..state.clone() }
 }

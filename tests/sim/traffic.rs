@@ -100,6 +100,9 @@ impl World {
             self.count("too late at the port");
             return self.fails(&send, Some(0), Outcome::TooLate);
         }
+        if self.is_lied_to() {
+            self.written_by_a_lie = self.now;
+        }
         if self.fault(4, "send not written") {
             return self.fails(&send, Some(300), Outcome::Later);
         }
@@ -134,7 +137,9 @@ impl World {
     /// Why Meta refuses a message to this person, if it does.
     fn refuses(&mut self, person: &Person) -> Option<u32> {
         let (now, second) = (self.now, self.now.second());
-        if self.is_lied_to() && !self.meta.is_open(second, person) {
+        // The clock may have been set right while the message was on its way.
+        let lied = self.is_lied_to() || now.since(self.written_by_a_lie) <= TIMEOUT;
+        if lied && !self.meta.is_open(second, person) {
             self.count("outside the window, by a clock that lies");
             return Some(CLOSED);
         }

@@ -18,8 +18,10 @@ use drk_relay::domain::decision::{Effect, Send};
 use drk_relay::domain::event::{Event, Figure, Outcome, Said};
 use drk_relay::domain::ids::{Address, InstanceId, Name, OutboxId, PersonHash, PersonId};
 use drk_relay::domain::outbox::Kind;
+use drk_relay::domain::pacing::{Guard, Throttle};
 use drk_relay::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
-use drk_relay::domain::time::Millis;
+use drk_relay::domain::state::State;
+use drk_relay::domain::time::{Millis, Timestamp};
 use drk_relay::relay::{Relay, SLOTS};
 use drk_relay::store::Store;
 use std::collections::{BTreeMap, VecDeque};
@@ -61,6 +63,32 @@ pub(crate) enum Transit {
     Speak(usize, Said),
 }
 
+/// What the relay remembers of what has gone wrong, and of its file's age.
+#[derive(PartialEq)]
+struct Learned {
+    guard: Guard,
+    throttle: Option<Throttle>,
+    repeated: u32,
+    rewritten: Option<Timestamp>,
+}
+
+impl Learned {
+    fn of(state: &State) -> Learned {
+        Learned { guard: state.guard, throttle: state.throttle, repeated: state.counters.repeated, rewritten: state.rewritten }
+    }
+
+    /// What is new in it, for coverage.
+    fn beyond(self, before: Learned) -> Vec<&'static str> {
+        let new = [
+            (self.guard > before.guard, "guard widened"),
+            (self.throttle != before.throttle, "rate cut"),
+            (self.repeated > before.repeated, "figures of unknown outcome once more"),
+            (self.rewritten > before.rewritten, "store rewritten"),
+        ];
+        new.into_iter().filter(|(new, _)| *new).map(|(_, what)| what).collect()
+    }
+}
+
 /// A message has left.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Departure {
@@ -100,6 +128,8 @@ pub(crate) struct World {
     pub(crate) transit: BTreeMap<(Millis, u64), Transit>,
     /// When messages have left, and whether they were reminders, if anybody wants to know.
     pub(crate) departures: Option<Vec<Departure>>,
+    /// When a message was last written by a clock that lies.
+    pub(crate) written_by_a_lie: Millis,
     /// What webhooks have brought lately: Meta may bring it again.
     pub(crate) history: VecDeque<Event>,
     order: u64,
@@ -154,6 +184,7 @@ impl World {
             process: 0,
             transit: BTreeMap::new(),
             departures: None,
+            written_by_a_lie: Millis(0),
             history: VecDeque::new(),
             order: 0,
             steps: 0,
@@ -239,7 +270,7 @@ impl World {
 
     /// One step of the relay; whether it was committed. Effects leave, or die with the process.
     pub(crate) fn step(&mut self, why: &'static str, events: &[Event]) -> bool {
-        let (now, queue) = (self.relay_now(), self.queue());
+        let (now, queue, learned) = (self.relay_now(), self.queue(), Learned::of(self.relay.state()));
         self.events += events.len().max(1) as u64;
         self.steps += 1;
         self.ledger.before(self.relay.state(), now, self.now, events);
@@ -256,6 +287,7 @@ impl World {
         self.ledger.acknowledged(events, &effects, now, self.relay.state());
         let observed = self.ledger.observe(self.relay.state(), events, &effects, now);
         observed.into_iter().for_each(|what| self.count(what));
+        Learned::of(self.relay.state()).beyond(learned).into_iter().for_each(|what| self.count(what));
         if self.steps.is_multiple_of(if self.people.len() <= CROWD { COMPARED } else { COMPARED_CROWD }) {
             self.compare();
         }

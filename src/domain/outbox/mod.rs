@@ -116,6 +116,11 @@ pub fn rate(state: &State, rules: &Rules, now: Millis) -> u32 {
     state.throttle.map_or(rules.rate, |throttle| throttle.rate(rules.rate, now))
 }
 
+/// Messages a second that can leave: what Meta grants, and no more than its answers free slots for.
+pub fn attainable_rate(state: &State, rules: &Rules, now: Millis) -> u32 {
+    rate(state, rules, now).min(state.round_trip.rate(SLOTS))
+}
+
 /// When the next messages may leave, if a slot is free: as many together as wait, but not so many that the first would wait for long.
 fn may_start_at(state: &State, rules: &Rules, now: Millis) -> Millis {
     let rate = rate(state, rules, now);
@@ -387,6 +392,7 @@ fn moved(state: &State, rules: &Rules, now: Millis, id: OutboxId, entry: &Entry,
         decision.changes.extend(conversation::message_failed(state, &next, left));
     }
     decision.changes.extend(guarded(state, now, entry, left, delivery));
+    decision.changes.extend(timed(state, now, entry, delivery));
     decision
 }
 
@@ -406,6 +412,13 @@ fn guarded(state: &State, now: Millis, entry: &Entry, left: Option<Timestamp>, d
         (_, _) => state.guard,
     };
     (guard != state.guard).then_some(Change::Guard(guard))
+}
+
+/// How long Meta takes to answer, after this answer.
+fn timed(state: &State, now: Millis, entry: &Entry, delivery: Delivery) -> Option<Change> {
+    let (Delivery::InFlight { since, .. }, Delivery::Accepted { .. }) = (entry.delivery, delivery) else { return None };
+    let round_trip = state.round_trip.after(since, now.second());
+    (round_trip != state.round_trip).then_some(Change::RoundTrip(round_trip))
 }
 
 /// The process has started: what was in flight has an unknown outcome, and how much has just been sent is not known either.

@@ -4,15 +4,18 @@
 //! ```text
 //! ```
 //!
-//! The rate is that of the number ([`Bucket`]), as Meta grants it at present ([`Throttle`]). Plans use 80 % of it ([`begins`]): the rest is
-//! for answers. [`Guard`] says how long before its end a window counts as closed.
+//! The rate is that of the number ([`Bucket`]), as Meta grants it at present ([`Throttle`]), and no more than its answers allow
+//! ([`RoundTrip`]). Plans use 80 % of it ([`begins`]): the rest is for answers. [`Guard`] says how long before its end a window counts
+//! as closed.
 
 mod bucket;
 mod guard;
+mod round_trip;
 mod throttle;
 
 pub use bucket::{BURST, Bucket};
 pub use guard::{GUARD_MAX, GUARD_MIN, Guard};
+pub use round_trip::RoundTrip;
 pub use throttle::Throttle;
 
 use super::time::{Millis, Timestamp};
