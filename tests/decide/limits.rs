@@ -150,6 +150,27 @@ fn a_question_of_unknown_outcome_is_never_repeated() {
     );
 }
 
+/// Promise 8: however much time is left. In the evening before a quiet night it is hours.
+#[test]
+fn nor_one_that_was_put_long_before_the_closing() {
+    let quiet = Quiet::new(time(22, 0, 0, 0), time(7, 0, 0, 0));
+    compare(
+        with(quiet, ReminderPolicy::NoFigures),
+        &format!("{SUBSCRIBED} \n 22.11. 03:00 says Danke \n 22.11. 21:50 webhook \n net unknown"),
+        &format!(
+            "
+        22.11. 22:00:00 {REMINDER}
+        22.11. 22:00:01 net accepts
+        22.11. 22:01:00 webhook
+                        refused NothingToDo
+        22.11. 22:05:00 webhook
+                        refused NothingToDo
+        22.11. 22:30:00 repeated 0
+    "
+        ),
+    );
+}
+
 /// Promise 2, by Meta's word: until they write again.
 #[test]
 fn a_window_that_meta_calls_closed_is_closed() {

@@ -160,6 +160,27 @@ fn what_rests_when_a_new_window_opens_leaves_in_it() {
     );
 }
 
+/// Promise 8: the older message shows the newest, so the newer one has nothing to say.
+#[test]
+fn figures_that_come_back_beside_newer_ones_are_sent_once() {
+    after(
+        &format!("{SUBSCRIBED} \n net silent"),
+        &format!(
+            "
+        21.11. 16:00:00 figure 21.11. 20
+                        receipt Acted 21.11. revision 2
+                        {NEW}
+        21.11. 16:00:01 figure 22.11. 22
+                        receipt Acted 22.11. revision 3
+        21.11. 16:00:02 net accepts
+                        answer later
+        21.11. 16:00:03 -> 22.11.: 22 (2 mehr als am 21.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+        21.11. 17:00:00 nothing
+    "
+        ),
+    );
+}
+
 #[test]
 fn every_message_that_meta_takes_is_counted_once_even_one_taken_back() {
     after(

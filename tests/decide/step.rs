@@ -3,9 +3,9 @@
 use drk_relay::domain::budget::Counters;
 use drk_relay::domain::conversation::{Person, Reminder, Subscription, Talk};
 use drk_relay::domain::decision::{Change, Effect};
-use drk_relay::domain::event::Event;
+use drk_relay::domain::event::{Event, Heard, Said};
 use drk_relay::domain::figures::{Feed, Settling};
-use drk_relay::domain::ids::{Address, Bsuid, FeedId, InstanceId, Name, OutboxId, PersonHash, PersonId, WamidHash};
+use drk_relay::domain::ids::{Address, Bsuid, FeedId, Identity, InstanceId, Name, OutboxId, PersonHash, PersonId, Wamid, WamidHash};
 use drk_relay::domain::outbox::{Delivery, Doubt, Entry, Kind, QUEUE_FOR_ANSWERS};
 use drk_relay::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
 use drk_relay::domain::time::{Day, Timestamp};
@@ -33,8 +33,11 @@ fn rules() -> Rules {
 /// A person and their address.
 fn person(id: u32, latest: Timestamp, talk: Talk) -> [Change; 2] {
     let person = Person { hash: PersonHash(id.into()), alias: None, window: Window::opened(latest), talk, burst: None };
-    let address = Address::Bsuid(Bsuid::new(&format!("DE.{id}")).expect("short"));
-    [Change::Person(PersonId(id), person), Change::Address(PersonId(id), address)]
+    [Change::Person(PersonId(id), person), Change::Address(PersonId(id), address(id))]
+}
+
+fn address(id: u32) -> Address {
+    Address::Bsuid(Bsuid::new(&format!("DE.{id}")).expect("short"))
 }
 
 /// This person's message, under the same number.
@@ -63,23 +66,48 @@ fn first_step(mut changes: Vec<Change>) -> (Relay, Vec<Effect>) {
     (relay, effects)
 }
 
+/// A feed of which a publication is complete at [`NOW`].
+fn settling() -> Change {
+    let settling = Settling { as_of: Day::of(jiff::civil::date(2026, 11, 22)), values: BTreeMap::new(), until: NOW };
+    Change::Feed(FeedId(1), Box::new(Feed { settling: Some(settling), ..Feed::new(name("klinik")) }))
+}
+
+/// To whom messages leave, in this order.
+fn receivers(effects: &[Effect]) -> Vec<Address> {
+    let receiver = |effect: &Effect| match effect {
+        Effect::Send(send) => Some(send.to.clone()),
+        Effect::MarkRead(_) | Effect::Receipt(_) => None,
+    };
+    effects.iter().filter_map(receiver).collect()
+}
+
+/// To whom messages leave within a second of [`NOW`].
+fn within_a_second(changes: Vec<Change>) -> Vec<Address> {
+    let (mut relay, mut effects) = first_step(changes);
+    while let Some(now) = relay.next_deadline(NOW.millis()).filter(|at| *at < NOW.plus(1).millis()) {
+        effects.extend(relay.step(now, &[]).expect("in memory"));
+    }
+    relay.check();
+    receivers(&effects)
+}
+
+/// Messages of so many people, who wait for an answer.
+fn crowd(people: u32, delivery: Delivery) -> impl Iterator<Item = Change> {
+    (1..=people).flat_map(move |id| person(id, NOW, asked(NOW)).into_iter().chain([message(id, NOW, delivery)]))
+}
+
 /// While an account is refused for hours, or a crowd writes at once.
 #[test]
 fn a_queue_full_of_answers_holds_back_neither_reminders_nor_figures() {
-    let crowd = u32::try_from(QUEUE_FOR_ANSWERS).expect("few");
+    let people = u32::try_from(QUEUE_FOR_ANSWERS).expect("few");
     let resting = Delivery::Resting { until: NOW.plus(60), attempt: 1 };
-    let mut changes: Vec<Change> = (1..=crowd)
-        .flat_map(|id| person(id, NOW, asked(NOW)).into_iter().chain([message(id, NOW, resting)]))
-        .chain(person(0, NOW.minus(REMIND_AFTER), Talk::Subscribed { subscription: subscription(0), reminder: Reminder::Pending }))
-        .collect();
-    let settling = Settling { as_of: Day::of(jiff::civil::date(2026, 11, 22)), values: BTreeMap::new(), until: NOW };
-    let klinik = Feed { settling: Some(settling), ..Feed::new(name("klinik")) };
+    let late = person(0, NOW.minus(REMIND_AFTER), Talk::Subscribed { subscription: subscription(0), reminder: Reminder::Pending });
+    let mut changes: Vec<Change> = crowd(people, resting).chain(late).collect();
     changes.push(Change::Feed(FeedId(0), Box::new(Feed::new(name("corona")))));
-    changes.push(Change::Feed(FeedId(1), Box::new(klinik)));
+    changes.push(settling());
     let (relay, effects) = first_step(changes);
     assert_eq!(relay.state().feeds[&FeedId(1)].settling, None, "the figures wait for the answers");
-    let asked = effects.iter().filter(|effect| matches!(effect, Effect::Send(_))).count();
-    assert_eq!(asked, 1, "the reminder waits for the answers");
+    assert_eq!(receivers(&effects), [address(0)], "the reminder waits for the answers");
 }
 
 /// An hour after a herd's windows have closed, all its messages are forgotten in the same second.
@@ -93,4 +121,64 @@ fn what_is_forgotten_does_not_hold_up_what_leaves() {
     let (relay, effects) = first_step(herd.chain(waiting).collect());
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Send(_))), "the answer waits");
     assert!(relay.state().outbox.iter().count() < 1_000, "and something is forgotten");
+}
+
+/// Promise 4: at the 64 a second that are planned with, 128 answers take two seconds.
+#[test]
+fn a_reminder_begins_so_much_earlier_that_what_is_queued_can_go_before_it() {
+    let begins = |queued: u32| {
+        let resting = Delivery::Resting { until: NOW.plus(3_600), attempt: 1 };
+        let latest = NOW.minus(REMIND_AFTER - 600);
+        let subscriber = person(0, latest, Talk::Subscribed { subscription: subscription(0), reminder: Reminder::Pending });
+        let (relay, _) = first_step(crowd(queued, resting).chain(subscriber).collect());
+        relay.next_deadline(NOW.millis())
+    };
+    assert_eq!([0, 128].map(begins), [600, 598].map(|seconds| Some(NOW.plus(seconds).millis())));
+}
+
+/// Promise 4: 6,000 answers take more than a minute.
+#[test]
+fn whoever_would_be_too_late_behind_the_queue_goes_first() {
+    let latest = NOW.minus(WINDOW - 60);
+    let subscriber = person(0, latest, Talk::Subscribed { subscription: subscription(0), reminder: Reminder::Sent });
+    let (person, kind, closes) = (PersonId(0), Kind::Reminder, latest.plus(WINDOW));
+    let reminder = Entry { person, kind, delivery: Delivery::Queued { attempt: 0 }, doubt: Doubt::None, closes };
+    let queue = crowd(6_000, Delivery::Queued { attempt: 0 });
+    let left = within_a_second(queue.chain(subscriber).chain([Change::Outbox(OutboxId(0), reminder)]).collect());
+    assert_eq!(left.first(), Some(&address(0)), "the answers go first");
+}
+
+/// Promise 4: the figures ask, too, so those who have not been asked in their window need them more.
+#[test]
+fn of_windows_that_close_together_those_not_yet_asked_get_the_figures_first() {
+    let reminders = [Reminder::Sent, Reminder::Spared, Reminder::Pending];
+    let subscribers = (0..)
+        .zip(reminders)
+        .flat_map(|(id, reminder)| person(id, NOW.minus(3_600), Talk::Subscribed { subscription: subscription(1), reminder }));
+    let left = within_a_second(subscribers.chain([settling()]).collect());
+    assert_eq!(left, [2, 0, 1].map(address));
+}
+
+/// The process before may have sent a burst a moment ago.
+#[test]
+fn nothing_leaves_in_a_burst_after_a_start() {
+    let (_, effects) = first_step(crowd(20, Delivery::Queued { attempt: 0 }).collect());
+    assert!(receivers(&effects).len() <= 1, "{} at once", receivers(&effects).len());
+}
+
+/// WhatsApp docs: throughput. What people write takes the tokens that were saved up.
+#[test]
+fn what_people_write_counts_against_the_rate() {
+    let until = NOW.plus(10);
+    let leaves = |writers: u32| {
+        let (mut relay, _) = first_step(crowd(40, Delivery::Resting { until, attempt: 1 }).collect());
+        let wrote = |id: u32| {
+            let (wamid, hash) = (Wamid::new(&format!("wamid.{id}")), WamidHash(id.into()));
+            let from = Identity { hash: PersonHash(id.into()), alias: None };
+            Event::Heard(Heard { from, address: address(id), wamid, hash, at: until, said: Said::Other })
+        };
+        let arrived: Vec<Event> = (100..100 + writers).map(wrote).collect();
+        receivers(&relay.step(until.millis(), &arrived).expect("in memory")).len()
+    };
+    assert_eq!([0, 2, 20].map(leaves), [10, 8, 0]);
 }

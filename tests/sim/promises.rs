@@ -12,6 +12,7 @@ use drk_relay::domain::decision::{Body, Change, Effect};
 use drk_relay::domain::event::{Event, Figure, Heard, Said};
 use drk_relay::domain::figures::Value;
 use drk_relay::domain::ids::{FeedId, Name, OutboxId, PersonHash};
+use drk_relay::domain::outbox::SLOTS;
 use drk_relay::domain::pacing::{Bucket, RoundTrip};
 use drk_relay::domain::rewrite::Rewrite;
 use drk_relay::domain::rules::Rules;
@@ -400,9 +401,11 @@ impl Ledger {
                 self.paced(now);
             }
         }
+        let in_flight = state.outbox.in_flight();
+        assert!(in_flight <= SLOTS, "{in_flight} messages in flight, {SLOTS} allowed");
         if state.hold.is_some() && sends > 0 {
             seen.push("probe");
-            assert_eq!(state.outbox.in_flight(), 1, "more than a probe leaves while sending is held");
+            assert_eq!(in_flight, 1, "more than a probe leaves while sending is held");
         }
         // Promise 9: whoever is beyond the budget waits.
         let admitted = state.people.admitted();
