@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Single rows: see [`Meta`].
 pub(super) const META: TableDefinition<u8, &[u8]> = TableDefinition::new("meta");
-/// [`PersonId`] to [`Person`].
+/// `PersonId` to `Person`.
 pub(super) const PEOPLE: TableDefinition<u32, &[u8]> = TableDefinition::new("people");
-/// [`PersonId`] to [`Address`]: the one table in which a BSUID appears.
+/// `PersonId` to `Address`: the one table in which a BSUID appears.
 pub(super) const ADDRESSES: TableDefinition<u32, &[u8]> = TableDefinition::new("addresses");
-/// [`OutboxId`] to [`Entry`].
+/// `OutboxId` to `Entry`.
 pub(super) const OUTBOX: TableDefinition<u64, &[u8]> = TableDefinition::new("outbox");
-/// [`FeedId`] to [`Feed`].
+/// `FeedId` to `Feed`.
 pub(super) const FEEDS: TableDefinition<u8, &[u8]> = TableDefinition::new("feeds");
 /// Fingerprint to what the question said.
 pub(super) const WORDINGS: TableDefinition<u32, &[u8]> = TableDefinition::new("wordings");
