@@ -284,6 +284,20 @@ fn meta_s_too_fast_slows_everything_and_wears_off() {
     );
 }
 
+/// Also if the message that met with it has been taken back since.
+#[test]
+fn too_fast_is_too_fast_whoever_still_wants_the_message() {
+    after(
+        &format!("{SUBSCRIBED} \n 21.11. 16:00:00 net silent \n says Zahlen \n says Stopp @ 21.11. 16:00:01"),
+        "
+        21.11. 16:00:02 rate 80
+                        answer 130429 1
+                        refused UnknownMessage
+                        rate 60
+        ",
+    );
+}
+
 /// What waits to be asked is asked by the figures.
 #[test]
 fn figures_take_the_place_of_a_reminder_that_has_not_left() {
