@@ -44,7 +44,7 @@ const FUZZED: u64 = 8;
 const BYTES: u64 = 3_000;
 /// Files that are kept for the fuzzer to begin with, at least; and what may be missing of what must happen, in all of them together. If the
 /// simulator chooses otherwise than before, the bytes mean something else: empty the folder, and `examples/simulate.rs --keep` fills it.
-const KEPT: usize = 20;
+const KEPT: usize = 12;
 const MISSING: usize = 8;
 /// People in a crowd: three times as many as there are slots.
 const CROWD: u64 = 200;
