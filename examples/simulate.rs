@@ -5,6 +5,7 @@
 //! cargo run --release --example simulate -- --seeds 10000
 //! cargo run --release --example simulate -- --seed 4711        one life; if a promise breaks, with its last steps
 //! cargo run --release --example simulate -- --herd 100000
+//! cargo run --release --example simulate -- --keep fuzz/corpus/life     lives of bytes, for the fuzzer to begin with
 //! ```
 //!
 //! Ends with exit code 1 if a promise breaks.
@@ -47,13 +48,18 @@ use clap::Parser;
 use drk_relay::domain::rules::RATE;
 use drk_relay::port::clock::Clock;
 use herd::{broadcast, herd, least_pull, missed_without_pacing};
-use life::{Total, live};
+use life::{MUST_HAPPEN, Total, live};
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+/// Random bytes of a life at most: a longer one would be cut down anyway.
+const BYTES: u64 = 3_000;
+/// Pieces shorter than this are not tried without: each trial is a life.
+const PIECE: usize = 32;
 /// A year in milliseconds.
 const YEAR: f64 = 365.25 * 86_400_000.0;
 
@@ -78,6 +84,9 @@ struct Arguments {
     /// A herd of so many people instead, whose windows close in the same second.
     #[arg(long)]
     herd: Option<u32>,
+    /// Lives of random bytes instead. For everything that happens in no file of this folder yet, a short one is added.
+    #[arg(long, conflicts_with_all = ["seed", "herd"])]
+    keep: Option<PathBuf>,
 }
 
 /// Seeds that failed, and what the check said.
@@ -87,6 +96,11 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(people) = arguments.herd {
         return if herds(people) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    if let Some(folder) = arguments.keep {
+        std::panic::set_hook(Box::new(|_| ()));
+        keep(&folder, arguments.from, arguments.seeds);
+        return ExitCode::SUCCESS;
     }
     let (from, count) = arguments.seed.map_or((arguments.from, arguments.seeds), |seed| (seed, 1));
     let clock = Clock::System;
@@ -172,6 +186,60 @@ fn tell(seed: u64, actions: u32) {
         println!("{}", said(broken.panic.as_ref()));
         println!("Once more: cargo run --release --example simulate -- --seed {seed} --actions {actions}");
     }
+}
+
+/// What happened in the life of these bytes; nothing, if it broke a promise: that is for the fuzzer to find.
+fn happened(bytes: &[u8]) -> BTreeSet<&'static str> {
+    live(&Choices::bytes(bytes), u32::MAX).map(|world| world.coverage.into_keys().collect()).unwrap_or_default()
+}
+
+/// Adds files, for the rarest first, because what is common happens beside it.
+fn keep(folder: &Path, from: u64, count: u64) {
+    let read = |file: std::io::Result<std::fs::DirEntry>| std::fs::read(file.expect("readable").path()).expect("readable");
+    let mut known: BTreeSet<_> = std::fs::read_dir(folder).expect("a folder").flat_map(|file| happened(&read(file))).collect();
+    // How often it has happened, and the seed of the shortest bytes in which it did.
+    let mut found: BTreeMap<&str, (u32, u64)> = BTreeMap::new();
+    for seed in from..from + count {
+        for what in happened(&random(seed)) {
+            let (times, shortest) = found.entry(what).or_insert((0, seed));
+            *times += 1;
+            *shortest = [*shortest, seed].into_iter().min_by_key(|seed| random(*seed).len()).unwrap_or(seed);
+        }
+    }
+    let mut found: Vec<_> = found.into_iter().collect();
+    found.sort_by_key(|(_, (times, _))| *times);
+    for (what, (_, seed)) in found {
+        if !known.contains(what) {
+            let bytes = cut(random(seed), what);
+            std::fs::write(folder.join(what.replace(|c: char| !c.is_alphanumeric(), "-")), &bytes).expect("written");
+            known.extend(happened(&bytes));
+        }
+    }
+    let missing: Vec<_> = MUST_HAPPEN.into_iter().filter(|what| !known.contains(what)).collect();
+    println!("{} things happen in the files of {}, and never: {missing:?}", known.len(), folder.display());
+}
+
+fn random(seed: u64) -> Vec<u8> {
+    let mut random = Choices::seed(seed);
+    (0..random.below(BYTES)).map(|_| random.below(256) as u8).collect()
+}
+
+/// As few of the bytes as it takes for this to happen still: pieces are left out, long ones first.
+fn cut(mut bytes: Vec<u8>, what: &str) -> Vec<u8> {
+    let mut piece = bytes.len() / 2;
+    while piece >= PIECE {
+        let mut end = bytes.len();
+        while end > 0 {
+            let start = end.saturating_sub(piece);
+            let without = [&bytes[..start], &bytes[end..]].concat();
+            if happened(&without).contains(what) {
+                bytes = without;
+            }
+            end = start;
+        }
+        piece /= 2;
+    }
+    bytes
 }
 
 fn said(panic: &(dyn Any + Send)) -> String {

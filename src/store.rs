@@ -32,8 +32,9 @@ use std::path::Path;
 const SCHEMA: u32 = 3;
 
 /// Page cache of one file in bytes; while it is rewritten there are two. redb's own default is 1 GiB; a Pi Zero has 512 MiB in all. Nothing
-/// is read but at the start, so more is of no use: with 100,000 people a commit of 64 takes as long with 1 MiB as with 4.
-const CACHE: usize = 1 << 20;
+/// is read but at the start. But a part of it holds the pages of the commit that is being made: with 1 MiB those of a full group are pushed
+/// out and written twice (`benches/commit.rs`: up to 13.9 kB a message).
+const CACHE: usize = 2 << 20;
 
 /// Why the store cannot be used. After any of them memory may be ahead of the disk: start again from what is durable.
 #[derive(Debug, thiserror::Error)]

@@ -165,7 +165,8 @@ const HEARD: u64 = 2;
 pub(crate) const QUIET: u32 = 600;
 
 /// Fills the store with people as they are at `now`: windows spread over the day, in no order, and everyone known by a telephone number,
-/// too. Pages of 5,000 are committed, as a store that has lived holds its rows.
+/// too. Pages of 5,000 are committed, as a store that has lived holds its rows. The last of them waits for what the others do not wait for,
+/// a reminder or none: so both of the relay's wheels are as large as in one that has lived.
 pub(crate) fn town(store: &mut Store, count: u32, now: Timestamp, mix: Mix) {
     let revision = u32::from(mix == Mix::Informed);
     let ids: Vec<u32> = (0..count).collect();
@@ -176,7 +177,7 @@ pub(crate) fn town(store: &mut Store, count: u32, now: Timestamp, mix: Mix) {
             let window = Window { latest: now.minus(spread) };
             let (consent, feeds) = (window.latest.minus(7 * 86_400), FeedSet::default().with(FeedId(0)));
             let subscription = Subscription { feeds, wording: 0x5EED_5EED, consent, yes: consent, revision };
-            let reminder = if mix == Mix::Informed { Reminder::Spared } else { Reminder::Pending };
+            let reminder = if (mix == Mix::Informed) != (*id == count - 1) { Reminder::Spared } else { Reminder::Pending };
             let talk = Talk::Subscribed { subscription, reminder };
             let row = Person { hash, alias: Some(alias(*id)), window, talk, burst: None };
             let heard = (0..HEARD).map(move |nth| {

@@ -64,6 +64,21 @@ fn a_publication_before_the_latest_message_does_not() {
     );
 }
 
+/// The machine stands still while the answer waits: that it comes after the message does not mean that Meta took the publication after it.
+#[test]
+fn a_publication_that_left_before_the_latest_message_does_not_whenever_its_answer_comes() {
+    after(
+        &format!("{SUBSCRIBED} \n 21.11. 16:00 net silent \n figure 21.11. 9"),
+        "
+        21.11. 18:00:00 answer accepted
+                        photo @ 21.11. 17:00:00
+                        read
+                        = subscribed until 22.11. 17:00:00
+        22.11. 16:59:00 -> Erinnerung · auch später [Ja, weiter] [Nein, Stopp]
+    ",
+    );
+}
+
 #[test]
 fn a_reply_to_zahlen_does_not() {
     after(

@@ -26,7 +26,9 @@ use choices::Choices;
 use drk_relay::domain::rules::RATE;
 use herd::{least_pull, missed_without_pacing};
 use life::{Total, come_to_rest, live, traced};
+use std::fs;
 use std::panic::resume_unwind;
+use std::path::Path;
 use world::World;
 
 /// Seeds of a normal run, and actions in each.
@@ -40,6 +42,10 @@ const REPEATED: u64 = 6;
 /// Lives that are driven by bytes, and how many.
 const FUZZED: u64 = 8;
 const BYTES: u64 = 3_000;
+/// Files that are kept for the fuzzer to begin with, at least; and what may be missing of what must happen, in all of them together. If the
+/// simulator chooses otherwise than before, the bytes mean something else: empty the folder, and `examples/simulate.rs --keep` fills it.
+const KEPT: usize = 12;
+const MISSING: usize = 8;
 /// People in a crowd: three times as many as there are slots.
 const CROWD: u64 = 200;
 /// People in the herd.
@@ -108,6 +114,26 @@ fn bytes_make_a_life_too() {
             resume_unwind(broken.panic);
         }
     }
+}
+
+/// What is kept for the fuzzer and what it has found: every file is a life that comes to rest, and nearly everything happens in them.
+#[test]
+fn every_kept_life_holds() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/life");
+    let mut files: Vec<_> = fs::read_dir(folder).expect("a folder").map(|file| file.expect("readable").path()).collect();
+    files.sort();
+    let mut total = Total::default();
+    for file in &files {
+        match live(&Choices::bytes(&fs::read(file).expect("readable")), u32::MAX) {
+            Ok(world) => total.add(&world),
+            Err(broken) => {
+                eprintln!("{} broke a promise; the last steps before:\n{}", file.display(), broken.last.join("\n"));
+                resume_unwind(broken.panic);
+            }
+        }
+    }
+    let missing = total.missing();
+    assert!(files.len() >= KEPT && missing.len() <= MISSING, "{} files, and never: {missing:?}", files.len());
 }
 
 /// More people than slots and tokens, closing in the same seconds: the slots are all taken, and everyone gets one publication or one

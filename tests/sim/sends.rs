@@ -89,7 +89,7 @@ impl Ledger {
             assert_eq!(first, send.id, "a second hint in one window");
         }
         if asks(&send.body) {
-            self.silence.left(send.id, name, entry.kind);
+            self.silence.left(send.id, name, entry.kind, now.second());
         }
     }
 

@@ -11,12 +11,16 @@ use std::collections::BTreeMap;
 
 /// The relay's clock, Meta's clock and a round trip may disagree by this many seconds.
 const SLACK: i64 = 10;
+/// No answer takes so many seconds, unless the machine stood still.
+const ANSWER_LATEST: u32 = 30;
 /// Shorter times without a webhook are no gap whatever the slack: they need not be remembered.
 const NO_GAP: i64 = INGRESS_GAP as i64 / 2;
 
 /// A question that has left.
 struct Question {
     kind: Kind,
+    /// When it left, by the relay's clock.
+    left: Timestamp,
     /// When, if the relay was told so.
     accepted: Option<Timestamp>,
     /// Whether the relay was told that it failed.
@@ -40,9 +44,9 @@ pub(crate) struct Silence {
 
 impl Silence {
     /// A question leaves.
-    pub(crate) fn left(&mut self, id: OutboxId, person: PersonHash, kind: Kind) {
+    pub(crate) fn left(&mut self, id: OutboxId, person: PersonHash, kind: Kind, left: Timestamp) {
         self.whose.insert(id, person);
-        let question = Question { kind, accepted: None, failed: false, outlived: false };
+        let question = Question { kind, left, accepted: None, failed: false, outlived: false };
         self.questions.entry(person).or_default().insert(id, question);
     }
 
@@ -60,7 +64,7 @@ impl Silence {
                 }
                 Event::Sent { id, outcome: Outcome::Accepted(wamid) } => {
                     self.wamids.insert(*wamid, *id);
-                    self.fared(*id, now.second(), false);
+                    self.fared(*id, self.taken(*id, now.second()), false);
                 }
                 Event::Started | Event::ClockTrusted | Event::Figure(_) | Event::Sent { .. } | Event::Due(_) => {}
                 Event::Rewritten | Event::RewriteFailed => {}
@@ -76,6 +80,12 @@ impl Silence {
         }
         self.first = self.first.or(Some(now));
         self.last = self.last.max(Some(now));
+    }
+
+    /// When Meta took the question that is answered now. An answer that has waited longer than the port does tells no more than that it left.
+    fn taken(&self, id: OutboxId, now: Timestamp) -> Timestamp {
+        let question = self.whose.get(&id).and_then(|person| self.questions.get(person)?.get(&id));
+        question.map(|question| question.left).filter(|left| now.since(*left) > ANSWER_LATEST).unwrap_or(now)
     }
 
     fn fared(&mut self, id: OutboxId, at: Timestamp, failed: bool) {

@@ -168,7 +168,7 @@ pub enum Delivery {
     },
     /// Meta took it.
     Accepted {
-        /// When, by our clock, or by Meta's if a status told first.
+        /// When, by our clock, or by Meta's if a status told first; when it left, if the answer tells no more.
         at: Timestamp,
         /// How statuses find it without callback data.
         wamid: WamidHash,

@@ -29,7 +29,7 @@ use super::budget::Counters;
 use super::decision::{Change, Decision, Effect, Refusal, Send};
 use super::event::{News, Outcome, Status};
 use super::ids::OutboxId;
-use super::pacing::{BURST, Bucket, Throttle};
+use super::pacing::{BURST, Bucket, GUARD_MAX, Throttle};
 use super::rules::Rules;
 use super::state::{Clock, State};
 use super::time::{Millis, Timestamp};
@@ -251,7 +251,7 @@ pub fn sent(state: &State, rules: &Rules, now: Millis, id: OutboxId, outcome: Ou
     let pointless = answered && entry.kind == Kind::Reminder;
     let attempt = Attempt { state, now, id, entry, number: attempt };
     let delivery = match outcome {
-        Outcome::Accepted(wamid) => Delivery::Accepted { at: now.second(), wamid },
+        Outcome::Accepted(wamid) => Delivery::Accepted { at: taken_at(left, now.second()), wamid },
         Outcome::Later | Outcome::TooLate if pointless => Delivery::Failed { code: 0 },
         Outcome::Later => attempt.again(),
         Outcome::TooLate if answered => attempt.again(),
@@ -266,6 +266,13 @@ pub fn sent(state: &State, rules: &Rules, now: Millis, id: OutboxId, outcome: Ou
         decision.changes.extend(conversation::message_expired(state, entry));
     }
     decision
+}
+
+/// When Meta took a message, as far as the answer tells. One that is older than any port waits has waited itself, for a machine that stood
+/// still: the person may have written meanwhile, and all that is certain is when the message left. A question too many is better than a
+/// window that closes without one.
+fn taken_at(left: Option<Timestamp>, answered: Timestamp) -> Timestamp {
+    left.filter(|left| answered.since(*left) > GUARD_MAX).unwrap_or(answered)
 }
 
 /// An attempt that did not succeed, and what is to become of its message.
