@@ -44,7 +44,7 @@ const ELSEWHERE: [(Line, &str, &str); 26] = [
     (Statuses, "in any order; an unknown wamid", "statuses_of_strangers_and_late_ones_change_nothing"),
     (Statuses, "before the answer to the order", "a_status_that_overtakes_the_answer_counts"),
     (Codes, "131056: 4^X", "too_fast_for_one_person_waits_four_to_the_x"),
-    (Codes, "130429: slower", "too_fast_for_the_number_waits_longer_than_after_a_hiccup"),
+    (Codes, "130429: slower", "meta_s_too_fast_slows_everything_and_wears_off"),
     (Codes, "131047 at once", "taken_in_the_window_and_refused_outside"),
     (Codes, "131047 later", "a_question_that_failed_is_no_question"),
     (Codes, "190: breaker", "a_dead_token_holds_everything_until_a_probe_gets_through"),
