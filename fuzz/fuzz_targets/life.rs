@@ -1,5 +1,5 @@
-//! Any bytes as the choices of a simulated world: what happens, when, and what goes wrong. The promises are those of `tests/sim`, judged after
-//! every step; its test `every_kept_life_holds` tells the last steps before one breaks, and lives what is kept on stable.
+//! Any bytes as the choices of a simulated world: what happens, when, and what goes wrong. The promises are those of `tests/sim`, judged
+//! after every step; its test `every_kept_life_holds` tells the last steps before one breaks, and lives what is kept on stable.
 #![no_main]
 #![expect(clippy::expect_used, reason = "a world stops where it cannot go on")]
 #![allow(dead_code, reason = "the tests use more of the world than this does")]

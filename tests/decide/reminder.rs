@@ -75,6 +75,7 @@ fn a_publication_that_left_before_the_latest_message_does_not_whenever_its_answe
                         read
                         = subscribed until 22.11. 17:00:00
         22.11. 16:59:00 -> Erinnerung · auch später [Ja, weiter] [Nein, Stopp]
+        22.11. 16:59:30 nothing
     ",
     );
 }

@@ -82,7 +82,8 @@ impl Silence {
         self.last = self.last.max(Some(now));
     }
 
-    /// When Meta took the question that is answered now. An answer that has waited longer than the port does tells no more than that it left.
+    /// When Meta took the question that is answered now. An answer that has waited longer than the port does tells no more than that it
+    /// left.
     fn taken(&self, id: OutboxId, now: Timestamp) -> Timestamp {
         let question = self.whose.get(&id).and_then(|person| self.questions.get(person)?.get(&id));
         question.map(|question| question.left).filter(|left| now.since(*left) > ANSWER_LATEST).unwrap_or(now)
