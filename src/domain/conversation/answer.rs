@@ -2,6 +2,7 @@
 //! when it arrived (`heard`).
 
 use super::burst::{BURST, Burst};
+use super::delivery::up_to_date;
 use super::draft::Draft;
 use super::{Person, Reminder, Subscription, Talk};
 use crate::domain::budget;
@@ -112,7 +113,7 @@ impl Turn<'_> {
             Talk::Asked { before: Some(before), revision, .. } if wish.is_yes() => {
                 let (talk, _) = self.subscriber(before.agreed_again(wish, self.at), Reminder::Pending);
                 let figures = *revision < talk.feeds().map_or(0, |feeds| self.state.revision_of(feeds));
-                (up_to_date(self.state, talk), Some(Kind::Subscribed { figures }))
+                (talk.with_agreement(|subscription| up_to_date(self.state, subscription)), Some(Kind::Subscribed { figures }))
             }
             Talk::Asked { revision, .. } if wish.is_yes() => self.agree(|newest| *revision < newest),
             Talk::Asked { answered, .. } if self.a_moment_ago(*answered) && !wish.wants_reply() => (self.person.talk.clone(), None),
@@ -127,7 +128,7 @@ impl Turn<'_> {
             Talk::Lapsed { .. } => self.stranger(Kind::Ask),
             Talk::Orphaned { subscription } if wish.is_yes() => {
                 let (talk, _) = self.subscriber(subscription.agreed_again(wish, self.at), Reminder::Pending);
-                (up_to_date(self.state, talk), Some(Kind::Resumed))
+                (talk.with_agreement(|subscription| up_to_date(self.state, subscription)), Some(Kind::Resumed))
             }
             Talk::Orphaned { .. } => self.stranger(Kind::Interrupted),
             Talk::Stopped { .. } if wish.is_yes() => self.agree(|_| true),
@@ -239,12 +240,4 @@ impl Turn<'_> {
             Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => (self.asked(answer), Some(answer)),
         }
     }
-}
-
-/// A subscriber who is shown everything that there is.
-fn up_to_date(state: &State, talk: Talk) -> Talk {
-    talk.with_agreement(|subscription| {
-        let revision = state.revision_of(subscription.feeds).max(subscription.revision);
-        Subscription { revision, ..subscription }
-    })
 }

@@ -67,7 +67,7 @@ pub fn message_ended(state: &State, id: OutboxId, person: PersonId) -> Option<Ch
 /// Meta took the message. A publication carries the question: with it the reminder of its window is spared.
 pub fn message_accepted(state: &State, rules: &Rules, entry: &Entry) -> Option<Change> {
     let person = state.people.get(entry.person)?;
-    let asked = entry.kind.is_publication() && entry.accepted_at().is_some_and(|at| at >= person.window.latest);
+    let asked = entry.kind.is_publication() && entry.accepted_since(person.window.latest);
     match (&person.talk, rules.reminder) {
         (Talk::Subscribed { subscription, reminder: Reminder::Pending }, ReminderPolicy::NoFigures) if asked => {
             let talk = Talk::Subscribed { subscription: *subscription, reminder: Reminder::Spared };
@@ -88,9 +88,7 @@ pub fn message_failed(state: &State, entry: &Entry, left: Option<Timestamp>) -> 
             let subscription = if entry.kind.is_publication() { unseen(entry, *subscription) } else { *subscription };
             with_talk(entry.person, person, Talk::Subscribed { subscription, reminder: Reminder::Refused })
         }
-        Talk::Subscribed { subscription, reminder: Reminder::Spared } if entry.kind.is_publication() => {
-            with_talk(entry.person, person, Talk::Subscribed { subscription: *subscription, reminder: Reminder::Pending })
-        }
+        talk @ Talk::Subscribed { .. } if entry.kind.is_publication() => with_talk(entry.person, person, talk.clone().unasked()),
         Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => None,
         Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => None,
     }
@@ -108,7 +106,7 @@ fn is_refused(entry: &Entry) -> bool {
 /// Whether the message need not leave any more: a reminder, while Meta has taken a publication in this window, or anything unasked in a
 /// window that Meta has called closed.
 pub fn is_pointless(state: &State, rules: &Rules, person: &Person, entry: &Entry) -> bool {
-    let published = |other: &Entry| other.kind.is_publication() && other.accepted_at().is_some_and(|at| at >= person.window.latest);
+    let published = |other: &Entry| other.kind.is_publication() && other.accepted_since(person.window.latest);
     if let Talk::Subscribed { reminder: Reminder::Refused, .. } = person.talk
         && !entry.kind.is_answer()
     {
@@ -134,11 +132,7 @@ pub fn message_dropped(state: &State, rules: &Rules, entry: &Entry) -> Option<Ch
 
 /// Whether this person still lacks the figures of this message, whose outcome nobody knows.
 pub fn lacks_still(state: &State, now: Millis, person: &Person, id: OutboxId, entry: &Entry) -> bool {
-    let newer = |other: OutboxId, entry: &Entry| match entry.delivery {
-        Delivery::Failed { .. } => false,
-        Delivery::Queued { .. } | Delivery::Resting { .. } | Delivery::InFlight { .. } | Delivery::Unknown { .. } => other > id,
-        Delivery::Accepted { .. } | Delivery::Delivered { .. } => other > id,
-    };
+    let newer = |other: OutboxId, entry: &Entry| other > id && !matches!(entry.delivery, Delivery::Failed { .. });
     let subscribed = matches!(person.talk, Talk::Subscribed { reminder: Reminder::Pending | Reminder::Sent | Reminder::Spared, .. });
     let superseded = state.outbox.of(entry.person).any(|(other, entry)| entry.kind.shows_figures() && newer(other, entry));
     subscribed && !superseded && person.window.sendable(now, state.guard)
@@ -158,7 +152,7 @@ pub(super) fn unseen(entry: &Entry, subscription: Subscription) -> Subscription 
 }
 
 /// The agreement of somebody who is shown everything that there is.
-fn up_to_date(state: &State, subscription: Subscription) -> Subscription {
+pub(super) fn up_to_date(state: &State, subscription: Subscription) -> Subscription {
     Subscription { revision: state.revision_of(subscription.feeds).max(subscription.revision), ..subscription }
 }
 

@@ -45,7 +45,7 @@ fn remind(draft: &mut Draft, rules: &Rules, now: Millis, id: PersonId, person: &
     let live = !subscription.feeds.common(state.configured(rules)).is_empty();
     let mut publications = state.outbox.of(id).map(|(_, entry)| entry).filter(|entry| entry.kind.is_publication());
     let spared = match rules.reminder {
-        ReminderPolicy::NoFigures => publications.any(|entry| on_its_way(entry) || accepted_since(entry, person.window.latest)),
+        ReminderPolicy::NoFigures => publications.any(|entry| on_its_way(entry) || entry.accepted_since(person.window.latest)),
         // But one that is still on its way asks as well.
         ReminderPolicy::Unanswered => publications.any(on_its_way),
         ReminderPolicy::Never => true,
@@ -78,11 +78,6 @@ fn on_its_way(entry: &Entry) -> bool {
         Stage::Waiting | Stage::Leaving => true,
         Stage::Gone => false,
     }
-}
-
-/// Whether it was accepted in the window that began at `latest`, and has not failed.
-fn accepted_since(entry: &Entry, latest: Timestamp) -> bool {
-    entry.accepted_at().is_some_and(|at| at >= latest)
 }
 
 /// Ten minutes after closing: silence is a lapse only if Meta accepted a question in this window and ingress worked from then until now.

@@ -250,6 +250,11 @@ impl Entry {
         }
     }
 
+    /// Whether it was accepted in the window that began at `latest`, and has not failed.
+    pub fn accepted_since(&self, latest: Timestamp) -> bool {
+        self.accepted_at().is_some_and(|at| at >= latest)
+    }
+
     /// Where it stands, in the only respect that the queue cares about.
     pub fn stage(&self) -> Stage {
         match self.delivery {
