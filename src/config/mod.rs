@@ -15,10 +15,14 @@ mod report;
 mod texts;
 mod tls;
 mod topics;
+mod ways;
 
 pub use files::Files;
 pub use public::{Public, RUNTIME_DIRECTORY, SOCKET, StatusConfig};
 pub use report::{ConfigError, Problem};
+pub use ways::{
+    AcmeConfig, Address, CertificateConfig, EgressConfig, IngressConfig, ProbeConfig, TlsConfig, TlsServer, TunnelConfig, TunnelForward,
+};
 
 use crate::domain::budget::local;
 use crate::domain::ids::Name;

@@ -8,6 +8,7 @@ pub mod link;
 pub mod mqtt;
 pub mod pseudonym;
 pub mod status;
+pub mod stream;
 pub mod systemd;
 pub mod webhook;
 
