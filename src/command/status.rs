@@ -88,6 +88,9 @@ fn rendered(report: &Report) -> String {
     page.line("MQTT", &page.link(&report.links.mqtt, "verbunden", "noch nicht verbunden"));
     page.line("Senden an Meta", &page.link(&report.links.graph, "geht", "seit dem Start noch nichts gesendet"));
     page.line("Webhooks von Meta", &page.link(&report.links.webhook, "kommen an", "seit dem Start ist noch keiner gekommen"));
+    if let Some(public) = &report.links.public {
+        page.line("Adresse für Meta", &page.link(public, "führt hierher", "noch nicht geprüft"));
+    }
     match &report.relay {
         Answer::Turning(relay) => page.relay(relay),
         Answer::Full { since } => page.full(*since),

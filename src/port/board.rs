@@ -38,6 +38,8 @@ pub struct Links {
     pub graph: Link,
     /// From Meta: what people send.
     pub webhook: Link,
+    /// From outside to ourselves, by the address that Meta calls; nothing if it is not known.
+    pub public: Option<Link>,
 }
 
 impl Board {

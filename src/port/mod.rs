@@ -4,9 +4,11 @@
 pub mod board;
 pub mod clock;
 pub mod graph;
+pub mod knock;
 pub mod link;
 pub mod mqtt;
 pub mod outward;
+pub mod probe;
 pub mod pseudonym;
 pub mod status;
 pub mod stream;

@@ -146,7 +146,7 @@ fn served() -> Served {
     let (inbox, arrivals) = mpsc::channel(INBOX);
     let (clock, pulse) = (Clock::System, watch::Sender::default());
     let link = || Link::new(Clock::System);
-    let links = Links { mqtt: link(), graph: link(), webhook: link() };
+    let links = Links { mqtt: link(), graph: link(), webhook: link(), public: None };
     let board = Board { pulse: pulse.clone(), inbox, links, started: clock.mark(), clock, zone: TimeZone::UTC };
     let server = tokio::spawn(async move { serve(&listener, &board).await });
     Served { socket, pulse, arrivals, _directory: directory, _server: AbortOnDropHandle::new(server) }

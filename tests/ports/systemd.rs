@@ -173,7 +173,7 @@ async fn who_hangs_is_not_fed() {
     let pulse = show.pulse.clone();
     let Turning { inbox, outlets: _outlets, ended, .. } = turn(open, clock.clone(), show, stopped.clone()).expect("a thread");
     let link = || Link::new(Clock::System);
-    let links = Links { mqtt: link(), graph: link(), webhook: link() };
+    let links = Links { mqtt: link(), graph: link(), webhook: link(), public: None };
     let board = Board { pulse, inbox: inbox.clone(), links, started: clock.mark(), clock, zone: TimeZone::UTC };
     let listener = Listener::new();
     let manager = Manager::at(&listener.path(), Some(Duration::from_millis(20))).expect("an address");

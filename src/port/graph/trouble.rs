@@ -16,16 +16,16 @@ pub enum Trouble {
     /// The certificate does not prove that it is Meta.
     #[error(
         "Das Zertifikat der Gegenstelle ist nicht gültig. Abhilfe: Uhrzeit des Geräts prüfen; \
-         prüft ein Firmen-Proxy den Verkehr, sein Wurzelzertifikat eintragen (whatsapp.ca_file)."
+         prüft ein Firmen-Proxy den Verkehr, sein Wurzelzertifikat eintragen (egress.ca_file)."
     )]
     Certificate,
     /// The proxy wants other credentials.
-    #[error("Der Proxy lehnt die Anmeldung ab; Meta wurde nicht gefragt. Abhilfe: Benutzer und Passwort in whatsapp.proxy prüfen.")]
+    #[error("Der Proxy lehnt die Anmeldung ab; Meta wurde nicht gefragt. Abhilfe: Benutzer und Passwort in egress.proxy prüfen.")]
     ProxyLogin,
     /// The proxy is not there, or does not let us through.
     #[error(
         "Der Proxy ist nicht erreichbar oder stellt keine Verbindung zu Meta her. \
-         Abhilfe: whatsapp.proxy und die Regeln des Proxys prüfen."
+         Abhilfe: egress.proxy und die Regeln des Proxys prüfen."
     )]
     Proxy,
     /// The request was written, no answer came.

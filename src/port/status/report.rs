@@ -43,6 +43,10 @@ pub struct Links {
     pub graph: LinkReport,
     /// From Meta: what people send.
     pub webhook: LinkReport,
+    /// From outside to the relay itself, by the address that Meta calls; absent if it is not known. `why` begins with the broken part:
+    /// `DNS`, `TCP`, `TLS`, `Relay-Host`, `Tunnel`, `Gerät`, `Weg nach draußen`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public: Option<LinkReport>,
 }
 
 /// One link.
@@ -229,7 +233,12 @@ impl Report {
             started: moment(board.clock.when(board.started)),
             // A zone without a name is not configurable.
             time_zone: board.zone.iana_name().unwrap_or("UTC").to_owned(),
-            links: Links { mqtt: links.mqtt.view().into(), graph: links.graph.view().into(), webhook: links.webhook.view().into() },
+            links: Links {
+                mqtt: links.mqtt.view().into(),
+                graph: links.graph.view().into(),
+                webhook: links.webhook.view().into(),
+                public: links.public.as_ref().map(|link| link.view().into()),
+            },
             relay: pulse.map_or(Answer::Silent, Answer::from),
         }
     }
