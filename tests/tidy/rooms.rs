@@ -134,6 +134,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "crate::port::certificates",
             "crate::port::outward",
             "crate::config::Address",
+            "crate::config::EgressConfig",
             "crate::config::{Own}Config",
             "crate::config::{Own}Feed",
             "crate::config::{Own}Forward",

@@ -83,6 +83,21 @@ fn is_about_certificates(error: &rustls::Error) -> bool {
     matches!(error, rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)
 }
 
+/// An answer has a few hundred bytes; whatever is longer is not Meta's.
+const ANSWER: usize = 64 * 1024;
+
+/// The body of an answer, or as much of it as comes. One that breaks off is judged by its status: it was an answer.
+pub(super) async fn bounded(mut response: reqwest::Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() > ANSWER {
+            break;
+        }
+    }
+    body
+}
+
 /// The deepest reason, without the address.
 pub(super) fn reason(error: reqwest::Error) -> String {
     let error = error.without_url();

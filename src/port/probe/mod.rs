@@ -34,8 +34,8 @@ const AGAIN: Duration = Duration::from_secs(30);
 const ANSWER: Duration = Duration::from_secs(15);
 /// Calls that nothing came of in a row, while everything before the tunnel works: the first may have met a moment's outage.
 const DEAD_AFTER: u32 = 2;
-/// Of the answer only its first line matters, and it has 25 bytes.
-const LINE: usize = 64;
+/// An answer has 200 bytes; whatever is longer is not a relay's.
+const LONGEST: u64 = 16 * 1024;
 
 /// The tunnel, as far as a probe is concerned.
 pub struct Tunnelled<'a> {
@@ -77,15 +77,9 @@ impl Probe {
     /// # Errors
     /// Which part of the chain is broken. `up`: whether the tunnel's session is; nothing if there is no tunnel of ours.
     pub async fn call(&self, up: Option<bool>) -> Result<(), Broken> {
-        let nonce = u128::from(getrandom::u64().unwrap_or_default()) << 64 | u128::from(getrandom::u64().unwrap_or_default());
-        let expected = self.knocks.expect(nonce);
+        let expected = self.knocks.expect(nonce());
         let before = self.knocks.visits();
-        let stream = self.outward.connect(&self.config.host, self.config.port).await.map_err(Broken::way)?;
-        let asked = async {
-            let stream = self.connector.connect(self.name.clone(), stream).await.map_err(Broken::tls)?;
-            self.ask(stream, &expected.path()).await
-        };
-        let outcome = timeout(ANSWER, asked).await.unwrap_or(Err(Broken::Silent));
+        let outcome = self.ask(&expected.path()).await.map(|answer| answer.status);
         // Whether anybody came to our door meanwhile tells on which side of it the fault is.
         let visited = self.knocks.visits() != before;
         match outcome {
@@ -97,19 +91,62 @@ impl Probe {
         }
     }
 
-    async fn ask(&self, mut stream: TlsStream<TcpStream>, path: &str) -> Result<u16, Broken> {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.config.host);
-        stream.write_all(request.as_bytes()).await.map_err(Broken::cut)?;
-        stream.flush().await.map_err(Broken::cut)?;
-        let mut line = Vec::with_capacity(LINE);
-        while line.len() < LINE && !line.contains(&b'\n') {
-            if stream.read_buf(&mut line).await.map_err(Broken::cut)? == 0 {
-                break;
-            }
+    /// Asks what Meta asks before it delivers to an address (WhatsApp docs: create-webhook-endpoint, verification requests): whether who
+    /// answers there knows `verify_token`.
+    ///
+    /// # Errors
+    /// Which part of the chain is broken.
+    pub async fn challenge(&self, verify_token: &str) -> Result<bool, Broken> {
+        let challenge = nonce().to_string();
+        let token = percent_encoding::utf8_percent_encode(verify_token, percent_encoding::NON_ALPHANUMERIC);
+        let path = format!("/webhook?hub.mode=subscribe&hub.challenge={challenge}&hub.verify_token={token}");
+        let answer = self.ask(&path).await.map_err(|broken| broken.placed(false, None))?;
+        match answer.status {
+            200 => Ok(answer.body == challenge.as_bytes()),
+            403 => Ok(false),
+            status => Err(Broken::at(Part::Device, &format!("HTTP {status}"))),
         }
-        let status = std::str::from_utf8(&line).ok().and_then(|line| line.split(' ').nth(1)?.get(..3)?.parse().ok());
-        status.ok_or(Broken::Nonsense)
     }
+
+    async fn ask(&self, path: &str) -> Result<Answer, Broken> {
+        let stream = self.outward.connect(&self.config.host, self.config.port).await.map_err(Broken::way)?;
+        let asked = async {
+            let stream = self.connector.connect(self.name.clone(), stream).await.map_err(Broken::tls)?;
+            exchange(stream, &self.config.host, path).await
+        };
+        timeout(ANSWER, asked).await.unwrap_or(Err(Broken::Silent))
+    }
+}
+
+/// What came back.
+struct Answer {
+    status: u16,
+    body: Vec<u8>,
+}
+
+/// One request. The other side closes after the answer.
+async fn exchange(mut stream: TlsStream<TcpStream>, host: &str, path: &str) -> Result<Answer, Broken> {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.map_err(Broken::cut)?;
+    stream.flush().await.map_err(Broken::cut)?;
+    let mut answer = Vec::new();
+    let ended = stream.take(LONGEST).read_to_end(&mut answer).await;
+    // However it ends, what was said before counts.
+    let end = match (answer.windows(4).position(|bytes| bytes == b"\r\n\r\n"), ended) {
+        (Some(end), _) => end,
+        (None, Err(error)) => return Err(Broken::cut(error)),
+        (None, Ok(0)) => return Err(Broken::cut(std::io::ErrorKind::UnexpectedEof.into())),
+        (None, Ok(_)) => return Err(Broken::Nonsense),
+    };
+    let body = answer.split_off(end + 4);
+    let status = std::str::from_utf8(&answer).ok().and_then(|head| head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok());
+    Ok(Answer { status: status.ok_or(Broken::Nonsense)?, body })
+}
+
+/// Nobody can guess it.
+fn nonce() -> u128 {
+    // Without randomness it may be guessed, and a stranger who does learns that it is expected.
+    u128::from(getrandom::u64().unwrap_or_default()) << 64 | u128::from(getrandom::u64().unwrap_or_default())
 }
 
 /// Calls again and again, and says on `link` how the chain fares.
