@@ -16,6 +16,7 @@ use crate::domain::time::Millis;
 use crate::port::board::{Board, Links};
 use crate::port::clock::{self, Clock};
 use crate::port::link::Link;
+use crate::port::outward::Outward;
 use crate::port::pseudonym::Pseudonyms;
 use crate::port::{Arrival, graph, mqtt, status, systemd, webhook};
 use crate::relay::{Pulse, Relay, Roster};
@@ -87,7 +88,7 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
             clock::watch_trust(config.clock, &clock, &inbox),
             restarting("mqtt", &drill, async || loop {
                 tokio::select! {
-                    never = mqtt::run(&config.mqtt, &inbox, &mut outlets.receipts, &board.links.mqtt) => match never {},
+                    never = mqtt::run(&config.mqtt, &Outward::Direct, &inbox, &mut outlets.receipts, &board.links.mqtt) => match never {},
                     // The broker repeats what was not acknowledged, but only over another connection.
                     Ok(()) = reopened.changed() => {}
                 }

@@ -38,8 +38,6 @@ pub struct TunnelConfig {
     pub host_key: String,
     /// What it is asked to forward to us.
     pub forward: TunnelForward,
-    /// A proxy through which it is reached: `http://`, `socks5://` or `socks5h://`; may carry user and password.
-    pub proxy: Option<SecretString>,
 }
 
 /// What the relay host forwards.

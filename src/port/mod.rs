@@ -6,6 +6,7 @@ pub mod clock;
 pub mod graph;
 pub mod link;
 pub mod mqtt;
+pub mod outward;
 pub mod pseudonym;
 pub mod status;
 pub mod stream;

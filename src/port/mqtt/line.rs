@@ -14,23 +14,21 @@ use super::connection::Connection;
 use super::cut::Cutter;
 use super::tls::{self, Distrust, Unusable};
 use crate::config::MqttConfig;
+use crate::port::outward::{self, NoWay, Outward};
 use rustls::pki_types::ServerName;
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixListener, UnixStream, lookup_host};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_util::either::Either;
 use tracing::warn;
 
-/// Name lookup, TCP and TLS on a slow mobile line. Shorter than rumqttc's own limit, so that the reason is told here.
-pub(super) const CONNECT: Duration = Duration::from_secs(20);
-/// Addresses of one name that are tried: the time is shared among them, so that a broken IPv6 route does not use up that of IPv4.
-const ADDRESSES: usize = 4;
+/// Connection and TLS on a slow mobile line. Shorter than rumqttc's own limit, so that the reason is told here.
+pub(super) const CONNECT: Duration = outward::CONNECT.saturating_add(Duration::from_secs(5));
 /// A remaining length of sixty-four times what a message of the contract may have. Larger publishes are cut to it; more than the longest
 /// topic (65,535 bytes), so that topic and packet id survive.
 pub(super) const PACKET: usize = 256 * 1024;
@@ -50,6 +48,8 @@ pub(super) enum Broken {
     Silent,
     #[error("{0}")]
     Io(io::Error),
+    #[error("{0}")]
+    Proxy(NoWay),
     #[error("closed by the broker")]
     Closed,
     #[error("{0}")]
@@ -69,6 +69,7 @@ impl Broken {
             Broken::Name(why) => format!("der Name des Brokers lässt sich nicht auflösen ({why}). Abhilfe: host und das Netz prüfen"),
             Broken::Silent => "der Broker antwortet nicht. Abhilfe: host, port und das Netz prüfen".to_owned(),
             Broken::Io(why) => format!("keine Verbindung zum Broker ({why}). Abhilfe: Läuft er? Stimmen host und port?"),
+            Broken::Proxy(why) => why.sentence("der Broker"),
             Broken::Closed => "der Broker hat die Verbindung beendet".to_owned(),
             Broken::Distrust(distrust) => distrust.sentence().to_owned(),
             Broken::Handshake(why) => {
@@ -86,20 +87,32 @@ impl From<io::Error> for Broken {
     }
 }
 
+impl From<NoWay> for Broken {
+    fn from(why: NoWay) -> Broken {
+        match why {
+            NoWay::Name(error) => Broken::Name(error),
+            NoWay::Refused(error) => Broken::Io(error),
+            NoWay::Silent => Broken::Silent,
+            NoWay::ProxyAway(_) | NoWay::Proxy(_) => Broken::Proxy(why),
+        }
+    }
+}
+
 /// The socket that rumqttc connects to: in Linux's abstract namespace, so that there is no file to put somewhere and to clean up.
 pub(super) struct Line<'a> {
     config: &'a MqttConfig,
+    outward: &'a Outward,
     connection: &'a Connection,
     listener: UnixListener,
 }
 
 impl Line<'_> {
     /// The line, and the path of its socket.
-    pub(super) fn new<'a>(config: &'a MqttConfig, connection: &'a Connection) -> io::Result<(Line<'a>, String)> {
+    pub(super) fn new<'a>(config: &'a MqttConfig, outward: &'a Outward, connection: &'a Connection) -> io::Result<(Line<'a>, String)> {
         let number = getrandom::u64().map_err(io::Error::other)?;
         let path = format!("\0drk-relay-mqtt-{}-{number:016x}", std::process::id());
         let listener = UnixListener::bind(&path)?;
-        Ok((Line { config, connection, listener }, path))
+        Ok((Line { config, outward, connection, listener }, path))
     }
 
     /// Carries one connection after the other: rumqttc has one at a time.
@@ -124,7 +137,7 @@ impl Line<'_> {
 
     /// Until one side leaves. `Ok`: rumqttc did.
     async fn carry(&self, client: &mut UnixStream) -> Result<(), Broken> {
-        let broker = timeout(CONNECT, open(self.config)).await.map_err(|_| Broken::Silent)??;
+        let broker = timeout(CONNECT, open(self.config, self.outward)).await.map_err(|_| Broken::Silent)??;
         let (mut from_broker, mut to_broker) = tokio::io::split(broker);
         let (mut from_client, mut to_client) = client.split();
         let mut up = std::pin::pin!(tokio::io::copy(&mut from_client, &mut to_broker));
@@ -170,7 +183,7 @@ async fn down(broker: &mut (impl AsyncRead + Unpin), client: &mut (impl AsyncWri
 
 type Stream = Either<TcpStream, tokio_rustls::client::TlsStream<TcpStream>>;
 
-async fn open(config: &MqttConfig) -> Result<Stream, Broken> {
+async fn open(config: &MqttConfig, outward: &Outward) -> Result<Stream, Broken> {
     // Before the network is asked: what is wrong here is wrong at every attempt.
     let secure = match &config.tls {
         None => None,
@@ -179,8 +192,7 @@ async fn open(config: &MqttConfig) -> Result<Stream, Broken> {
             Some((TlsConnector::from(Arc::new(tls::client_config(tls)?)), name))
         }
     };
-    let tcp = reach(config).await?;
-    tcp.set_nodelay(true)?;
+    let tcp = outward.connect(&config.host, config.port).await?;
     match secure {
         None => Ok(Either::Left(tcp)),
         Some((connector, name)) => match connector.connect(name, tcp).await {
@@ -188,20 +200,4 @@ async fn open(config: &MqttConfig) -> Result<Stream, Broken> {
             Err(error) => Err(Distrust::of(&error).map_or(Broken::Handshake(error), Broken::Distrust)),
         },
     }
-}
-
-/// The first address of the name that answers.
-async fn reach(config: &MqttConfig) -> Result<TcpStream, Broken> {
-    let found = lookup_host((config.host.as_str(), config.port)).await.map_err(Broken::Name)?;
-    let addresses: Vec<SocketAddr> = found.take(ADDRESSES).collect();
-    let share = CONNECT / u32::try_from(addresses.len()).unwrap_or(1).max(1);
-    let mut broken = Broken::Name(io::ErrorKind::NotFound.into());
-    for address in addresses {
-        match timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(tcp)) => return Ok(tcp),
-            Ok(Err(error)) => broken = Broken::Io(error),
-            Err(_) => broken = Broken::Silent,
-        }
-    }
-    Err(broken)
 }

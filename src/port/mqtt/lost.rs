@@ -66,7 +66,7 @@ impl Lost {
             Lost::Refused(_) => true,
             Lost::Line(broken) => match broken {
                 Broken::Distrust(_) | Broken::Host | Broken::Unusable(_) => true,
-                Broken::Name(_) | Broken::Silent | Broken::Io(_) | Broken::Closed | Broken::Handshake(_) => false,
+                Broken::Name(_) | Broken::Silent | Broken::Io(_) | Broken::Proxy(_) | Broken::Closed | Broken::Handshake(_) => false,
             },
             Lost::Window | Lost::Unheard | Lost::Protocol(_) => false,
         }

@@ -38,6 +38,7 @@ use super::{Arrival, Inbox, link};
 use crate::config::MqttConfig;
 use crate::domain::decision::Receipt;
 use crate::domain::event::Event;
+use crate::port::outward::Outward;
 use connection::{Connection, Ticket};
 use line::Line;
 use poller::Poller;
@@ -69,10 +70,16 @@ const RETRY: Duration = Duration::from_millis(5);
 
 /// Runs for ever and shows how the connection fares: drop the future to stop, and the broker publishes our last will. Started again (after
 /// a panic) it takes the session up where it was: what was not acknowledged comes again.
-pub async fn run(config: &MqttConfig, inbox: &Inbox, receipts: &mut mpsc::Receiver<Receipt>, shown: &link::Link) -> Infallible {
+pub async fn run(
+    config: &MqttConfig,
+    outward: &Outward,
+    inbox: &Inbox,
+    receipts: &mut mpsc::Receiver<Receipt>,
+    shown: &link::Link,
+) -> Infallible {
     let connection = &Connection::default();
     let (line, path) = loop {
-        match Line::new(config, connection) {
+        match Line::new(config, outward, connection) {
             Ok(line) => break line,
             Err(error) => error!(%error, "no socket for the MQTT connection"),
         }

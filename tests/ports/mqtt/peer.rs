@@ -8,6 +8,7 @@ use drk_relay::domain::ids::Name;
 use drk_relay::domain::rules::MetricKind;
 use drk_relay::port::clock::Clock;
 use drk_relay::port::link::Link;
+use drk_relay::port::outward::Outward;
 use drk_relay::port::{Arrival, mqtt};
 use rumqttc::mqttbytes::Error;
 use rumqttc::{ConnAck, Connect, ConnectReturnCode, Packet, PubAck, Publish, QoS, SubAck, Subscribe, SubscribeReasonCode};
@@ -85,7 +86,7 @@ impl Port {
         let link = Link::new(Clock::System);
         let shown = link.clone();
         let task = tokio::spawn(async move {
-            mqtt::run(&config, &sender, &mut queue, &shown).await;
+            mqtt::run(&config, &Outward::Direct, &sender, &mut queue, &shown).await;
         });
         Port { inbox, receipts, link, task }
     }
