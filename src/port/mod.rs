@@ -13,6 +13,7 @@ pub mod pseudonym;
 pub mod status;
 pub mod stream;
 pub mod systemd;
+pub mod tunnel;
 pub mod webhook;
 
 use crate::domain::event::Event;

@@ -1,0 +1,3 @@
+//! Other people's servers, as they come from Debian: each on a free port, in a directory of its own, gone with the test.
+
+pub(crate) mod sshd;

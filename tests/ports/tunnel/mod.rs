@@ -1,0 +1,3 @@
+//! The tunnel against a real sshd.
+
+mod host;
