@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "a test stops where it cannot go on")]
 
 mod card;
+mod certificate;
 mod configuration;
 mod fuzzed;
 mod graph;
@@ -11,6 +12,7 @@ mod killed;
 mod mqtt;
 mod outages;
 mod panicked;
+mod peers;
 mod program;
 mod replay;
 mod status;
