@@ -2,6 +2,8 @@
 //! another. What all of them share is here: how something arrives, and how it is acknowledged.
 
 pub mod board;
+pub mod certificate;
+pub mod certificates;
 pub mod clock;
 pub mod graph;
 pub mod link;
@@ -11,6 +13,7 @@ pub mod pseudonym;
 pub mod status;
 pub mod stream;
 pub mod systemd;
+pub mod tls;
 pub mod webhook;
 
 use crate::domain::event::Event;

@@ -6,6 +6,7 @@
 mod card;
 mod certificate;
 mod configuration;
+mod door;
 mod fuzzed;
 mod graph;
 mod killed;

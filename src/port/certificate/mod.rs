@@ -1,0 +1,1 @@
+//! Where the certificate comes from. (being written)
