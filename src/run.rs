@@ -18,9 +18,9 @@ use crate::port::board::{Board, Links};
 use crate::port::clock::{self, Clock};
 use crate::port::link::Link;
 use crate::port::pseudonym::Pseudonyms;
-use crate::port::stream::{Source, Visitor};
+use crate::port::stream::Source;
 use crate::port::webhook::Behind;
-use crate::port::{Arrival, graph, mqtt, probe, status, systemd, webhook};
+use crate::port::{Arrival, graph, mqtt, status, systemd, webhook};
 use crate::relay::{Pulse, Relay, Roster};
 use crate::store::{Files, StoreError};
 use anyhow::Context;
@@ -76,18 +76,18 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let (started, pulse, zone) = (clock.mark(), show.pulse.clone(), config.rules.zone.clone());
     std::fs::create_dir_all(&config.state_dir).with_context(|| format!("{}: lässt sich nicht anlegen", config.state_dir.display()))?;
     let pseudonyms = Pseudonyms::open(&config.state_dir.join(KEY)).context(KEY)?;
-    let Ways { mut source, outward, to_broker, probe, knocks } = Ways::open(&config, listener)?;
+    let (mut source, ways) = Ways::open(&config, listener, &clock).await?;
     let rules = config.rules;
     let start = move |files: &Files, fresh, now| Relay::start(files, fresh, &rules, now);
     let (open, instance) = shelf(Files::at(&config.state_dir.join(STORE)), start, clock.now())?;
-    let to_meta = GraphConfig { proxy: outward.proxy().cloned(), ..config.graph };
+    let to_meta = GraphConfig { proxy: ways.outward.proxy().cloned(), ..config.graph };
     let graph = Arc::new(graph::Graph::new(to_meta, clock.clone(), pseudonyms.clone(), instance)?);
     let socket = status_socket(&config.status)?;
     let stopped = CancellationToken::new();
     let Turning { inbox, mut outlets, mut reopened, ended } = turn(open, clock.clone(), show, stopped.clone())?;
     let link = || Link::new(clock.clone());
-    let links = Links { mqtt: link(), graph: graph.link().clone(), webhook: link(), public: probe.as_ref().map(|_| link()) };
-    let behind = Behind { inbox: inbox.clone(), link: links.webhook.clone(), knocks };
+    let links = Links { mqtt: link(), graph: graph.link().clone(), webhook: link(), ways: ways.links() };
+    let behind = Behind { inbox: inbox.clone(), link: links.webhook.clone(), knocks: ways.knocks.clone() };
     let trusted = watch::Sender::new(false);
     let board = Board { pulse, inbox: inbox.clone(), links, clock: clock.clone(), zone, started };
     let mut restarted = false;
@@ -96,7 +96,7 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
             clock::watch_trust(config.clock, &clock, &inbox, &trusted),
             restarting("mqtt", &drill, async || loop {
                 tokio::select! {
-                    never = mqtt::run(&config.mqtt, &to_broker, &inbox, &mut outlets.receipts, &board.links.mqtt) => match never {},
+                    never = mqtt::run(&config.mqtt, &ways.to_broker, &inbox, &mut outlets.receipts, &board.links.mqtt) => match never {},
                     // The broker repeats what was not acknowledged, but only over another connection.
                     Ok(()) = reopened.changed() => {}
                 }
@@ -109,12 +109,9 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
                 graph::run(&graph, &mut outlets.sends, &mut outlets.reads, &inbox).await;
             }),
             restarting("webhook", &drill, async || {
-                webhook::serve(&mut source, Visitor::unseen, &config.webhook, &pseudonyms, instance, &behind).await
+                webhook::serve(&mut source, |stream| ways.enter(stream), &config.webhook, &pseudonyms, instance, &behind).await
             }),
-            restarting("probe", &drill, async || match (&probe, &board.links.public) {
-                (Some(probe), Some(link)) => probe::run(probe, None, &clock, &inbox, link).await,
-                (None, _) | (_, None) => pending().await,
-            }),
+            ways.keep(&clock, &inbox, &trusted, &drill),
             restarting("status", &drill, async || match &socket {
                 Some(socket) => status::serve(socket, &board).await,
                 None => pending().await,

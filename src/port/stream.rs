@@ -21,7 +21,7 @@ pub type Stream = Box<dyn Duplex>;
 pub struct Visitor {
     /// What is said.
     pub stream: Stream,
-    /// Whether whoever speaks has shown Meta's certificate, or need not.
+    /// Whether it may be Meta: it has shown Meta's certificate, or nobody asks for that. Webhooks are taken from nobody else.
     pub proven: bool,
 }
 

@@ -193,6 +193,7 @@ const SHOWING: Room = Room {
         "crate::port::Arrival",
         "crate::port::Inbox",
         "crate::port::board",
+        "crate::port::certificates",
         "crate::port::clock",
         "crate::port::link",
         "crate::port::stream",

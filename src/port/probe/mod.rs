@@ -38,7 +38,7 @@ const DEAD_AFTER: u32 = 2;
 const LONGEST: u64 = 16 * 1024;
 
 /// The tunnel, as far as a probe is concerned.
-pub struct Tunnelled<'a> {
+pub struct Tunnelling<'a> {
     /// Whether its session is up.
     pub link: &'a Link,
     /// Tears the session down and builds another.
@@ -150,7 +150,7 @@ fn nonce() -> u128 {
 }
 
 /// Calls again and again, and says on `link` how the chain fares.
-pub async fn run(probe: &Probe, tunnel: Option<Tunnelled<'_>>, clock: &Clock, inbox: &Inbox, link: &Link) -> Infallible {
+pub async fn run(probe: &Probe, tunnel: Option<Tunnelling<'_>>, clock: &Clock, inbox: &Inbox, link: &Link) -> Infallible {
     let (mut dead, mut said) = (0, None);
     loop {
         let up = tunnel.as_ref().map(|tunnel| tunnel.link.view().condition == Condition::Up);

@@ -3,7 +3,9 @@
 
 mod report;
 
-pub use report::{Answer, Budget, Feed, Held, Ingress, LinkReport, Links, Outbox, Pace, People, Relay, Report, SCHEMA, State};
+pub use report::{
+    Answer, Budget, CertificateReport, Feed, Held, Ingress, LinkReport, Links, Outbox, Pace, People, Relay, Report, SCHEMA, State,
+};
 
 use super::board::Board;
 use super::stream::{self, InTheWay};
