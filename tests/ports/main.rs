@@ -7,6 +7,7 @@ mod card;
 mod configuration;
 mod fuzzed;
 mod graph;
+mod host;
 mod killed;
 mod mqtt;
 mod outages;
