@@ -2,7 +2,7 @@
 
 use super::world::{BRANCHES, World, name, socket, user};
 use crate::peers::debian::Debian;
-use crate::peers::handbook::{PAGE, block, blocks};
+use crate::peers::handbook::{block, blocks, page};
 use crate::peers::haproxy::{Haproxy, UNIT};
 use crate::peers::nginx::Nginx;
 use std::os::unix::fs::MetadataExt;
@@ -33,7 +33,7 @@ fn every_named_block_is_known() {
     used.sort_unstable();
     assert_eq!(named, used);
     for branch in BRANCHES {
-        assert!(PAGE.contains(&name(branch)) && PAGE.contains(&socket(branch)), "{branch}");
+        assert!(page().contains(&name(branch)) && page().contains(&socket(branch)), "{branch}");
     }
 }
 
