@@ -9,6 +9,7 @@ mod configuration;
 mod door;
 mod fuzzed;
 mod graph;
+mod host;
 mod killed;
 mod mqtt;
 mod outages;
