@@ -1,6 +1,8 @@
 //! The relay calls itself: what it finds when each part of the chain is broken. The chain is a door of ours with a real webhook port behind
 //! it, and in front of it a relay host that does as it is told.
 
+mod registered;
+
 use crate::program::within;
 use crate::webhook::{INSTANCE, NUMBER, SECRET, pseudonyms};
 use drk_relay::config::{ProbeConfig, TlsConfig, TlsServer, WebhookConfig};
