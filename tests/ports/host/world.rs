@@ -14,48 +14,48 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 /// The handbook's branches.
-pub(super) const BRANCHES: [&str; 2] = ["musterstadt", "beispielhausen"];
+pub(crate) const BRANCHES: [&str; 2] = ["musterstadt", "beispielhausen"];
 /// What stands in the handbook where a device's public key belongs.
 const PLACEHOLDER: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI-HIER-DER-SCHLUESSEL-DES-GERAETS";
 /// sshd starts itself again for every connection, and wants to be called by its whole name for that.
 const SSHD: &str = "/usr/sbin/sshd";
 
 /// The name that Meta calls.
-pub(super) fn name(branch: &str) -> String {
+pub(crate) fn name(branch: &str) -> String {
     format!("wa.drk-{branch}.example")
 }
 
 /// Its user.
-pub(super) fn user(branch: &str) -> String {
+pub(crate) fn user(branch: &str) -> String {
     format!("relay-{branch}")
 }
 
 /// Where its webhooks come out on the host.
-pub(super) fn socket(branch: &str) -> String {
+pub(crate) fn socket(branch: &str) -> String {
     format!("/run/drk-relay-host/{branch}/in.sock")
 }
 
 /// The host; ends with the test.
-pub(super) struct World {
-    pub(super) debian: Debian,
+pub(crate) struct World {
+    pub(crate) debian: Debian,
     ssh: Place,
     sshd: Option<Child>,
 }
 
 impl World {
     /// Every step of the handbook, for both branches, with HAProxy in front.
-    pub(super) async fn new() -> World {
+    pub(crate) async fn new() -> World {
         World::with_group("haproxy").await
     }
 
     /// With somebody else in front, who is in this group.
-    pub(super) async fn with_group(group: &str) -> World {
+    pub(crate) async fn with_group(group: &str) -> World {
         let world = World::without_sshd(group).await;
         world.serve(&[]).await
     }
 
     /// All but that sshd does not run yet.
-    pub(super) async fn without_sshd(group: &str) -> World {
+    pub(crate) async fn without_sshd(group: &str) -> World {
         let debian = Debian::new().await;
         debian.shell(block("einrichten")).await;
         debian.documented("/etc/ssh/sshd_config.d/50-drk-relay-host.conf");
@@ -74,7 +74,7 @@ impl World {
     }
 
     /// Starts sshd, with these of the handbook's variants.
-    pub(super) async fn serve(mut self, variants: &[(&str, String)]) -> World {
+    pub(crate) async fn serve(mut self, variants: &[(&str, String)]) -> World {
         for (name, text) in variants {
             self.debian.write(name, text, 0o644);
         }
@@ -92,12 +92,17 @@ impl World {
     }
 
     /// sshd reads its files at every connection only where they are keys: what `sshd -T` says of this user.
-    pub(super) async fn effective(&self, user: &str) -> String {
+    pub(crate) async fn effective(&self, user: &str) -> String {
         self.debian.shell(&format!("{SSHD} -T -C user={user},host=device,addr=192.0.2.1")).await
     }
 
+    /// Where sshd listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.ssh.address
+    }
+
     /// OpenSSH's client with the key of one branch, as the user of one; `what` is what it is to do there.
-    pub(super) fn ssh(&self, key: &str, branch: &str, options: &[&str], what: &[&str]) -> Command {
+    pub(crate) fn ssh(&self, key: &str, branch: &str, options: &[&str], what: &[&str]) -> Command {
         let mut command = Command::new("ssh");
         command.args(["-v", "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "ExitOnForwardFailure=yes"]);
         command.arg("-o").arg(format!("UserKnownHostsFile={}", self.debian.path("known_hosts").display()));
@@ -108,20 +113,20 @@ impl World {
     }
 
     /// What becomes of a client that does not stay: its exit code, what came back, and what it says about it.
-    pub(super) async fn tries(&self, branch: &str, options: &[&str], what: &[&str]) -> (Option<i32>, String, String) {
+    pub(crate) async fn tries(&self, branch: &str, options: &[&str], what: &[&str]) -> (Option<i32>, String, String) {
         let Output { status, stdout, stderr } = within(self.ssh(branch, branch, options, what).output()).await.expect("ssh is installed");
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         (status.code(), text(stdout), text(stderr))
     }
 
     /// The tunnel of a branch, as documented for systemd: up when this returns.
-    pub(super) async fn tunnel(&self, branch: &str, device: SocketAddr) -> Tunnel {
+    pub(crate) async fn tunnel(&self, branch: &str, device: SocketAddr) -> Tunnel {
         let forward = format!("{}:{device}", socket(branch));
         self.tunnel_for(branch, &["-N", "-R", &forward], "remote forward success").await
     }
 
     /// Another forward; up when the client says `ready`.
-    pub(super) async fn tunnel_for(&self, branch: &str, arguments: &[&str], ready: &str) -> Tunnel {
+    pub(crate) async fn tunnel_for(&self, branch: &str, arguments: &[&str], ready: &str) -> Tunnel {
         let log = tempfile::NamedTempFile::new().expect("a log");
         let mut command = self.ssh(branch, branch, arguments, &[]);
         let child = command.stdout(Stdio::null()).stderr(log.reopen().expect("a log")).spawn().expect("ssh is installed");
@@ -135,7 +140,7 @@ impl World {
     }
 
     /// The processes on the host that work for a branch: one of root's, and one of its own.
-    pub(super) fn sessions(&self, branch: &str) -> Vec<u32> {
+    pub(crate) fn sessions(&self, branch: &str) -> Vec<u32> {
         let mine = format!("sshd: {}", user(branch));
         let is_mine = |id: &u32| fs::read_to_string(format!("/proc/{id}/cmdline")).is_ok_and(|line| line.starts_with(&mine));
         let sshd = self.sshd.as_ref().and_then(Child::id).expect("it runs");
@@ -143,7 +148,7 @@ impl World {
     }
 
     /// Where the branch's socket really lies.
-    pub(super) fn socket(&self, branch: &str) -> PathBuf {
+    pub(crate) fn socket(&self, branch: &str) -> PathBuf {
         self.debian.path(&socket(branch))
     }
 }
@@ -162,22 +167,22 @@ impl Drop for World {
 }
 
 /// A client that stays; ends with the test.
-pub(super) struct Tunnel {
+pub(crate) struct Tunnel {
     child: Child,
     log: tempfile::NamedTempFile,
 }
 
 impl Tunnel {
-    pub(super) fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         fs::read_to_string(self.log.path()).expect("a log")
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id().expect("it runs")
     }
 
     /// SIGKILL, and gone.
-    pub(super) async fn kill(mut self) {
+    pub(crate) async fn kill(mut self) {
         self.child.kill().await.expect("it ran");
     }
 }

@@ -33,8 +33,17 @@ impl<'a> Haproxy<'a> {
 
     /// With another addition to systemd's unit.
     pub(crate) async fn start_with(debian: &'a Debian, unit: &str) -> Haproxy<'a> {
+        Haproxy::start_as(debian, block(CONFIGURATION), unit).await
+    }
+
+    /// Without the limit for new connections from one address, for who measures from one.
+    pub(crate) async fn start_unlimited(debian: &'a Debian) -> Haproxy<'a> {
+        Haproxy::start_as(debian, &with(block(CONFIGURATION), "sc0_conn_rate gt 300", "sc0_conn_rate gt 1000000"), block(UNIT)).await
+    }
+
+    async fn start_as(debian: &'a Debian, text: &str, unit: &str) -> Haproxy<'a> {
         let place = Place::reserve();
-        let text = with(block(CONFIGURATION), "bind :::443 v4v6", &format!("bind {}", place.address));
+        let text = with(text, "bind :::443 v4v6", &format!("bind {}", place.address));
         debian.write(CONFIGURATION, &text, 0o644);
         let syslog = debian.path(SYSLOG);
         let log = UnixDatagram::bind(&syslog).expect("a socket");
