@@ -25,6 +25,8 @@ use std::time::Duration;
 
 /// For one request and its answer, connection included. Authorities are slow when everybody renews.
 const EXCHANGE: Duration = Duration::from_secs(60);
+/// One order takes a dozen requests within seconds; a connection that nobody needs is closed before the authority closes it.
+const IDLE: Duration = Duration::from_secs(10);
 /// Bytes of an answer: a chain has less than ten thousand.
 const SIZE: usize = 256 * 1024;
 /// Seconds by which the authority's clock may differ from ours. A certificate that was ordered by a wrong clock may not be valid yet, or
@@ -51,8 +53,7 @@ impl Http {
             .retry(reqwest::retry::never())
             // Not from the environment: a proxy is said in relay.toml or there is none.
             .no_proxy()
-            // It is asked twice a day.
-            .pool_max_idle_per_host(0)
+            .pool_idle_timeout(IDLE)
             .connect_timeout(CONNECT)
             .timeout(EXCHANGE);
         if let Some(address) = outward.proxy() {
@@ -62,12 +63,13 @@ impl Http {
         Ok(Http { client: client.build().context("kein HTTP-Client")?, clock: clock.clone(), hold: Arc::default() })
     }
 
-    /// For how many seconds the latest answer asked us to stay away; 0 if it did not.
+    /// For how many seconds the latest answer asked us to stay away; 0 if it did not, or there was none.
     pub(super) fn hold(&self) -> u32 {
         self.hold.load(Ordering::Relaxed)
     }
 
     async fn exchange(self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, Failure> {
+        self.hold.store(0, Ordering::Relaxed);
         let request = request.map(reqwest::Body::wrap).try_into().map_err(|error| unreachable(&error))?;
         let answer: Response<reqwest::Body> = self.client.execute(request).await.map_err(|error| unreachable(&error))?.into();
         let (parts, body) = answer.into_parts();
@@ -77,8 +79,9 @@ impl Http {
         {
             return Err(Failure::Clock(theirs));
         }
-        let hold = if parts.status.is_success() { 0 } else { retry_after(&parts.headers, now).min(HOLD) };
-        self.hold.store(hold, Ordering::Relaxed);
+        if !parts.status.is_success() {
+            self.hold.store(retry_after(&parts.headers, now).min(HOLD), Ordering::Relaxed);
+        }
         let body = to_bytes(Body::new(body), SIZE).await.map_err(|error| Failure::Unreachable(innermost(&error)))?;
         Ok(BytesResponse { parts, body: Box::new(body) })
     }
