@@ -36,6 +36,7 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
 
@@ -99,23 +100,19 @@ impl Tunnel {
             rebuild.mark_unchanged();
             let breath = sleep(pace.breath);
             let trouble = Box::pin(self.once(&mut rebuild, &mut back_off, &mut said)).await;
-            let random = getrandom::u32().unwrap_or(u32::MAX);
             let (healing, pause) = match trouble {
-                Trouble::Rebuilt => (Healing::Itself, pace.breath.min(pace.first)),
-                _ => back_off.pause(pace, trouble.healing(), random),
+                // No state survives it; how often it may happen is what `breath` is for.
+                Trouble::Rebuilt => {
+                    back_off = BackOff::new(pace);
+                    (Healing::Itself, Duration::ZERO)
+                }
+                _ => back_off.pause(pace, trouble.healing(), getrandom::u32().unwrap_or(u32::MAX)),
             };
             said.lost(&trouble, healing, pause);
             self.hall.link.down(trouble.sentence());
-            let asked = async {
-                // Its sender is `self`'s.
-                let _ = rebuild.changed().await;
-            };
             tokio::select! {
                 () = sleep(pause) => {}
-                () = asked => back_off = BackOff::new(pace),
-            }
-            if matches!(trouble, Trouble::Rebuilt) || rebuild.has_changed().unwrap_or(false) {
-                back_off = BackOff::new(pace);
+                Ok(()) = rebuild.changed() => back_off = BackOff::new(pace),
             }
             breath.await;
         }
