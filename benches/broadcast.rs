@@ -15,8 +15,11 @@ use drk_relay::domain::rules::RATE;
 use drk_relay::domain::time::Timestamp;
 use drk_relay::port::clock::{Clock, watch_trust};
 use drk_relay::port::graph::{self, Graph};
+use drk_relay::port::knock::Knocks;
 use drk_relay::port::link::Link;
 use drk_relay::port::pseudonym::Pseudonyms;
+use drk_relay::port::stream::{Source, Visitor};
+use drk_relay::port::webhook::Behind;
 use drk_relay::port::{Arrival, webhook};
 use drk_relay::relay::Relay;
 use drk_relay::run::{Show, Turning, turn};
@@ -29,7 +32,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::{INSTANCE, Meter, rules};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 const SUBSCRIBERS: u32 = 5_000;
@@ -123,7 +126,7 @@ fn relay(webhooks: std::net::TcpListener, api: SocketAddr) {
         let listener = TcpListener::from_std(webhooks).expect("a listener");
         let Turning { inbox, mut outlets, ended: _ended, reopened: _ } =
             turn(open, Clock::System, Show::default(), CancellationToken::new()).expect("runs");
-        watch_trust(ClockConfig::Always, &Clock::System, &inbox).await;
+        watch_trust(ClockConfig::Always, &Clock::System, &inbox, &watch::Sender::new(false)).await;
         let config = GraphConfig {
             base_url: format!("http://{api}"),
             version: VERSION.to_owned(),
@@ -133,19 +136,15 @@ fn relay(webhooks: std::net::TcpListener, api: SocketAddr) {
             extra_roots: None,
         };
         let graph = Arc::new(Graph::new(config, Clock::System, pseudonyms.clone(), INSTANCE).expect("a client"));
-        let config = WebhookConfig {
-            listen: listener.local_addr().expect("bound"),
-            app_secrets: vec![SECRET.into()],
-            verify_token: "unused".into(),
-            phone_number_id: NUMBER.to_owned(),
-        };
+        let config = WebhookConfig { app_secrets: vec![SECRET.into()], verify_token: "unused".into(), phone_number_id: NUMBER.to_owned() };
         let metric = (Name::new("cases_new").expect("a name"), Value::new(17, 0).expect("a value"));
         let figure = Figure { feed: Name::new("corona").expect("a name"), values: vec![metric], as_of: None, receipt: None };
         inbox.send(Arrival::told(Event::Figure(figure))).await.expect("it runs");
-        let link = Link::new(Clock::System);
+        let behind = Behind { inbox: inbox.clone(), link: Link::new(Clock::System), knocks: Knocks::default() };
+        let mut source = Source::Tcp(listener);
         tokio::join!(
             graph::run(&graph, &mut outlets.sends, &mut outlets.reads, &inbox),
-            webhook::serve(&listener, &config, &pseudonyms, INSTANCE, &inbox, &link),
+            webhook::serve(&mut source, Visitor::unseen, &config, &pseudonyms, INSTANCE, &behind),
         )
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

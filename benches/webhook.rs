@@ -9,9 +9,11 @@ mod support;
 use drk_relay::config::{ClockConfig, WebhookConfig};
 use drk_relay::domain::ids::{Address, Bsuid};
 use drk_relay::port::clock::{Clock, watch_trust};
+use drk_relay::port::knock::Knocks;
 use drk_relay::port::link::Link;
 use drk_relay::port::pseudonym::Pseudonyms;
-use drk_relay::port::webhook;
+use drk_relay::port::stream::{Source, Visitor};
+use drk_relay::port::webhook::{self, Behind};
 use drk_relay::relay::Relay;
 use drk_relay::run::{Show, Turning, turn};
 use drk_relay::simulator::meta::webhook::{body, sign};
@@ -24,6 +26,7 @@ use std::time::{Duration, Instant};
 use support::{INSTANCE, Meter, rules};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 const CONNECTIONS: u32 = 32;
@@ -70,14 +73,10 @@ fn server(meter: &Meter) -> SocketAddr {
         let Turning { inbox, mut outlets, ended: _ended, .. } =
             turn(open, Clock::System, Show::default(), CancellationToken::new()).expect("runs");
         tokio::spawn(async move { while outlets.reads.recv().await.is_some() {} });
-        watch_trust(ClockConfig::Always, &Clock::System, &inbox).await;
-        let config = WebhookConfig {
-            listen: listener.local_addr().expect("bound"),
-            app_secrets: vec![SECRET.into()],
-            verify_token: "unused".into(),
-            phone_number_id: NUMBER.to_owned(),
-        };
-        webhook::serve(&listener, &config, &pseudonyms, INSTANCE, &inbox, &Link::new(Clock::System)).await;
+        watch_trust(ClockConfig::Always, &Clock::System, &inbox, &watch::Sender::new(false)).await;
+        let config = WebhookConfig { app_secrets: vec![SECRET.into()], verify_token: "unused".into(), phone_number_id: NUMBER.to_owned() };
+        let behind = Behind { inbox, link: Link::new(Clock::System), knocks: Knocks::default() };
+        webhook::serve(&mut Source::Tcp(listener), Visitor::unseen, &config, &pseudonyms, INSTANCE, &behind).await;
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     std::thread::Builder::new().name("ports".to_owned()).spawn(move || runtime.block_on(serve)).expect("a thread");

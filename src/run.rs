@@ -5,19 +5,21 @@
 
 mod drill;
 mod turning;
+mod ways;
 
 pub use drill::Drill;
 pub use turning::{Outlets, Turning, turn};
 
-use crate::config::{Config, StatusConfig};
+use crate::config::{Config, GraphConfig, StatusConfig};
 use crate::domain::event::Event;
 use crate::domain::ids::InstanceId;
 use crate::domain::time::Millis;
 use crate::port::board::{Board, Links};
 use crate::port::clock::{self, Clock};
 use crate::port::link::Link;
-use crate::port::outward::Outward;
 use crate::port::pseudonym::Pseudonyms;
+use crate::port::stream::Source;
+use crate::port::webhook::Behind;
 use crate::port::{Arrival, graph, mqtt, status, systemd, webhook};
 use crate::relay::{Pulse, Relay, Roster};
 use crate::store::{Files, StoreError};
@@ -28,9 +30,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use ways::Ways;
 
 /// A port that panicked comes back after this long.
 const RESTART: Duration = Duration::from_secs(1);
@@ -45,8 +48,8 @@ pub const KEY: &str = "hash.key";
 pub struct Surroundings {
     /// What time it is.
     pub clock: Clock,
-    /// Where webhooks arrive; bound by the caller, so that port 0 is possible.
-    pub listener: TcpListener,
+    /// Where webhooks arrive; bound by the caller, so that port 0 is possible. Nothing: through the tunnel.
+    pub listener: Option<Source>,
     /// Where it shows itself.
     pub show: Show,
     /// Who has started it and wants to know how it fares.
@@ -73,22 +76,27 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let (started, pulse, zone) = (clock.mark(), show.pulse.clone(), config.rules.zone.clone());
     std::fs::create_dir_all(&config.state_dir).with_context(|| format!("{}: lässt sich nicht anlegen", config.state_dir.display()))?;
     let pseudonyms = Pseudonyms::open(&config.state_dir.join(KEY)).context(KEY)?;
+    let (mut source, ways) = Ways::open(&config, listener, &clock).await?;
     let rules = config.rules;
     let start = move |files: &Files, fresh, now| Relay::start(files, fresh, &rules, now);
     let (open, instance) = shelf(Files::at(&config.state_dir.join(STORE)), start, clock.now())?;
-    let graph = Arc::new(graph::Graph::new(config.graph, clock.clone(), pseudonyms.clone(), instance)?);
+    let to_meta = GraphConfig { proxy: ways.outward.proxy().cloned(), ..config.graph };
+    let graph = Arc::new(graph::Graph::new(to_meta, clock.clone(), pseudonyms.clone(), instance)?);
     let socket = status_socket(&config.status)?;
     let stopped = CancellationToken::new();
     let Turning { inbox, mut outlets, mut reopened, ended } = turn(open, clock.clone(), show, stopped.clone())?;
-    let links = Links { mqtt: Link::new(clock.clone()), graph: graph.link().clone(), webhook: Link::new(clock.clone()) };
+    let link = || Link::new(clock.clone());
+    let links = Links { mqtt: link(), graph: graph.link().clone(), webhook: link(), ways: ways.links() };
+    let behind = Behind { inbox: inbox.clone(), link: links.webhook.clone(), knocks: ways.knocks.clone() };
+    let trusted = watch::Sender::new(false);
     let board = Board { pulse, inbox: inbox.clone(), links, clock: clock.clone(), zone, started };
     let mut restarted = false;
     let ports = async {
         tokio::join!(
-            clock::watch_trust(config.clock, &clock, &inbox),
+            clock::watch_trust(config.clock, &clock, &inbox, &trusted),
             restarting("mqtt", &drill, async || loop {
                 tokio::select! {
-                    never = mqtt::run(&config.mqtt, &Outward::Direct, &inbox, &mut outlets.receipts, &board.links.mqtt) => match never {},
+                    never = mqtt::run(&config.mqtt, &ways.to_broker, &inbox, &mut outlets.receipts, &board.links.mqtt) => match never {},
                     // The broker repeats what was not acknowledged, but only over another connection.
                     Ok(()) = reopened.changed() => {}
                 }
@@ -101,8 +109,9 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
                 graph::run(&graph, &mut outlets.sends, &mut outlets.reads, &inbox).await;
             }),
             restarting("webhook", &drill, async || {
-                webhook::serve(&listener, &config.webhook, &pseudonyms, instance, &inbox, &board.links.webhook).await
+                webhook::serve(&mut source, |stream| ways.enter(stream), &config.webhook, &pseudonyms, instance, &behind).await
             }),
+            ways.keep(&clock, &inbox, &trusted, &drill),
             restarting("status", &drill, async || match &socket {
                 Some(socket) => status::serve(socket, &board).await,
                 None => pending().await,

@@ -54,6 +54,7 @@ fn config() -> MqttConfig {
         relay: "relay".to_owned(),
         feeds: vec![feed("corona", &corona), feed("pegel", &[("level", MetricKind::Rate), ("cases_new", MetricKind::Total)])],
         tls: None,
+        egress: false,
     }
 }
 

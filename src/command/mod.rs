@@ -10,6 +10,7 @@ mod self_test;
 #[cfg(feature = "simulator")]
 mod stage;
 mod status;
+mod webhook;
 
 use crate::config::ConfigError;
 use clap::{Parser, Subcommand};
@@ -47,6 +48,9 @@ enum Command {
     Status(status::Options),
     /// Der QR-Code, mit dem man ein Abo beginnt, im Terminal und als Plakat.
     Qr(qr::Options),
+    /// Was Meta über dieses Relay wissen muss.
+    #[command(subcommand)]
+    Webhook(webhook::Options),
     /// Zwei Tage in zwei Minuten: Broker, WhatsApp und drei Leute sind nachgestellt, das Relay dazwischen ist das echte.
     #[cfg(feature = "simulator")]
     Demo,
@@ -87,6 +91,7 @@ impl Arguments {
             Command::CheckConfig { config } => check_config::execute(&config),
             Command::Status(options) => status::execute(&options).await,
             Command::Qr(options) => qr::execute(&options),
+            Command::Webhook(options) => webhook::execute(&options).await,
             #[cfg(feature = "simulator")]
             Command::Demo => Ok(demo::execute().await?),
             #[cfg(feature = "simulator")]

@@ -1,13 +1,13 @@
 //! `drk-relay run`: the relay as systemd starts it. Holds no rule: it reads the configuration, binds the port and waits for a signal.
 
 use super::Failure;
-use crate::config::{Checked, Files};
+use crate::config::{Checked, Files, IngressConfig};
 use crate::port::clock::Clock;
+use crate::port::stream::Source;
 use crate::port::systemd::Manager;
 use crate::run::{Drill, Show, Surroundings, run};
 use anyhow::Context;
 use std::path::Path;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
@@ -19,8 +19,10 @@ pub(super) async fn execute(config: &Path) -> Result<(), Failure> {
     if !warnings.is_empty() {
         tracing::warn!(count = warnings.len(), "the configuration works, but something in it deserves a look: drk-relay check-config");
     }
-    let address = config.webhook.listen;
-    let listener = TcpListener::bind(address).await.with_context(|| format!("{address}: der Port lässt sich nicht öffnen"))?;
+    let listener = match &config.ingress {
+        IngressConfig::Listen(address) => Some(Source::bind(address).await?),
+        IngressConfig::Tunnel(_) => None,
+    };
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
     let stop = async move {

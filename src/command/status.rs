@@ -4,7 +4,7 @@
 use super::{CONFIGURATION_FILE, Failure};
 use crate::config::{Config, RUNTIME_DIRECTORY, SOCKET};
 use crate::domain::pacing::GUARD_MIN;
-use crate::port::status::{self, Answer, Budget, Feed, Held, LinkReport, Outbox, Pace, Relay, Report, SCHEMA, State};
+use crate::port::status::{self, Answer, Budget, CertificateReport, Feed, Held, LinkReport, Outbox, Pace, Relay, Report, SCHEMA, State};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::de::IgnoredAny;
@@ -88,6 +88,16 @@ fn rendered(report: &Report) -> String {
     page.line("MQTT", &page.link(&report.links.mqtt, "verbunden", "noch nicht verbunden"));
     page.line("Senden an Meta", &page.link(&report.links.graph, "geht", "seit dem Start noch nichts gesendet"));
     page.line("Webhooks von Meta", &page.link(&report.links.webhook, "kommen an", "seit dem Start ist noch keiner gekommen"));
+    if let Some(tunnel) = &report.links.tunnel {
+        page.line("Tunnel", &page.link(tunnel, "steht", "wird zum ersten Mal aufgebaut"));
+    }
+    if let Some(CertificateReport { link, not_after }) = &report.links.certificate {
+        let until = not_after.map_or("keines".to_owned(), |at| format!("gültig bis {}", page.moment(at)));
+        page.line("Zertifikat", &page.link(link, &until, &until));
+    }
+    if let Some(public) = &report.links.public {
+        page.line("Adresse für Meta", &page.link(public, "führt hierher", "noch nicht geprüft"));
+    }
     match &report.relay {
         Answer::Turning(relay) => page.relay(relay),
         Answer::Full { since } => page.full(*since),

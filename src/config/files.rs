@@ -147,12 +147,17 @@ impl Files {
 
     /// Reads a secret that may be left out: from systemd's credentials, else from the file that the key names.
     pub(super) fn secret(&self, section: &mut Section<'_>, secret: &Secret) -> Option<Option<SecretString>> {
+        Some(self.secret_at(section, secret)?.map(|(text, _)| text))
+    }
+
+    /// The same, and where it lies, for what changes while the program runs.
+    pub(super) fn secret_at(&self, section: &mut Section<'_>, secret: &Secret) -> Option<Option<(SecretString, PathBuf)>> {
         if let Some((path, there)) = self.credential(secret) {
             match content(&path, there.forbidden).and_then(|bytes| secret.text(bytes)) {
                 Ok(text) => {
                     section.has(secret.key);
                     section.effective(secret.shown(), &quoted(&format!("… (aus Credential {})", path.display())));
-                    return Some(Some(text));
+                    return Some(Some((text, path)));
                 }
                 // It is not there, or the folder is not ours to look into: then the file counts.
                 Err(Refusal::Gone | Refusal::Denied) => {}
@@ -168,8 +173,10 @@ impl Files {
         let read = section.read_silently(secret.key, |item| {
             let path = self.at(&kinds::path(item)?);
             shown = quoted(&format!("… (aus Datei {})", path.display()));
-            let text = content(&path, OTHERS_AND_GROUP).and_then(|bytes| secret.text(bytes));
-            text.map_err(|refusal| refusal.complaint(Some(&path)))
+            match content(&path, OTHERS_AND_GROUP).and_then(|bytes| secret.text(bytes)) {
+                Ok(text) => Ok((text, path)),
+                Err(refusal) => Err(refusal.complaint(Some(&path))),
+            }
         });
         if let Read::Given(_) = read {
             section.effective(secret.shown(), &shown);

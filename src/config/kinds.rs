@@ -6,7 +6,6 @@ use crate::domain::ids::Name;
 use crate::domain::rules::Quiet;
 use crate::domain::time::Day;
 use crate::domain::wording::length;
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use toml::de::DeValue;
@@ -101,11 +100,6 @@ pub(super) fn digits(item: &Item<'_>) -> Result<String, Complaint> {
     let good = text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_digit());
     let remedy = "die Nummer aus dem WhatsApp Manager in Anführungszeichen schreiben; es ist nicht die Telefonnummer.";
     if good { Ok(text) } else { Err(wrong("erwartet werden nur Ziffern.", remedy)) }
-}
-
-pub(super) fn socket_address(item: &Item<'_>) -> Result<SocketAddr, Complaint> {
-    let remedy = "in der Form \"127.0.0.1:8080\" schreiben.";
-    text(WORD_MAX)(item)?.parse().map_err(|_| wrong("das ist keine Adresse mit Port.", remedy))
 }
 
 /// The host of a broker, without port and scheme.

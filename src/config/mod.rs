@@ -1,12 +1,13 @@
 //! `relay.toml`: from its text and the files that it names to [`Config`], complete and typed, or to everything that is wrong with it, at
 //! once. Consulted only at start; connects to nothing and waits for nothing.
 //!
-//! `document` reads TOML with the place of every value, `branch` and `outside` say what there is to be read, `files` fetches secrets and
-//! certificates, `report` shows what is wrong.
+//! `document` reads TOML with the place of every value, `branch`, `outside` and `ingress` say what there is to be read, `files` fetches
+//! secrets and certificates, `report` shows what is wrong.
 
 mod branch;
 mod document;
 mod files;
+mod ingress;
 mod kinds;
 mod outside;
 pub mod phone;
@@ -31,7 +32,6 @@ use crate::domain::time::{Day, Millis};
 use document::Document;
 use report::{Source, why};
 use secrecy::SecretString;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// Longest configuration, in bytes: twenty times the example.
@@ -52,6 +52,16 @@ pub struct Config {
     pub graph: GraphConfig,
     /// The port of the same name.
     pub webhook: WebhookConfig,
+    /// How Meta's webhooks come in.
+    pub ingress: IngressConfig,
+    /// The port of the same name.
+    pub tls: TlsConfig,
+    /// The port of the same name; nothing if something in front of the relay ends TLS.
+    pub certificate: Option<CertificateConfig>,
+    /// How the relay gets outside.
+    pub egress: EgressConfig,
+    /// The port of the same name; nothing if it is not known what Meta calls.
+    pub probe: Option<ProbeConfig>,
     /// The port of the same name.
     pub status: StatusConfig,
 }
@@ -84,6 +94,8 @@ pub struct MqttConfig {
     pub feeds: Vec<MqttFeed>,
     /// Encryption, if the broker wants it.
     pub tls: Option<MqttTls>,
+    /// Whether it is far away, so that the way there is [`EgressConfig`]'s; else it is asked directly.
+    pub egress: bool,
 }
 
 /// One feed, as far as topics and payloads know it.
@@ -125,8 +137,6 @@ pub struct GraphConfig {
 /// Where Meta's webhooks arrive.
 #[derive(Clone, Debug)]
 pub struct WebhookConfig {
-    /// Address to listen on.
-    pub listen: SocketAddr,
     /// Sign every webhook: one of them, two while the app secret is being rotated. Never empty.
     pub app_secrets: Vec<SecretString>,
     /// Proves that the registration is ours.
@@ -191,19 +201,28 @@ fn settings(document: &Document<'_>, files: &Files, now: Option<Millis>) -> Opti
     let rules = branch::rules(&mut root, zone);
     let mqtt = outside::mqtt(&mut root, files);
     let whatsapp = outside::whatsapp(&mut root, files);
-    let listen = outside::ingress(&mut root);
+    let ways = ingress::ways(&mut root, files, state_dir.as_deref());
     let topics = topics::read(&mut root, files, today);
     let texts = texts::read(&mut root, files);
     let status = outside::status(&mut root, files, state_dir.as_deref());
     root.end();
-    let (rules, whatsapp) = (rules?, whatsapp?);
+    let (rules, whatsapp, ways) = (rules?, whatsapp?, ways?);
+    let proxy = match &ways.egress {
+        EgressConfig::Proxy(address) => Some(address.clone()),
+        EgressConfig::Direct | EgressConfig::Tunnel => None,
+    };
     let rules = Rules { rate: whatsapp.rate, topics: topics?, texts: texts?, ..rules };
     Some(Config {
         state_dir: files.at(&state_dir?),
         clock: clock?,
         mqtt: MqttConfig { feeds: outside::mqtt_feeds(&rules), ..mqtt? },
-        webhook: outside::webhook(&whatsapp, listen?),
-        graph: whatsapp.graph,
+        webhook: outside::webhook(&whatsapp),
+        graph: GraphConfig { proxy, extra_roots: ways.extra_roots, ..whatsapp.graph },
+        ingress: ways.ingress,
+        tls: ways.tls,
+        certificate: ways.certificate,
+        egress: ways.egress,
+        probe: ways.probe,
         status: status?,
         rules,
     })

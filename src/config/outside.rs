@@ -2,14 +2,13 @@
 
 use super::document::{Complaint, Item, Section, quoted};
 use super::files::{Files, Form, Secret};
-use super::kinds::{Authority, WORD_MAX, boolean, digits, host, integer, is_local, path, socket_address, text, wrong};
+use super::kinds::{Authority, WORD_MAX, boolean, digits, host, integer, is_local, path, text, wrong};
 use super::phone::{self, PhoneNumber};
 use super::public::StatusConfig;
 use super::tls;
 use super::{ClockConfig, GraphConfig, MqttConfig, MqttFeed, WebhookConfig};
 use crate::domain::rules::{RATE, Rules};
 use secrecy::{ExposeSecret, SecretString};
-use std::net::SocketAddr;
 
 const TOKEN: Secret =
     Secret { key: "token_file", credential: "whatsapp-token", title: "Das Zugriffstoken der Cloud API", form: Form::Word };
@@ -27,7 +26,6 @@ const VERIFY_TOKEN: Secret = Secret {
     title: "Das Wort, mit dem Meta die Adresse der Webhooks prüft,",
     form: Form::Line,
 };
-const PROXY: Secret = Secret { key: "proxy_file", credential: "proxy", title: "Die Adresse des Proxys", form: Form::Word };
 const PASSWORD: Secret =
     Secret { key: "password_file", credential: "mqtt-password", title: "Das Passwort für den Broker", form: Form::Line };
 
@@ -60,6 +58,7 @@ pub(super) fn mqtt(root: &mut Section<'_>, files: &Files) -> Option<MqttConfig> 
     let encrypted = section.or("tls", false, boolean);
     let usual = if encrypted == Some(true) { MQTTS_PORT } else { MQTT_PORT };
     let port = section.or("port", usual, integer(1..=u16::MAX.into()));
+    let egress = section.or("egress", false, boolean);
     let client_id = section.or("client_id", "drk-relay".to_owned(), text(WORD_MAX));
     let login = login(&mut section, files);
     let tls = tls::mqtt(&mut section, files, encrypted);
@@ -78,6 +77,7 @@ pub(super) fn mqtt(root: &mut Section<'_>, files: &Files) -> Option<MqttConfig> 
         relay: "relay".to_owned(),
         feeds: Vec::new(),
         tls: tls?,
+        egress: egress?,
     })
 }
 
@@ -126,8 +126,6 @@ pub(super) fn whatsapp(root: &mut Section<'_>, files: &Files) -> Option<Whatsapp
     let app_secret = files.required_secret(&mut section, &APP_SECRET);
     let next = files.secret(&mut section, &APP_SECRET_NEXT);
     let verify_token = files.required_secret(&mut section, &VERIFY_TOKEN);
-    let proxy = proxy(&mut section, files);
-    let extra_roots = tls::roots(&mut section, files);
     section.end();
     if let (Some(token), Some(app_secret)) = (&token, &app_secret) {
         doubts(&section, token, app_secret);
@@ -138,8 +136,9 @@ pub(super) fn whatsapp(root: &mut Section<'_>, files: &Files) -> Option<Whatsapp
         version: version?,
         phone_number_id: phone_number_id?,
         token: token?,
-        proxy: proxy?,
-        extra_roots: extra_roots?,
+        // `ways` knows them.
+        proxy: None,
+        extra_roots: None,
     };
     let app_secrets = [Some(app_secret?), next?].into_iter().flatten().collect();
     Some(Whatsapp { graph, app_secrets, verify_token: verify_token?, rate: rate? })
@@ -188,67 +187,12 @@ fn base_url(item: &Item<'_>) -> Result<String, Complaint> {
     }
 }
 
-/// The way outside: written down if it holds no password, else from a file.
-fn proxy(section: &mut Section<'_>, files: &Files) -> Option<Option<SecretString>> {
-    let given = section.has("proxy");
-    let open = section.optional("proxy", |item| {
-        let url = text(WORD_MAX)(item)?;
-        if proxy_address(&url)?.user.is_some() {
-            let remedy = format!("die ganze Adresse in eine Datei mit chmod 600 schreiben und sie mit {} = \"…\" nennen.", PROXY.key);
-            return Err(wrong("Benutzer und Passwort gehören nicht in diese Datei, die viele lesen dürfen.", remedy));
-        }
-        Ok(SecretString::from(url))
-    });
-    let secret = files.secret(section, &PROXY);
-    let (open, secret) = (open?, secret?);
-    let Some(secret) = secret else { return Some(open) };
-    if given {
-        section.refuse("proxy", &format!("{} gibt es auch.", PROXY.key), "nur eines von beiden angeben.");
-        return None;
-    }
-    if let Err(Complaint { what, remedy }) = proxy_address(secret.expose_secret()) {
-        section.refuse(PROXY.key, &what, &remedy);
-        return None;
-    }
-    Some(Some(secret))
-}
-
-fn proxy_address(url: &str) -> Result<Authority<'_>, Complaint> {
-    let good = |address: &Authority<'_>| ["http", "socks5", "socks5h"].contains(&address.scheme) && address.path.len() <= 1;
-    let found = Authority::parse(url).filter(|address| good(address) && address.port.is_some());
-    found
-        .ok_or_else(|| wrong("das ist keine Adresse eines Proxys.", "http://, socks5:// oder socks5h:// schreiben, dahinter Rechner:Port."))
-}
-
 /// Where webhooks arrive, and what proves that they are Meta's.
-pub(super) fn webhook(whatsapp: &Whatsapp, listen: SocketAddr) -> WebhookConfig {
+pub(super) fn webhook(whatsapp: &Whatsapp) -> WebhookConfig {
     WebhookConfig {
-        listen,
         app_secrets: whatsapp.app_secrets.clone(),
         verify_token: whatsapp.verify_token.clone(),
         phone_number_id: whatsapp.graph.phone_number_id.clone(),
-    }
-}
-
-/// How Meta's webhooks come in: so far something in front of the relay ends TLS and hands them on.
-#[derive(Clone, Copy)]
-enum IngressMode {
-    Listen,
-}
-
-/// The address to listen on.
-pub(super) fn ingress(root: &mut Section<'_>) -> Option<SocketAddr> {
-    let mut section = root.required_section("ingress", "listen")?;
-    section.begin();
-    let mode = section.choice("mode", &[("listen", IngressMode::Listen)]);
-    let listen = section.required("listen", "\"127.0.0.1:8080\"", socket_address);
-    section.end();
-    if listen.is_some_and(|listen| listen.ip().is_unspecified()) {
-        let what = "das Relay ist dort von überall zu erreichen, ohne TLS.";
-        section.warn("listen", what, "nur die Adresse nennen, an der der Tunnel ankommt, zum Beispiel \"127.0.0.1:8080\".");
-    }
-    match mode? {
-        IngressMode::Listen => listen,
     }
 }
 

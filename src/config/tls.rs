@@ -3,21 +3,27 @@
 use super::MqttTls;
 use super::document::{Read, Section};
 use super::files::{Files, Form, Secret};
+use super::kinds::path;
 use rustls::RootCertStore;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use secrecy::{ExposeSecret, SecretString};
+use std::path::PathBuf;
 
 const AUTHORITY: &str = "ca_file";
 const CERTIFICATE: &str = "client_certificate_file";
 const KEY: Secret =
     Secret { key: "client_key_file", credential: "mqtt-client-key", title: "Der Schlüssel zum Zertifikat", form: Form::Pem };
+const SERVER_PAIR: Secret = Secret { key: SERVER_KEY, credential: "tls-key", title: "Der Schlüssel zum Zertifikat", form: Form::Pem };
+/// With `tls = "file"`: our certificate and its key.
+pub(super) const SERVER_CERTIFICATE: &str = "certificate_file";
+pub(super) const SERVER_KEY: &str = "key_file";
 
 /// How the broker proves who it is, and how we do. Nothing if it is not asked to.
 pub(super) fn mqtt(section: &mut Section<'_>, files: &Files, encrypted: Option<bool>) -> Option<Option<MqttTls>> {
-    let (roots, chain) = (roots(section, files), files.read(section, CERTIFICATE));
+    let (roots, chain) = (authority(section, files, AUTHORITY), files.read(section, CERTIFICATE));
     let key = files.secret(section, &KEY);
     let chain = good(section, CERTIFICATE, chain, |pem| certificates(pem).is_some());
     let (roots, chain, key) = (roots?, chain?, key?);
@@ -31,7 +37,10 @@ pub(super) fn mqtt(section: &mut Section<'_>, files: &Files, encrypted: Option<b
     }
     let client = match (chain, key) {
         (None, None) => None,
-        (Some(chain), Some(key)) => Some(pair(section, chain, key)?),
+        (Some(chain), Some(key)) => {
+            belongs(section, &KEY, &chain, &key)?;
+            Some((chain, key))
+        }
         (Some(_), None) => {
             let what = format!("zum Zertifikat fehlt der Schlüssel: {}.", files.nowhere(section, &KEY));
             section.missing_beside(KEY.key, CERTIFICATE, &what, &KEY.remedy());
@@ -51,9 +60,9 @@ pub(super) fn mqtt(section: &mut Section<'_>, files: &Files, encrypted: Option<b
 }
 
 /// The certificates that the other side's must be signed by.
-pub(super) fn roots(section: &mut Section<'_>, files: &Files) -> Option<Option<Vec<u8>>> {
-    let read = files.read(section, AUTHORITY);
-    good(section, AUTHORITY, read, |pem| {
+pub(super) fn authority(section: &mut Section<'_>, files: &Files, key: &'static str) -> Option<Option<Vec<u8>>> {
+    let read = files.read(section, key);
+    good(section, key, read, |pem| {
         let mut store = RootCertStore::empty();
         certificates(pem).is_some_and(|all| all.into_iter().all(|certificate| store.add(certificate).is_ok()))
     })
@@ -76,17 +85,34 @@ fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     (!all.is_empty()).then_some(all)
 }
 
-/// Certificate and key, if they belong together.
-fn pair(section: &Section<'_>, chain: Vec<u8>, key: SecretString) -> Option<(Vec<u8>, SecretString)> {
+/// Whether certificate and key belong together.
+fn belongs(section: &Section<'_>, secret: &Secret, chain: &[u8], key: &SecretString) -> Option<()> {
     let Ok(parsed) = PrivateKeyDer::from_pem_slice(key.expose_secret().as_bytes()) else {
         let remedy = "eine Datei mit einer Zeile „-----BEGIN PRIVATE KEY-----“ nennen, ohne Passwort: openssl pkey entfernt es.";
-        section.refuse(KEY.key, "darin steht kein brauchbarer privater Schlüssel in PEM.", remedy);
+        section.refuse(secret.key, "darin steht kein brauchbarer privater Schlüssel in PEM.", remedy);
         return None;
     };
-    let certified = CertifiedKey::from_der(certificates(&chain)?, parsed, &default_provider());
+    let certified = CertifiedKey::from_der(certificates(chain)?, parsed, &default_provider());
     if certified.is_err() {
-        section.refuse(KEY.key, "der Schlüssel passt nicht zum Zertifikat.", "beide Dateien aus demselben Vorgang verwenden.");
+        section.refuse(secret.key, "der Schlüssel passt nicht zum Zertifikat.", "beide Dateien aus demselben Vorgang verwenden.");
         return None;
     }
-    Some((chain, key))
+    Some(())
+}
+
+/// Where our certificate and its key lie, for those who renew them in files.
+pub(super) fn server(section: &mut Section<'_>, files: &Files) -> Option<(PathBuf, PathBuf)> {
+    let chain = files.read(section, SERVER_CERTIFICATE);
+    let at = section.read_silently(SERVER_CERTIFICATE, path).optional();
+    let key = files.secret_at(section, &SERVER_PAIR);
+    if let Read::Absent = chain {
+        section.missing_beside(SERVER_CERTIFICATE, "tls", "das Zertifikat fehlt.", &format!("{SERVER_CERTIFICATE} = \"…\" ergänzen."));
+    } else if let Some(None) = &key {
+        let what = format!("zum Zertifikat fehlt der Schlüssel: {}.", files.nowhere(section, &SERVER_PAIR));
+        section.missing_beside(SERVER_KEY, SERVER_CERTIFICATE, &what, &SERVER_PAIR.remedy());
+    }
+    let chain = good(section, SERVER_CERTIFICATE, chain, |pem| certificates(pem).is_some());
+    let (chain, (key, key_at)) = (chain??, key??);
+    belongs(section, &SERVER_PAIR, &chain, &key)?;
+    Some((files.at(&at??), key_at))
 }

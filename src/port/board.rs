@@ -1,6 +1,7 @@
 //! What those who look at the relay from outside look at: its pulse, fresh, and the links of its ports. Shows nothing itself: that is for
 //! `status` and `systemd`.
 
+use super::certificates::Certificates;
 use super::clock::{Clock, Mark};
 use super::link::Link;
 use super::{Arrival, Inbox};
@@ -38,6 +39,19 @@ pub struct Links {
     pub graph: Link,
     /// From Meta: what people send.
     pub webhook: Link,
+    /// The ways in, as far as they are ours.
+    pub ways: WayLinks,
+}
+
+/// The ways in, as far as they are ours.
+#[derive(Clone, Debug, Default)]
+pub struct WayLinks {
+    /// To the relay host.
+    pub tunnel: Option<Link>,
+    /// Our certificate: how it fares, and what is shown.
+    pub certificate: Option<(Link, Certificates)>,
+    /// From outside to ourselves, by the address that Meta calls.
+    pub public: Option<Link>,
 }
 
 impl Board {

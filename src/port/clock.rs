@@ -9,7 +9,7 @@ use crate::domain::time::{Millis, Timestamp};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 /// Longest sleep in one piece: a wall clock that was stepped is noticed within this time.
@@ -85,8 +85,9 @@ pub struct Mark {
     shown: Millis,
 }
 
-/// Waits until the clock is known to be right and says so, once. A warped clock is right by definition.
-pub async fn watch_trust(config: ClockConfig, clock: &Clock, inbox: &Inbox) {
+/// Waits until the clock is known to be right and says so, once: to the relay, and to the ports that must not act before. A warped clock is
+/// right by definition.
+pub async fn watch_trust(config: ClockConfig, clock: &Clock, inbox: &Inbox, trusted: &watch::Sender<bool>) {
     match (config, clock) {
         (ClockConfig::Timesyncd, Clock::System) => {
             while !Path::new(SYNCHRONISED).exists() {
@@ -95,6 +96,7 @@ pub async fn watch_trust(config: ClockConfig, clock: &Clock, inbox: &Inbox) {
         }
         (ClockConfig::Always, Clock::System) | (_, Clock::Warped(_)) => {}
     }
+    trusted.send_replace(true);
     // A relay that is gone needs no clock.
     let _ = inbox.send(Arrival::told(Event::ClockTrusted)).await;
 }

@@ -2,15 +2,20 @@
 //! another. What all of them share is here: how something arrives, and how it is acknowledged.
 
 pub mod board;
+pub mod certificate;
+pub mod certificates;
 pub mod clock;
 pub mod graph;
+pub mod knock;
 pub mod link;
 pub mod mqtt;
 pub mod outward;
+pub mod probe;
 pub mod pseudonym;
 pub mod status;
 pub mod stream;
 pub mod systemd;
+pub mod tls;
 pub mod tunnel;
 pub mod webhook;
 

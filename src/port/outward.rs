@@ -1,6 +1,7 @@
 //! The way outside: straight there, or through a proxy. Opens connections and says why one could not be opened; what is said over them, TLS
 //! included, is for the port that wanted it.
 
+use crate::config::EgressConfig;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::rt::TokioIo;
 use reqwest::Url;
@@ -73,6 +74,14 @@ impl From<NoWay> for io::Error {
 }
 
 impl Outward {
+    /// As configured. Through the tunnel, whoever has one says by which address its own proxy is reached.
+    pub fn of(config: &EgressConfig) -> Outward {
+        match config {
+            EgressConfig::Direct | EgressConfig::Tunnel => Outward::Direct,
+            EgressConfig::Proxy(address) => Outward::Proxy(address.clone()),
+        }
+    }
+
     /// A TCP connection to `host:port`, without delays for small packets.
     ///
     /// # Errors

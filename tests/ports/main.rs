@@ -4,7 +4,9 @@
 #![expect(clippy::expect_used, reason = "a test stops where it cannot go on")]
 
 mod card;
+mod certificate;
 mod configuration;
+mod door;
 mod fuzzed;
 mod graph;
 mod killed;

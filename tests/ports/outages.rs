@@ -8,6 +8,7 @@ use drk_relay::config::Config;
 use drk_relay::domain::ids::{InstanceId, Name};
 use drk_relay::domain::time::Timestamp;
 use drk_relay::port::clock::{Clock, Warp};
+use drk_relay::port::stream::Source;
 use drk_relay::port::systemd::Manager;
 use drk_relay::relay::Pulse;
 use drk_relay::run::{Drill, Show, Surroundings, run};
@@ -116,7 +117,7 @@ async fn what_could_not_be_sent_goes_out_when_the_others_come_back() {
     let (stop, stopped) = oneshot::channel::<()>();
     let around = Surroundings {
         clock: clock.clone(),
-        listener,
+        listener: Some(Source::Tcp(listener)),
         show: Show { pulse, ..Show::default() },
         manager: Manager::default(),
         drill: Drill::default(),

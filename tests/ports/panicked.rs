@@ -6,6 +6,7 @@ use crate::program::{Machine, within};
 use drk_relay::config::Config;
 use drk_relay::domain::outbox::{Delivery, Kind};
 use drk_relay::port::clock::{Clock, Warp};
+use drk_relay::port::stream::Source;
 use drk_relay::port::systemd::Manager;
 use drk_relay::relay::Pulse;
 use drk_relay::run::{Drill, Show, Surroundings, run};
@@ -37,7 +38,13 @@ async fn a_message_in_flight_when_the_graph_port_panics_is_unknown_and_the_next_
         let (pulse, pulses) = watch::channel(Pulse::default());
         let (stop, stopped) = oneshot::channel::<()>();
         let (drill, show) = (Drill::default(), Show { pulse, ..Show::default() });
-        let around = Surroundings { clock: clock.clone(), listener, show, manager: Manager::default(), drill: drill.clone() };
+        let around = Surroundings {
+            clock: clock.clone(),
+            listener: Some(Source::Tcp(listener)),
+            show,
+            manager: Manager::default(),
+            drill: drill.clone(),
+        };
         let mut relay = pin!(run(config, around, async { drop(stopped.await) }));
         tokio::select! {
             ended = &mut relay => unreachable!("{ended:?}"),

@@ -20,6 +20,7 @@ use drk_relay::domain::ids::Name;
 use drk_relay::domain::rules::FeedRules;
 use drk_relay::domain::time::{Day, Millis, Timestamp};
 use drk_relay::port::clock::{Clock, Warp};
+use drk_relay::port::stream::Source;
 use drk_relay::port::systemd::Manager;
 use drk_relay::relay::Pulse;
 use drk_relay::run::{Drill, Show, Surroundings, run};
@@ -265,7 +266,13 @@ async fn two_real_days_through_mosquitto() {
     let (pulse, pulses) = watch::channel(Pulse::default());
     let (stop, stopped) = oneshot::channel::<()>();
     let show = Show { pulse, ..Show::default() };
-    let around = Surroundings { clock: clock.clone(), listener, show, manager: Manager::default(), drill: Drill::default() };
+    let around = Surroundings {
+        clock: clock.clone(),
+        listener: Some(Source::Tcp(listener)),
+        show,
+        manager: Manager::default(),
+        drill: Drill::default(),
+    };
     let mut relay = Box::pin(run(config, around, async { drop(stopped.await) }));
     let (next, soon) = watch::channel(start);
     let (plan, published, keeping) = (BTreeMap::new(), Vec::new(), pulses.clone());

@@ -11,7 +11,7 @@ use drk_relay::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
 use drk_relay::domain::state as domain;
 use drk_relay::domain::time::Timestamp;
 use drk_relay::domain::window::Window;
-use drk_relay::port::board::{Board, Links};
+use drk_relay::port::board::{Board, Links, WayLinks};
 use drk_relay::port::clock::Clock;
 use drk_relay::port::link::Link;
 use drk_relay::port::status::{Answer, Relay, Report, State, Unavailable, ask, bind, serve};
@@ -146,7 +146,7 @@ fn served() -> Served {
     let (inbox, arrivals) = mpsc::channel(INBOX);
     let (clock, pulse) = (Clock::System, watch::Sender::default());
     let link = || Link::new(Clock::System);
-    let links = Links { mqtt: link(), graph: link(), webhook: link() };
+    let links = Links { mqtt: link(), graph: link(), webhook: link(), ways: WayLinks::default() };
     let board = Board { pulse: pulse.clone(), inbox, links, started: clock.mark(), clock, zone: TimeZone::UTC };
     let server = tokio::spawn(async move { serve(&listener, &board).await });
     Served { socket, pulse, arrivals, _directory: directory, _server: AbortOnDropHandle::new(server) }

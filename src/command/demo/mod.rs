@@ -21,7 +21,7 @@ const PACE: Pace = Pace { fast: 2_880.0, late: Duration::from_millis(50), calm: 
 
 pub(super) async fn execute() -> anyhow::Result<()> {
     let (stage, relay) = Stage::set("demo", None, Drill::default()).await?;
-    Transcript::addresses(&stage.config);
+    Transcript::addresses(&stage.config, stage.webhook);
     let (clock, pulses, start) = (stage.clock, stage.pulses, stage.start);
     let pseudonyms = Pseudonyms::open(&stage.config.state_dir.join(KEY)).context(KEY)?;
     let transcript = Transcript::new(clock.clone(), stage.config.rules.zone.clone(), pseudonyms);

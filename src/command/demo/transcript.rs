@@ -17,6 +17,7 @@ use crate::simulator::publisher::Receipt;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 /// What has been shown, and what the end is judged by.
 pub(super) struct Transcript {
@@ -47,11 +48,11 @@ impl Transcript {
         }
     }
 
-    pub(super) fn addresses(config: &Config) {
+    pub(super) fn addresses(config: &Config, webhook: SocketAddr) {
         println!("drk-relay, Vorführung: zwei Tage in etwa zwei Minuten. Nachgestellt sind Broker, WhatsApp und drei Leute.");
         println!("  Broker      mqtt://{}:{}", config.mqtt.host, config.mqtt.port);
         println!("  Cloud API   {}", config.graph.base_url);
-        println!("  Webhook     http://{}/webhook", config.webhook.listen);
+        println!("  Webhook     http://{webhook}/webhook");
         let (host, port, feed) = (&config.mqtt.host, config.mqtt.port, &config.mqtt.feeds[0].name);
         println!("Mitmachen aus einem anderen Terminal:");
         println!("  mosquitto_pub -h {host} -p {port} -q 1 -t figures/{feed}/cases_new -m 42");

@@ -115,7 +115,7 @@ impl Play {
 
     /// What Meta has signed is taken, once; anything else is not.
     async fn webhook(&mut self) -> anyhow::Result<String> {
-        let address = self.stage.config.webhook.listen;
+        let address = self.stage.webhook;
         self.stage.cloud.join(self.person.clone());
         let now = self.stage.clock.now().second();
         let hello = body(&[self.stage.cloud.look(|meta| meta.message_webhook(&self.person.user_id, "Hallo", now))]);

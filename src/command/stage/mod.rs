@@ -5,11 +5,14 @@ mod pace;
 
 pub(super) use pace::Pace;
 
-use crate::config::{ClockConfig, Config, GraphConfig, MqttConfig, MqttFeed, StatusConfig, WebhookConfig};
+use crate::config::{
+    Address, ClockConfig, Config, EgressConfig, GraphConfig, IngressConfig, MqttConfig, MqttFeed, StatusConfig, TlsConfig, WebhookConfig,
+};
 use crate::domain::ids::Name;
 use crate::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
 use crate::domain::time::Millis;
 use crate::port::clock::{Clock, Warp};
+use crate::port::stream::Source;
 use crate::port::systemd::Manager;
 use crate::relay::pulse::{Pulse, Roster};
 use crate::run::{Drill, Show, Surroundings, run};
@@ -48,6 +51,8 @@ const VERIFY_TOKEN: &str = "stage-verify-token";
 /// Everything but the relay. The broker and the directory end with it.
 pub(super) struct Stage {
     pub(super) config: Config,
+    /// Where webhooks arrive.
+    pub(super) webhook: SocketAddr,
     /// Eight o'clock this morning.
     pub(super) start: Millis,
     /// What time it is on stage: `start` at first.
@@ -98,10 +103,11 @@ impl Stage {
         let ((pulse, pulses), (roster, rosters)) = (watch::channel(Pulse::default()), watch::channel(Roster::default()));
         let (stop, stopped) = oneshot::channel::<()>();
         let show = Show { pulse, roster };
-        let around = Surroundings { clock: clock.clone(), listener, show, manager: Manager::default(), drill };
+        let around = Surroundings { clock: clock.clone(), listener: Some(Source::Tcp(listener)), show, manager: Manager::default(), drill };
         let running = Box::pin(run(config.clone(), around, async { drop(stopped.await) }));
         let stage = Stage {
             config,
+            webhook,
             start,
             clock,
             warp,
@@ -166,10 +172,15 @@ fn config(state_dir: &Path, zone: TimeZone, broker: SocketAddr, graph: GraphConf
             relay: "relay".to_owned(),
             feeds: vec![MqttFeed { name: name(FEED), metrics: kinds }],
             tls: None,
+            egress: false,
         },
         graph,
+        ingress: IngressConfig::Listen(Address::Tcp(webhook)),
+        tls: TlsConfig { proxy_protocol: false, encrypted: None },
+        certificate: None,
+        egress: EgressConfig::Direct,
+        probe: None,
         webhook: WebhookConfig {
-            listen: webhook,
             app_secrets: vec![APP_SECRET.into()],
             verify_token: VERIFY_TOKEN.into(),
             phone_number_id: NUMBER.to_owned(),

@@ -43,11 +43,11 @@ pub(super) fn client(config: &GraphConfig, connections: usize) -> anyhow::Result
 fn proxy(address: &SecretString) -> anyhow::Result<Proxy> {
     // reqwest would quote the address, password and all.
     let url =
-        Url::parse(address.expose_secret()).map_err(|_| anyhow!("whatsapp.proxy: keine gültige Adresse, zum Beispiel \"{EXAMPLE}\""))?;
+        Url::parse(address.expose_secret()).map_err(|_| anyhow!("egress.proxy: keine gültige Adresse, zum Beispiel \"{EXAMPLE}\""))?;
     if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") || url.host_str().is_none_or(str::is_empty) {
-        bail!("whatsapp.proxy: erlaubt sind http://, https://, socks5:// und socks5h://, zum Beispiel \"{EXAMPLE}\"");
+        bail!("egress.proxy: erlaubt sind http://, https://, socks5:// und socks5h://, zum Beispiel \"{EXAMPLE}\"");
     }
-    Proxy::all(url).map_err(|_| anyhow!("whatsapp.proxy: keine gültige Adresse, zum Beispiel \"{EXAMPLE}\""))
+    Proxy::all(url).map_err(|_| anyhow!("egress.proxy: keine gültige Adresse, zum Beispiel \"{EXAMPLE}\""))
 }
 
 const EXAMPLE: &str = "http://proxy.example.org:3128";
@@ -58,11 +58,11 @@ fn tls(extra_roots: Option<&[u8]>) -> anyhow::Result<rustls::ClientConfig> {
     let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let theirs = roots.len();
     for root in extra_roots.into_iter().flat_map(CertificateDer::pem_slice_iter) {
-        let root = root.map_err(|_| anyhow!("whatsapp.ca_file: kein Zertifikat im PEM-Format"))?;
-        roots.add(root).map_err(|_| anyhow!("whatsapp.ca_file: ein Zertifikat darin ist beschädigt"))?;
+        let root = root.map_err(|_| anyhow!("egress.ca_file: kein Zertifikat im PEM-Format"))?;
+        roots.add(root).map_err(|_| anyhow!("egress.ca_file: ein Zertifikat darin ist beschädigt"))?;
     }
     if extra_roots.is_some() && roots.len() == theirs {
-        bail!("whatsapp.ca_file: darin ist kein Zertifikat. Abhilfe: die Datei im PEM-Format speichern (-----BEGIN CERTIFICATE-----)");
+        bail!("egress.ca_file: darin ist kein Zertifikat. Abhilfe: die Datei im PEM-Format speichern (-----BEGIN CERTIFICATE-----)");
     }
     let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
     Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth())

@@ -14,9 +14,11 @@
 mod client;
 mod date;
 mod payload;
+mod register;
 mod trouble;
 mod wire;
 
+pub use register::{Unregistered, register, registered};
 pub use trouble::Trouble;
 
 use super::clock::Clock;
@@ -46,8 +48,6 @@ const SENDS: usize = 64;
 const READS: usize = 8;
 /// For one attempt, from the connection to the last byte of the answer. Meta's own answer times are below a second.
 const ATTEMPT: Duration = Duration::from_secs(20);
-/// An answer has a few hundred bytes; whatever is longer is not Meta's.
-const ANSWER: usize = 64 * 1024;
 /// A clock that is trusted and further than this from Meta's is worth a word: reminders aim at the window's last minute, and sends end 5 s
 /// before it closes. In milliseconds.
 const CLOCK_OFF: u64 = 5_000;
@@ -148,22 +148,15 @@ impl Graph {
         let (payload, written) = Payload::new(json.to_string().into_bytes(), self.clock.clone(), not_after);
         let request = self.client.post(self.messages.clone()).header(CONTENT_TYPE, "application/json").body(Body::wrap(payload));
         let asked = self.clock.now();
-        let mut response = match request.timeout(left.min(ATTEMPT)).send().await {
+        let response = match request.timeout(left.min(ATTEMPT)).send().await {
             Ok(response) => response,
             Err(error) if written.has() => return Reply::Silent(trouble::reason(error)),
             Err(_) if self.clock.remaining(not_after).is_zero() => return Reply::TooLate,
             Err(error) => return Reply::Unsent(Trouble::connecting(&error, self.proxied), trouble::reason(error)),
         };
         self.learn_the_time(response.headers(), asked);
-        let mut body = Vec::new();
-        // An answer that breaks off is judged by its status: it was an answer.
-        while let Ok(Some(chunk)) = response.chunk().await {
-            body.extend_from_slice(&chunk);
-            if body.len() > ANSWER {
-                break;
-            }
-        }
-        Reply::Answered(response.status().as_u16(), body)
+        let status = response.status().as_u16();
+        Reply::Answered(status, trouble::bounded(response).await)
     }
 
     fn learn_the_time(&self, head: &HeaderMap, asked: Millis) {

@@ -16,16 +16,16 @@ pub enum Trouble {
     /// The certificate does not prove that it is Meta.
     #[error(
         "Das Zertifikat der Gegenstelle ist nicht gültig. Abhilfe: Uhrzeit des Geräts prüfen; \
-         prüft ein Firmen-Proxy den Verkehr, sein Wurzelzertifikat eintragen (whatsapp.ca_file)."
+         prüft ein Firmen-Proxy den Verkehr, sein Wurzelzertifikat eintragen (egress.ca_file)."
     )]
     Certificate,
     /// The proxy wants other credentials.
-    #[error("Der Proxy lehnt die Anmeldung ab; Meta wurde nicht gefragt. Abhilfe: Benutzer und Passwort in whatsapp.proxy prüfen.")]
+    #[error("Der Proxy lehnt die Anmeldung ab; Meta wurde nicht gefragt. Abhilfe: Benutzer und Passwort in egress.proxy prüfen.")]
     ProxyLogin,
     /// The proxy is not there, or does not let us through.
     #[error(
         "Der Proxy ist nicht erreichbar oder stellt keine Verbindung zu Meta her. \
-         Abhilfe: whatsapp.proxy und die Regeln des Proxys prüfen."
+         Abhilfe: egress.proxy und die Regeln des Proxys prüfen."
     )]
     Proxy,
     /// The request was written, no answer came.
@@ -81,6 +81,21 @@ impl Trouble {
 
 fn is_about_certificates(error: &rustls::Error) -> bool {
     matches!(error, rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)
+}
+
+/// An answer has a few hundred bytes; whatever is longer is not Meta's.
+const ANSWER: usize = 64 * 1024;
+
+/// The body of an answer, or as much of it as comes. One that breaks off is judged by its status: it was an answer.
+pub(super) async fn bounded(mut response: reqwest::Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() > ANSWER {
+            break;
+        }
+    }
+    body
 }
 
 /// The deepest reason, without the address.

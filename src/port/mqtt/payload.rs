@@ -243,6 +243,7 @@ mod tests {
             relay: "relay".to_owned(),
             feeds: vec![feed("corona", &corona), feed("pegel", &[("level", MetricKind::Rate), ("cases_new", MetricKind::Total)])],
             tls: None,
+            egress: false,
         }
     }
 

@@ -177,6 +177,7 @@ mod tests {
             relay: "relay".to_owned(),
             feeds: vec![feed("corona"), feed("pegel")],
             tls: None,
+            egress: false,
         })
     }
 

@@ -3,13 +3,14 @@
 
 mod report;
 
-pub use report::{Answer, Budget, Feed, Held, Ingress, LinkReport, Links, Outbox, Pace, People, Relay, Report, SCHEMA, State};
+pub use report::{
+    Answer, Budget, CertificateReport, Feed, Held, Ingress, LinkReport, Links, Outbox, Pace, People, Relay, Report, SCHEMA, State,
+};
 
 use super::board::Board;
+use super::stream::{self, InTheWay};
 use crate::config::StatusConfig;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,8 +26,6 @@ const WRITING: Duration = Duration::from_secs(2);
 const ASKING: Duration = Duration::from_secs(20);
 /// An answer is far smaller; whatever is longer is not a relay's.
 const ANSWER: u64 = 1024 * 1024;
-/// Owner and group may ask.
-const MODE: u32 = 0o660;
 /// After a failed accept: a process without descriptors must not turn in circles.
 const BREATH: Duration = Duration::from_secs(1);
 
@@ -57,20 +56,12 @@ pub enum Unavailable {
 /// # Errors
 /// See [`Unavailable`].
 pub fn bind(config: &StatusConfig) -> Result<UnixListener, Unavailable> {
-    let path = config.socket.as_path();
-    let failed = |source| Unavailable::System { path: path.to_owned(), source };
-    match std::fs::symlink_metadata(path) {
-        Ok(found) if !found.file_type().is_socket() => return Err(Unavailable::NoSocket(path.to_owned())),
-        // Who listens there may be busy, or somebody else's: only a refusal means that nobody does.
-        Ok(_) => match StdUnixStream::connect(path) {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path).map_err(failed)?,
-            Ok(_) | Err(_) => return Err(Unavailable::Taken(path.to_owned())),
-        },
-        Err(_) => {}
-    }
-    let listener = UnixListener::bind(path).map_err(failed)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE)).map_err(failed)?;
-    Ok(listener)
+    let path = config.socket.clone();
+    stream::socket(&path).map_err(|taken| match taken {
+        InTheWay::Taken => Unavailable::Taken(path),
+        InTheWay::NoSocket => Unavailable::NoSocket(path),
+        InTheWay::System(source) => Unavailable::System { path, source },
+    })
 }
 
 /// Answers until the future is dropped.

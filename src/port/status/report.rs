@@ -43,6 +43,16 @@ pub struct Links {
     pub graph: LinkReport,
     /// From Meta: what people send.
     pub webhook: LinkReport,
+    /// To the relay host; absent without a tunnel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tunnel: Option<LinkReport>,
+    /// The certificate that the relay shows; absent if something else ends TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateReport>,
+    /// From outside to the relay itself, by the address that Meta calls; absent if it is not known. `why` begins with the broken part:
+    /// `DNS`, `TCP`, `TLS`, `Relay-Host`, `Tunnel`, `Gerät`, `Weg nach draußen`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public: Option<LinkReport>,
 }
 
 /// One link.
@@ -56,6 +66,15 @@ pub struct LinkReport {
     pub why: Option<String>,
     /// When it was last known to work.
     pub latest: Option<Moment>,
+}
+
+/// The certificate that the relay shows.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct CertificateReport {
+    /// Whether there is a good one, and one to follow it in time.
+    pub link: LinkReport,
+    /// Until when the one that is shown is good; `None` if there is none.
+    pub not_after: Option<Moment>,
 }
 
 /// How a link is.
@@ -229,7 +248,17 @@ impl Report {
             started: moment(board.clock.when(board.started)),
             // A zone without a name is not configurable.
             time_zone: board.zone.iana_name().unwrap_or("UTC").to_owned(),
-            links: Links { mqtt: links.mqtt.view().into(), graph: links.graph.view().into(), webhook: links.webhook.view().into() },
+            links: Links {
+                mqtt: links.mqtt.view().into(),
+                graph: links.graph.view().into(),
+                webhook: links.webhook.view().into(),
+                tunnel: links.ways.tunnel.as_ref().map(|link| link.view().into()),
+                certificate: links.ways.certificate.as_ref().map(|(link, certificates)| CertificateReport {
+                    link: link.view().into(),
+                    not_after: certificates.view().map(|validity| moment(validity.not_after)),
+                }),
+                public: links.ways.public.as_ref().map(|link| link.view().into()),
+            },
             relay: pulse.map_or(Answer::Silent, Answer::from),
         }
     }

@@ -79,12 +79,7 @@ impl Tunnel {
     ///
     /// # Errors
     /// See [`Tunnel::new`].
-    pub fn paced(
-        config: TunnelConfig,
-        outward: Outward,
-        link: Link,
-        pace: Pace,
-    ) -> Result<(Tunnel, mpsc::Receiver<Stream>), Unusable> {
+    pub fn paced(config: TunnelConfig, outward: Outward, link: Link, pace: Pace) -> Result<(Tunnel, mpsc::Receiver<Stream>), Unusable> {
         let (key, pinned) = (Arc::new(keys::private(&config.key)?), Arc::new(keys::host(&config.host_key)?));
         let (streams, handed_over) = mpsc::channel(HANDED);
         let pool = Arc::new(Semaphore::new(channel::BUFFERED_ALL));

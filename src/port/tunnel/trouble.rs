@@ -123,12 +123,9 @@ impl Trouble {
                 Healing::Person
             }
             Trouble::Denied(TunnelForward::Tcp(..)) => Healing::Sshd,
-            Trouble::Way(_)
-            | Trouble::Silent(_)
-            | Trouble::Greeting(_)
-            | Trouble::Ended(_)
-            | Trouble::Panicked
-            | Trouble::Rebuilt => Healing::Itself,
+            Trouble::Way(_) | Trouble::Silent(_) | Trouble::Greeting(_) | Trouble::Ended(_) | Trouble::Panicked | Trouble::Rebuilt => {
+                Healing::Itself
+            }
         }
     }
 }

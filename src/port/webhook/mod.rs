@@ -2,13 +2,16 @@
 //! one arrival, and says 200 once that is durable. Anything but 200 makes Meta send the same webhook again, for up to seven days, so only
 //! what a repetition can heal gets another answer (WhatsApp docs: webhooks, create-webhook-endpoint).
 //!
-//! TLS is not here. The bytes are read by hyper, because `axum::serve` has no time-outs; axum only finds the handler.
+//! Where connections come from, and TLS, is not here. The bytes are read by hyper, because `axum::serve` has no time-outs; axum only finds
+//! the handler.
 
 mod places;
 pub mod wire;
 
+use super::knock::{self, Knocks};
 use super::link::Link;
 use super::pseudonym::Pseudonyms;
+use super::stream::{Source, Stream, Visitor};
 use super::{Arrival, Inbox};
 use crate::config::WebhookConfig;
 use crate::domain::event::Event;
@@ -16,8 +19,8 @@ use crate::domain::ids::InstanceId;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Query, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Path, Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hmac::{Hmac, KeyInit, Mac};
@@ -28,13 +31,14 @@ use hyper_util::service::TowerToHyperService;
 use places::{Places, Visit};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
+use std::convert::Infallible;
+use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use wire::Reader;
@@ -61,6 +65,9 @@ const COMMIT: Duration = Duration::from_secs(20);
 /// For a connection as a whole; then it may finish what it has begun, and Meta makes another. hyper has no time-out for writing: who sends
 /// requests and reads no answers would keep the place for ever.
 const CONNECTION: Duration = Duration::from_secs(300);
+/// Requests over one connection; then Meta makes another. Their answers, 120 bytes each with TLS, fit into what the relay host takes for
+/// someone who does not read (2 MiB), so that nobody can stop the tunnel for all by sending and not reading.
+const REQUESTS: u32 = 10_000;
 /// For what it has begun: longer than a body and its commit together.
 const FAREWELL: Duration = Duration::from_secs(60);
 /// Between two attempts to accept a connection when the system has no descriptors left.
@@ -68,28 +75,54 @@ const BREATH: Duration = Duration::from_secs(1);
 /// Failed attempts in a row after which it is not the connections that are broken, but the listener.
 const ATTEMPTS: u32 = 30;
 
-/// Serves until the listener is broken, and says why. Dropping the future closes all connections.
-pub async fn serve(
-    listener: &TcpListener,
+/// What the port hands on to.
+#[derive(Clone, Debug)]
+pub struct Behind {
+    /// Where arrivals go.
+    pub inbox: Inbox,
+    /// Up while Meta's webhooks come.
+    pub link: Link,
+    /// Hears the relay's own knocks.
+    pub knocks: Knocks,
+}
+
+/// Serves until the source is broken, and says why. Each connection first has to get through `enter`; how long it takes there counts for
+/// its place. Dropping the future closes all connections.
+pub async fn serve<E>(
+    source: &mut Source,
+    enter: impl Fn(Stream) -> E,
     config: &WebhookConfig,
     pseudonyms: &Pseudonyms,
     instance: InstanceId,
-    inbox: &Inbox,
-    link: &Link,
-) -> io::Error {
+    behind: &Behind,
+) -> io::Error
+where
+    E: Future<Output = Option<Visitor>> + Send + 'static,
+{
     let reader = Reader::new(&config.phone_number_id, pseudonyms.clone(), instance);
-    let (config, inbox, link) = (config.clone(), inbox.clone(), link.clone());
-    let door = Door { config, reader, inbox, link, mismatch: AtomicBool::new(false), large: Semaphore::new(LARGE) };
-    let router = Router::new().route(PATH, get(verify).post(receive)).layer(DefaultBodyLimit::max(BODY)).with_state(Arc::new(door));
+    let (config, behind) = (config.clone(), behind.clone());
+    let knocks = behind.knocks.clone();
+    let door = Door { config, reader, behind, mismatch: AtomicBool::new(false), large: Semaphore::new(LARGE) };
+    let knock = format!("{}{{nonce}}", knock::PATH);
+    let router = Router::new().route(PATH, get(verify).post(receive)).route(&knock, get(answer));
+    let router = router.layer(DefaultBodyLimit::max(BODY)).with_state(Arc::new(door));
     let mut places = Places::new(CONNECTIONS);
     let mut failures = 0;
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
+        match source.accept().await {
+            Ok(stream) => {
                 failures = 0;
+                knocks.visited();
                 places.free().await;
-                places.take(|visit| converse(stream, router.clone(), visit));
+                let (entering, router) = (enter(stream), router.clone());
+                places.take(|visit| async move {
+                    if let Some(visitor) = entering.await {
+                        converse(visitor, router, visit).await;
+                    }
+                });
             }
+            // The tunnel has ended, and begins anew elsewhere.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return error,
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) if failures >= ATTEMPTS => return error,
             Err(error) => {
@@ -102,13 +135,23 @@ pub async fn serve(
 }
 
 /// One connection until it ends. How it ends concerns only Meta, who comes again.
-async fn converse(stream: TcpStream, router: Router, visit: Arc<Visit>) {
+async fn converse(Visitor { stream, proven }: Visitor, router: Router, visit: Arc<Visit>) {
     let mut server = hyper::server::conn::http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
     let router = TowerToHyperService::new(router);
+    let answered = AtomicU32::new(0);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(Arc::clone(&visit));
-        router.call(request)
+        request.extensions_mut().insert(Proven(proven));
+        let last = answered.fetch_add(1, Ordering::Relaxed) + 1 >= REQUESTS;
+        let answer = router.call(request);
+        async move {
+            let mut answer = answer.await?;
+            if last {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
     let ended = match timeout(CONNECTION, connection.as_mut()).await {
@@ -130,13 +173,15 @@ fn concerns_one_connection(error: &io::Error) -> bool {
     [ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted].contains(&error.kind())
 }
 
+/// Whether a connection is Meta's, or need not prove it.
+#[derive(Clone, Copy)]
+struct Proven(bool);
+
 /// What every request needs.
 struct Door {
     config: WebhookConfig,
     reader: Reader,
-    inbox: Inbox,
-    /// Up while Meta's webhooks come.
-    link: Link,
+    behind: Behind,
     /// Whether the latest signature was wrong: the technician is told once, not with each of seven days' repetitions.
     mismatch: AtomicBool,
     /// Room for [`LARGE`] bodies.
@@ -164,8 +209,22 @@ fn same(one: &str, other: &str) -> bool {
     one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
+/// The relay itself, from outside. Whoever else comes learns nothing.
+async fn answer(State(door): State<Arc<Door>>, Path(nonce): Path<String>) -> StatusCode {
+    if door.behind.knocks.heard(&nonce) { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
+}
+
 /// A webhook. The cheap refusals first: nobody makes us hold a body without a well-formed signature.
-async fn receive(State(door): State<Arc<Door>>, Extension(visit): Extension<Arc<Visit>>, request: Request) -> Response {
+async fn receive(
+    State(door): State<Arc<Door>>,
+    Extension(visit): Extension<Arc<Visit>>,
+    Extension(Proven(proven)): Extension<Proven>,
+    request: Request,
+) -> Response {
+    if !proven {
+        door.behind.link.doubted("ein Webhook kam ohne Metas Zertifikat. Abhilfe: ist in Metas App mTLS eingeschaltet?");
+        return StatusCode::FORBIDDEN.into_response();
+    }
     let Some(signature) = signature(request.headers()) else { return StatusCode::UNAUTHORIZED.into_response() };
     let promised = promised(request.headers());
     if promised.is_some_and(|length| length > BODY) {
@@ -207,16 +266,16 @@ impl Door {
             tracing::warn!("webhook with a wrong signature refused: if it came from Meta, check the app secret");
         }
         if right {
-            self.link.up();
+            self.behind.link.up();
         } else {
-            self.link.doubted("die Signatur eines Webhooks ist falsch. Abhilfe: wenn er von Meta kam, das App-Secret prüfen");
+            self.behind.link.doubted("die Signatur eines Webhooks ist falsch. Abhilfe: wenn er von Meta kam, das App-Secret prüfen");
         }
         right
     }
 
     async fn commit(&self, events: Vec<Event>) -> StatusCode {
         let (arrival, durable) = Arrival::awaited(events);
-        let committed = async { self.inbox.send(arrival).await.is_ok() && durable.await.is_ok() };
+        let committed = async { self.behind.inbox.send(arrival).await.is_ok() && durable.await.is_ok() };
         match timeout(COMMIT, committed).await {
             Ok(true) => StatusCode::OK,
             Ok(false) | Err(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -253,7 +312,6 @@ fn signature(headers: &HeaderMap) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
 
     const ESCAPED: &str = concat!(
         r#"{"object":"whatsapp_business_account","entry":[{"id":"100000000000001","changes":[{"field":"messages","value":"#,

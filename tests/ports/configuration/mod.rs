@@ -6,6 +6,7 @@ mod folders;
 mod mistakes;
 mod program;
 mod secrets;
+mod ways;
 
 use drk_relay::config::{Checked, ConfigError, Files};
 use rcgen::{CertificateParams, KeyPair};
@@ -39,7 +40,9 @@ impl Folder {
             folder.write(name, &format!("{content}\n"), 0o600);
         }
         let (certificate, key) = certificate();
-        folder.write("ca.pem", &certificate, 0o644);
+        for name in ["ca.pem", "meta-ca.pem", "acme-ca.pem"] {
+            folder.write(name, &certificate, 0o644);
+        }
         folder.write("client.pem", &certificate, 0o644);
         folder.write("client-key", &key, 0o600);
         folder

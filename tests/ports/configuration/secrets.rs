@@ -13,7 +13,7 @@ const KEYS: [(&str, &str, &str); 7] = [
     ("app-secret", "whatsapp.app_secret_file", "whatsapp-app-secret"),
     ("app-secret-next", "whatsapp.app_secret_next_file", "whatsapp-app-secret-next"),
     ("verify-token", "whatsapp.verify_token_file", "whatsapp-verify-token"),
-    ("proxy", "whatsapp.proxy_file", "proxy"),
+    ("proxy", "egress.proxy_file", "proxy"),
 ];
 
 #[test]
@@ -107,7 +107,7 @@ fn credentials_go_before_files() {
 fn a_secret_that_is_nowhere_is_explained_both_ways() {
     let folder = Folder::new();
     let report = folder.check(&without_files()).expect_err("refused").to_string();
-    assert!(report.starts_with("5 Fehler in relay.toml\n"), "{report}");
+    assert!(report.starts_with("6 Fehler in relay.toml\n"), "{report}");
     for shown in [
         "mqtt.user: zum Benutzer fehlt das Passwort: mqtt.password_file steht nicht da, und ",
         "mqtt.client_certificate_file: zum Zertifikat fehlt der Schlüssel: mqtt.client_key_file steht nicht da, und ",

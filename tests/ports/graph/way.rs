@@ -220,12 +220,12 @@ fn a_configuration_that_cannot_work_is_refused_without_its_secrets() {
     for address in
         ["", "proxy", "ftp://pi:geheim@proxy", "http://pi:geheim@", "http://pi:geheim@proxy:port", "socks4://pi:geheim@proxy", "//x"]
     {
-        assert!(refused(proxy(address)).contains("whatsapp.proxy"), "{address}");
+        assert!(refused(proxy(address)).contains("egress.proxy"), "{address}");
     }
     let roots = |roots: &[u8]| GraphConfig { extra_roots: Some(roots.to_vec()), ..config("https://meta.example") };
     let broken = b"-----BEGIN CERTIFICATE-----\nZ2VoZWlt\n-----END CERTIFICATE-----\n";
     for file in [&b""[..], b"geheim", broken, b"-----BEGIN CERTIFICATE-----\n!\n"] {
-        assert!(refused(roots(file)).contains("whatsapp.ca_file"), "{}", String::from_utf8_lossy(file));
+        assert!(refused(roots(file)).contains("egress.ca_file"), "{}", String::from_utf8_lossy(file));
     }
 }
 

@@ -5,6 +5,7 @@ use crate::program::{Machine, Place, until, within};
 use crate::webhook::{NUMBER, SECRET};
 use drk_relay::config::Config;
 use drk_relay::port::clock::Clock;
+use drk_relay::port::stream::Source;
 use drk_relay::port::systemd::Manager;
 use drk_relay::run::{Drill, Show, Surroundings, run};
 use drk_relay::simulator::meta::webhook::{body, sign};
@@ -108,7 +109,7 @@ async fn a_panic_of_the_port_costs_a_second_and_not_the_session() {
     let config = Config::load(&machine.path("relay.toml")).expect("a good one");
     let around = Surroundings {
         clock: Clock::System,
-        listener: listen().await.0,
+        listener: Some(Source::Tcp(listen().await.0)),
         show: Show::default(),
         manager: Manager::default(),
         drill: Drill::default(),

@@ -63,6 +63,7 @@ pub(crate) fn config(broker: SocketAddr) -> MqttConfig {
             MqttFeed { name: name("pegel"), metrics: vec![(name("level"), MetricKind::Count)] },
         ],
         tls: None,
+        egress: false,
     }
 }
 

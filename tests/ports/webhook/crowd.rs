@@ -225,11 +225,30 @@ async fn who_reads_no_answers_loses_the_place() {
     let door = Willing::open().await;
     let mut stream = TcpStream::connect(door.address).await.expect("connected");
     let clock = Warp::new(Millis(0), 1.0);
-    let questions = b"GET /webhook HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1_000);
+    // With long answers, or the connection would end after so many of them.
+    let challenge = "x".repeat(8_000);
+    let question =
+        format!("GET /webhook?hub.mode=subscribe&hub.verify_token=t%C3%B6k+en%2B1&hub.challenge={challenge} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let questions = question.into_bytes().repeat(10);
     // Until no buffer takes any more, and then until the door is closed.
     let asking = async { while stream.write_all(&questions).await.is_ok() {} };
     tokio::time::timeout(Duration::from_secs(3_600), asking).await.expect("closed");
     assert!((300_000..370_000).contains(&clock.now().0), "{:?}", clock.now());
+}
+
+#[tokio::test]
+async fn a_connection_ends_after_ten_thousand_answers() {
+    let door = Willing::open().await;
+    let (mut read, mut write) = TcpStream::connect(door.address).await.expect("connected").into_split();
+    // No more than that: what the door no longer reads would make the system throw away answers on their way.
+    let questions = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(10_000);
+    let asking = tokio::spawn(async move { write.write_all(&questions).await.map(|()| write) });
+    let mut answers = Vec::new();
+    read.read_to_end(&mut answers).await.expect("the door closes");
+    let _write = asking.await.expect("no panic").expect("written");
+    let answers = String::from_utf8(answers).expect("text");
+    assert_eq!(answers.matches("HTTP/1.1 404").count(), 10_000);
+    assert_eq!(answers.matches("connection: close").count(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -39,7 +39,7 @@ impl Relaying {
         let (clock, (tell, roster)) = (Clock::Warped(Arc::clone(&warp)), watch::channel(Roster::default()));
         let Turning { inbox, outlets, .. } =
             turn(open, clock.clone(), Show { roster: tell, ..Show::default() }, stop.clone()).expect("a thread");
-        watch_trust(ClockConfig::Always, &clock, &inbox).await;
+        watch_trust(ClockConfig::Always, &clock, &inbox, &watch::Sender::new(false)).await;
         Relaying { port: Port::open(inbox.clone()).await, inbox, outlets, roster, clock, warp, _stop: stop.drop_guard() }
     }
 

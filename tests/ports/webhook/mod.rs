@@ -13,9 +13,11 @@ use drk_relay::domain::event::{Event, Heard, Said, Text};
 use drk_relay::domain::ids::{Address, Bsuid, Identity, InstanceId, Phone, Wamid};
 use drk_relay::domain::time::Timestamp;
 use drk_relay::port::clock::Clock;
+use drk_relay::port::knock::Knocks;
 use drk_relay::port::link::Link;
 use drk_relay::port::pseudonym::Pseudonyms;
-use drk_relay::port::webhook::serve;
+use drk_relay::port::stream::{Source, Visitor};
+use drk_relay::port::webhook::{Behind, serve};
 use drk_relay::port::{Arrival, Inbox};
 use drk_relay::simulator::meta::webhook::{body, sign};
 use drk_relay::simulator::meta::{Meta, Person};
@@ -50,13 +52,14 @@ impl Port {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let config = WebhookConfig {
-            listen: address,
             app_secrets: vec![SECRET.into(), OLD_SECRET.into()],
             verify_token: "tök en+1".into(),
             phone_number_id: NUMBER.into(),
         };
-        let server =
-            tokio::spawn(async move { drop(serve(&listener, &config, &pseudonyms(), INSTANCE, &inbox, &Link::new(Clock::System)).await) });
+        let behind = Behind { inbox, link: Link::new(Clock::System), knocks: Knocks::default() };
+        let server = tokio::spawn(async move {
+            drop(serve(&mut Source::Tcp(listener), Visitor::unseen, &config, &pseudonyms(), INSTANCE, &behind).await);
+        });
         Port { address, _server: AbortOnDropHandle::new(server) }
     }
 }

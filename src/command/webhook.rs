@@ -1,0 +1,53 @@
+//! `drk-relay webhook register`: this number's webhooks shall come to this relay. Asks the address what Meta will ask, then Meta, and then
+//! Meta once more what it has understood. Changes nothing if the address does not answer.
+
+use super::Failure;
+use crate::config::{Checked, Config, Files};
+use crate::port::graph::{register, registered};
+use crate::port::knock::Knocks;
+use crate::port::outward::Outward;
+use crate::port::probe::Probe;
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use secrecy::ExposeSecret;
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Options {
+    /// Bei Meta eintragen, dass die Webhooks dieser Nummer hierher kommen. Das Relay muss dabei laufen.
+    Register {
+        /// Die Konfiguration.
+        #[arg(long, value_name = "DATEI", default_value = super::CONFIGURATION_FILE)]
+        config: PathBuf,
+    },
+}
+
+pub(super) async fn execute(options: &Options) -> Result<(), Failure> {
+    let Options::Register { config } = options;
+    let Checked { config, .. } = Checked::open(config, &Files::of_technician(config), None)?;
+    Ok(enter(config).await?)
+}
+
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+async fn enter(config: Config) -> anyhow::Result<()> {
+    let outward = Outward::of(&config.egress);
+    let public = config.probe.context("ingress.url fehlt: welche Adresse soll Meta aufrufen? Abhilfe: url = \"https://…\" ergänzen.")?;
+    let port = if public.port == 443 { String::new() } else { format!(":{}", public.port) };
+    let (host, url) = (public.host.clone(), format!("https://{}{port}/webhook", public.host));
+    let verify_token = &config.webhook.verify_token;
+    let probe = Probe::new(public, outward, Knocks::default())?;
+    match probe.challenge(verify_token.expose_secret()).await {
+        Ok(true) => println!("✓ {url} beantwortet Metas Prüfung."),
+        Ok(false) => bail!("{url} antwortet, kennt aber dieses Prüfwort nicht. Abhilfe: läuft dort das Relay mit dieser Konfiguration?"),
+        Err(broken) => bail!(broken.sentence(&host)),
+    }
+    register(&config.graph, &url, verify_token).await?;
+    println!("✓ Meta hat die Adresse geprüft und angenommen.");
+    match registered(&config.graph).await? {
+        Some(found) if found == url => println!("✓ Die Webhooks der Nummer {} kommen hierher.", config.graph.phone_number_id),
+        Some(found) => bail!("Meta liefert weiter an {found}. Abhilfe: in einigen Minuten noch einmal versuchen."),
+        None => bail!("Meta hat die Adresse nicht behalten. Abhilfe: in einigen Minuten noch einmal versuchen."),
+    }
+    println!("Was das WhatsApp-Konto als Ganzes betrifft, schickt Meta weiter an die Adresse der App.");
+    Ok(())
+}

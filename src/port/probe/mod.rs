@@ -1,0 +1,187 @@
+//! The relay calls itself from outside, by the address that Meta calls, through the whole chain: name, TCP, relay host, tunnel, TLS, and
+//! the webhook's port, which hears the nonce. What answers webhooks is thereby proven even when nobody writes; and a tunnel that died
+//! without a word (the classic fault of every tunnel) is found, named and built anew. Decides nothing about people: it tells the relay that
+//! ingress works, like any other webhook.
+
+mod broken;
+
+pub use broken::{Broken, Part};
+
+use super::clock::Clock;
+use super::knock::Knocks;
+use super::link::{Condition, Link};
+use super::outward::Outward;
+use super::{Arrival, Inbox};
+use crate::config::ProbeConfig;
+use crate::domain::event::Event;
+use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+use rustls::{ClientConfig, RootCertStore};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// Between two calls that succeed: three of them fit into the gap in which ingress still counts as proven (`domain::INGRESS_GAP`, 15
+/// minutes), and each costs 5 kB.
+const EVERY: Duration = Duration::from_secs(4 * 60);
+/// After one that fails: a tunnel that is being built anew, or a name that is being corrected, shall be seen soon.
+const AGAIN: Duration = Duration::from_secs(30);
+/// For TLS and the answer, after the connection: a webhook of Meta's waits 5 to 10 s.
+const ANSWER: Duration = Duration::from_secs(15);
+/// Calls that nothing came of in a row, while everything before the tunnel works: the first may have met a moment's outage.
+const DEAD_AFTER: u32 = 2;
+/// An answer has 200 bytes; whatever is longer is not a relay's.
+const LONGEST: u64 = 16 * 1024;
+
+/// The tunnel, as far as a probe is concerned.
+pub struct Tunnelling<'a> {
+    /// Whether its session is up.
+    pub link: &'a Link,
+    /// Tears the session down and builds another.
+    pub rebuild: &'a (dyn Fn() + Sync),
+}
+
+/// One who calls.
+pub struct Probe {
+    config: ProbeConfig,
+    outward: Outward,
+    connector: TlsConnector,
+    name: ServerName<'static>,
+    knocks: Knocks,
+}
+
+impl Probe {
+    /// One that calls by `outward`.
+    ///
+    /// # Errors
+    /// If the name or the certificates cannot be used: a German sentence.
+    pub fn new(config: ProbeConfig, outward: Outward, knocks: Knocks) -> anyhow::Result<Probe> {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        for root in config.extra_roots.as_deref().into_iter().flat_map(CertificateDer::pem_slice_iter) {
+            roots.add(root?)?;
+        }
+        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+        let mut tls = builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth();
+        // As Meta does it: each call proves the whole handshake.
+        tls.resumption = rustls::client::Resumption::disabled();
+        let name = ServerName::try_from(config.host.clone())?;
+        Ok(Probe { config, outward, connector: TlsConnector::from(Arc::new(tls)), name, knocks })
+    }
+
+    /// Calls once.
+    ///
+    /// # Errors
+    /// Which part of the chain is broken. `up`: whether the tunnel's session is; nothing if there is no tunnel of ours.
+    pub async fn call(&self, up: Option<bool>) -> Result<(), Broken> {
+        let expected = self.knocks.expect(nonce());
+        let before = self.knocks.visits();
+        let outcome = self.ask(&expected.path()).await.map(|answer| answer.status);
+        // Whether anybody came to our door meanwhile tells on which side of it the fault is.
+        let visited = self.knocks.visits() != before;
+        match outcome {
+            Ok(204) if expected.was_heard() => Ok(()),
+            Ok(204) => Err(Broken::at(Part::RelayHost, "an other device answers under this name")),
+            Ok(status) if visited => Err(Broken::at(Part::Device, &format!("HTTP {status}"))),
+            Ok(status) => Err(Broken::at(Part::RelayHost, &format!("something else answers: HTTP {status}"))),
+            Err(broken) => Err(broken.placed(visited, up)),
+        }
+    }
+
+    /// Asks what Meta asks before it delivers to an address (WhatsApp docs: create-webhook-endpoint, verification requests): whether who
+    /// answers there knows `verify_token`.
+    ///
+    /// # Errors
+    /// Which part of the chain is broken.
+    pub async fn challenge(&self, verify_token: &str) -> Result<bool, Broken> {
+        let challenge = nonce().to_string();
+        let token = percent_encoding::utf8_percent_encode(verify_token, percent_encoding::NON_ALPHANUMERIC);
+        let path = format!("/webhook?hub.mode=subscribe&hub.challenge={challenge}&hub.verify_token={token}");
+        let answer = self.ask(&path).await.map_err(|broken| broken.placed(false, None))?;
+        match answer.status {
+            200 => Ok(answer.body == challenge.as_bytes()),
+            403 => Ok(false),
+            status => Err(Broken::at(Part::Device, &format!("HTTP {status}"))),
+        }
+    }
+
+    async fn ask(&self, path: &str) -> Result<Answer, Broken> {
+        let stream = self.outward.connect(&self.config.host, self.config.port).await.map_err(Broken::way)?;
+        let asked = async {
+            let stream = self.connector.connect(self.name.clone(), stream).await.map_err(Broken::tls)?;
+            exchange(stream, &self.config.host, path).await
+        };
+        timeout(ANSWER, asked).await.unwrap_or(Err(Broken::Silent))
+    }
+}
+
+/// What came back.
+struct Answer {
+    status: u16,
+    body: Vec<u8>,
+}
+
+/// One request. The other side closes after the answer.
+async fn exchange(mut stream: TlsStream<TcpStream>, host: &str, path: &str) -> Result<Answer, Broken> {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.map_err(Broken::cut)?;
+    stream.flush().await.map_err(Broken::cut)?;
+    let mut answer = Vec::new();
+    let ended = stream.take(LONGEST).read_to_end(&mut answer).await;
+    // However it ends, what was said before counts.
+    let end = match (answer.windows(4).position(|bytes| bytes == b"\r\n\r\n"), ended) {
+        (Some(end), _) => end,
+        (None, Err(error)) => return Err(Broken::cut(error)),
+        (None, Ok(0)) => return Err(Broken::cut(std::io::ErrorKind::UnexpectedEof.into())),
+        (None, Ok(_)) => return Err(Broken::Nonsense),
+    };
+    let body = answer.split_off(end + 4);
+    let status = std::str::from_utf8(&answer).ok().and_then(|head| head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok());
+    Ok(Answer { status: status.ok_or(Broken::Nonsense)?, body })
+}
+
+/// Nobody can guess it.
+fn nonce() -> u128 {
+    // Without randomness it may be guessed, and a stranger who does learns that it is expected.
+    u128::from(getrandom::u64().unwrap_or_default()) << 64 | u128::from(getrandom::u64().unwrap_or_default())
+}
+
+/// Calls again and again, and says on `link` how the chain fares.
+pub async fn run(probe: &Probe, tunnel: Option<Tunnelling<'_>>, clock: &Clock, inbox: &Inbox, link: &Link) -> Infallible {
+    let (mut dead, mut said) = (0, None);
+    loop {
+        let up = tunnel.as_ref().map(|tunnel| tunnel.link.view().condition == Condition::Up);
+        let began = clock.now();
+        let pause = match probe.call(up).await {
+            Ok(()) => {
+                tracing::debug!(millis = clock.now().since(began), "the public address answers");
+                link.up();
+                if said.take().is_some() {
+                    tracing::info!("the public address answers again");
+                }
+                dead = 0;
+                // A relay that is gone needs no proof.
+                let _ = inbox.send(Arrival::told(Event::Proof)).await;
+                EVERY
+            }
+            Err(broken) => {
+                link.down(broken.sentence(&probe.config.host));
+                if said != Some(broken.part()) {
+                    said = Some(broken.part());
+                    tracing::warn!(part = ?broken.part(), %broken, "the public address does not lead to this relay");
+                }
+                dead = if broken.is_behind_the_host() { dead + 1 } else { 0 };
+                if let Some(tunnel) = tunnel.as_ref().filter(|_| dead >= DEAD_AFTER && up == Some(true)) {
+                    tracing::warn!("nothing comes through the tunnel: it is built anew");
+                    (tunnel.rebuild)();
+                    dead = 0;
+                }
+                AGAIN
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
