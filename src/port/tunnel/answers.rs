@@ -100,7 +100,6 @@ async fn hand_over(
     hall.link.up();
 }
 
-
 impl Drop for Answers {
     fn drop(&mut self) {
         if let Some(ended) = self.ended.take() {

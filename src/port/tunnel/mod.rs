@@ -37,8 +37,9 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::DropGuard;
 
 /// The tunnel, whether there is a session at the moment or not. Clones are the same one.
 #[derive(Clone)]
@@ -116,14 +117,7 @@ impl Tunnel {
     /// One session from its beginning to its end, and why it ended.
     async fn once(&self, rebuild: &mut watch::Receiver<u64>, back_off: &mut BackOff, said: &mut Said) -> Trouble {
         let hall = &self.hall;
-        let built = async {
-            let stream = session::reach(hall).await?;
-            let (mut session, ended, guard) = Session::greet(hall, &self.pinned, stream).await?;
-            session.login(&self.key).await?;
-            session.forward().await?;
-            Ok((session, ended, guard))
-        };
-        let (session, mut ended, _guard) = match Box::pin(built).await {
+        let (session, mut ended, _guard) = match Box::pin(self.build(true, |_| ())).await {
             Ok(built) => built,
             Err(trouble) => return trouble,
         };
@@ -149,6 +143,29 @@ impl Tunnel {
         };
         drop(shown);
         trouble
+    }
+
+    /// Builds a session, as far as it gets.
+    async fn build(&self, forward: bool, passed: impl Fn(Milestone)) -> Result<Built, Trouble> {
+        let stream = session::reach(&self.hall).await?;
+        passed(Milestone::Reached);
+        let (mut session, ended, guard) = Session::greet(&self.hall, &self.pinned, stream).await?;
+        passed(Milestone::Recognised(keys::fingerprint(&self.pinned).to_string()));
+        session.login(&self.key).await?;
+        passed(Milestone::LoggedIn);
+        if forward {
+            session.forward().await?;
+            passed(Milestone::Forwarding);
+        }
+        Ok((session, ended, guard))
+    }
+
+    /// Goes as far as a session gets, once, says how far that was, and leaves. With `forward` it takes the forward away from whoever has it.
+    ///
+    /// # Errors
+    /// What was in the way.
+    pub async fn rehearse(&self, forward: bool, passed: impl Fn(Milestone)) -> Result<(), Trouble> {
+        Box::pin(self.build(forward, passed)).await.map(|_| ())
     }
 
     /// A connection from the relay host to `host:port`, which it looks up itself.
@@ -182,6 +199,22 @@ impl Tunnel {
     pub fn handed(&self) -> u64 {
         self.hall.handed.load(Ordering::Relaxed)
     }
+}
+
+/// A session, how it ends, and what ends it.
+type Built = (Session, oneshot::Receiver<Trouble>, DropGuard);
+
+/// How far somebody got.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Milestone {
+    /// Somebody listens there.
+    Reached,
+    /// It is the right one: the fingerprint of its key.
+    Recognised(String),
+    /// It lets us in.
+    LoggedIn,
+    /// It forwards.
+    Forwarding,
 }
 
 /// A session that others may use; no longer when this is dropped.

@@ -116,6 +116,22 @@ impl Trouble {
         }
     }
 
+    /// The key that the relay host shows instead of the pinned one: `ssh-ed25519 AAAA…`.
+    pub fn shown(&self) -> Option<String> {
+        match self {
+            Trouble::HostKey { shown, .. } => Some(keys::line(shown)),
+            Trouble::Way(_)
+            | Trouble::Silent(_)
+            | Trouble::Greeting(_)
+            | Trouble::Algorithms(_)
+            | Trouble::Key { .. }
+            | Trouble::Denied(_)
+            | Trouble::Ended(_)
+            | Trouble::Panicked
+            | Trouble::Rebuilt => None,
+        }
+    }
+
     /// Who can heal it.
     pub(super) fn healing(&self) -> Healing {
         match self {

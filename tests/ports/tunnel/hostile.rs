@@ -1,14 +1,16 @@
 //! A relay host in the wrong hands: it has the right key, and opens what nobody asked for.
 
-use super::{Running, config, pace};
+use super::{Running, config, now, pace};
 use crate::peers::sshd::{Host, make_key, public};
 use crate::program::within;
 use drk_relay::config::TunnelForward;
+use drk_relay::port::tunnel::Pace;
 use russh::keys::PrivateKey;
 use russh::server::{Auth, Handler, Session, VerifiedPublicKey, run_stream};
 use russh::{Channel, ChannelOpenFailure};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -84,15 +86,21 @@ async fn nothing_but_the_forward_is_let_in() {
 }
 
 #[tokio::test]
-async fn a_host_that_ends_the_session_again_and_again_only_makes_us_come_back() {
+async fn a_host_that_ends_every_session_is_visited_more_and_more_rarely() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("host");
     make_key(&path);
     let (address, mut sessions) = hostile(PrivateKey::read_openssh_file(&path).expect("a key")).await;
     let branch = Host::start("").await.branch();
-    let _running = Running::start(config(address, public(&path), &branch, TunnelForward::Unix("/x".to_owned())), pace());
-    for _ in 0..5 {
+    let (first, longest) = (Duration::from_millis(40), Duration::from_secs(60));
+    let pace = Pace { first, longest, proved: Duration::from_secs(60), ..pace() };
+    let (began, _running) = (now(), Running::start(config(address, public(&path), &branch, TunnelForward::Unix("/x".to_owned())), pace));
+    for _ in 0..8 {
         let host = within(sessions.recv()).await.expect("it comes back");
+        // It may have gone by itself.
         let _ = host.disconnect(russh::Disconnect::ByApplication, "again".to_owned(), "en".to_owned()).await;
     }
+    // Half of 40, 80, 160, 320, 640, 1280 and 2560 ms at least: a session that is up proves nothing yet.
+    let took = now() - began;
+    assert!(took >= 2_540, "came back too fast: eight sessions in {took} ms");
 }

@@ -1,9 +1,10 @@
 //! The tunnel against a real sshd, and against one that is hostile.
 
+mod command;
 mod egress;
 mod forward;
-mod hostile;
 mod host;
+mod hostile;
 mod outages;
 mod refusals;
 
