@@ -14,8 +14,8 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// Bytes that one channel may hold for a reader who is late. A reader in the same thread empties it at every turn; this is for one who waits
-/// for something else first (the webhook: until a place for a large body is free).
+/// Bytes that one channel may hold for a reader who is late. A reader in the same thread empties it at every turn; this is for one who
+/// waits for something else first (the webhook: until a place for a large body is free).
 pub(super) const BUFFERED: usize = 1024 * 1024;
 /// Bytes that all channels together may hold: a Pi Zero has 512 MB for everything.
 pub(super) const BUFFERED_ALL: usize = 8 * 1024 * 1024;

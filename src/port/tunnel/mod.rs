@@ -96,13 +96,12 @@ impl Tunnel {
             rebuild.mark_unchanged();
             let breath = sleep(pace.breath);
             let trouble = Box::pin(self.once(&mut rebuild, &mut back_off, &mut said)).await;
-            let (healing, pause) = match trouble {
+            let (healing, pause) = if matches!(trouble, Trouble::Rebuilt) {
                 // No state survives it; how often it may happen is what `breath` is for.
-                Trouble::Rebuilt => {
-                    back_off = BackOff::new(pace);
-                    (Healing::Itself, Duration::ZERO)
-                }
-                _ => back_off.pause(pace, trouble.healing(), getrandom::u32().unwrap_or(u32::MAX)),
+                back_off = BackOff::new(pace);
+                (Healing::Itself, Duration::ZERO)
+            } else {
+                back_off.pause(pace, trouble.healing(), getrandom::u32().unwrap_or(u32::MAX))
             };
             said.lost(&trouble, healing, pause);
             self.hall.link.down(trouble.sentence());
@@ -160,7 +159,8 @@ impl Tunnel {
         Ok((session, ended, guard))
     }
 
-    /// Goes as far as a session gets, once, says how far that was, and leaves. With `forward` it takes the forward away from whoever has it.
+    /// Goes as far as a session gets, once, says how far that was, and leaves. With `forward` it takes the forward away from
+    /// whoever has it.
     ///
     /// # Errors
     /// What was in the way.

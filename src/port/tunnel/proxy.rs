@@ -1,5 +1,5 @@
-//! The way out through the tunnel, for libraries that know proxies: an HTTP CONNECT proxy on loopback. Serves nobody without the credential,
-//! which is made anew at every start; looks nothing up, and sees only ciphertext.
+//! The way out through the tunnel, for libraries that know proxies: an HTTP CONNECT proxy on loopback. Serves nobody without the
+//! credential, which is made anew at every start; looks nothing up, and sees only ciphertext.
 
 use super::Tunnel;
 use crate::port::stream::Stream;
@@ -205,10 +205,12 @@ mod tests {
         let carrying = tokio::spawn(carry(inside, Box::new(outside)));
         // As MQTT does, but more rarely.
         for _ in 0..10 {
+            // waits: on the paused clock.
             sleep(IDLE - Duration::from_secs(1)).await;
             here.write_all(b"x").await.expect("open");
             assert_eq!(there.read_u8().await.expect("open"), b'x');
         }
+        // waits: on the paused clock.
         sleep(IDLE * 2 + Duration::from_secs(1)).await;
         assert!(carrying.is_finished());
         assert_eq!(here.read(&mut [0; 8]).await.expect("the end"), 0);

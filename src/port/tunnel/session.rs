@@ -144,17 +144,16 @@ impl Session {
 
 /// Why the relay host does not connect.
 fn refused(error: &russh::Error) -> io::Error {
-    match error {
-        russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited) => {
-            let why = "the relay host forbids this destination (AllowTcpForwarding and PermitOpen in sshd_config, permitopen in \
-                       authorized_keys)";
-            io::Error::new(io::ErrorKind::PermissionDenied, why)
-        }
-        russh::Error::ChannelOpenFailure(ChannelOpenFailure::ConnectFailed) => {
-            io::Error::new(io::ErrorKind::ConnectionRefused, "the relay host cannot connect to it")
-        }
-        _ => io::Error::new(io::ErrorKind::ConnectionAborted, format!("the tunnel: {error}")),
-    }
+    let (kind, why) = if let russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited) = error {
+        let why =
+            "the relay host forbids this destination (AllowTcpForwarding and PermitOpen in sshd_config, permitopen in authorized_keys)";
+        (io::ErrorKind::PermissionDenied, why.to_owned())
+    } else if let russh::Error::ChannelOpenFailure(ChannelOpenFailure::ConnectFailed) = error {
+        (io::ErrorKind::ConnectionRefused, "the relay host cannot connect to it".to_owned())
+    } else {
+        (io::ErrorKind::ConnectionAborted, format!("the tunnel: {error}"))
+    };
+    io::Error::new(kind, why)
 }
 
 fn config(hall: &Hall) -> Arc<client::Config> {
@@ -296,6 +295,7 @@ mod tests {
     async fn a_host_that_says_nothing_any_more_is_given_up_after_a_minute() {
         let (session, ended, _guard, _) = session().await;
         // Longer than any limit: as long as it answers, it stays.
+        // waits: on the paused clock.
         tokio::time::sleep(Duration::from_secs(600)).await;
         assert!(!session.handle.is_closed());
         FROZEN.with(|frozen| frozen.store(true, Ordering::Relaxed));

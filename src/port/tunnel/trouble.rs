@@ -44,7 +44,7 @@ pub enum Trouble {
     #[error("no common algorithm ({0}): the relay host is too old, or shows no Ed25519 key")]
     Algorithms(String),
     /// It is not the one whose key is pinned.
-    #[error("the relay host shows another host key: {shown}, expected {pinned}", shown = keys::fingerprint(.shown), pinned = keys::fingerprint(.pinned))]
+    #[error("the relay host shows another host key: {}, expected {}", keys::fingerprint(.shown), keys::fingerprint(.pinned))]
     HostKey {
         /// From the configuration.
         pinned: Box<KeyData>,

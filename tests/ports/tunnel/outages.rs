@@ -1,4 +1,5 @@
 //! What passes by itself: a relay host that dies, freezes, comes back; a line that swallows everything; a power cut on our side.
+#![expect(clippy::print_stdout, reason = "it says how long it took")]
 
 use super::{Running, config, echoes, hasty, now, pace};
 use crate::peers::sshd::Host;
