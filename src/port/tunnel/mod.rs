@@ -63,7 +63,7 @@ pub(crate) struct Hall {
     streams: mpsc::Sender<Stream>,
     /// How many did.
     handed: AtomicU64,
-    /// Room for [`channel::BUFFERED_ALL`] bytes.
+    /// Room for [`channel::SHARED`] bytes.
     pool: Arc<Semaphore>,
 }
 
@@ -83,7 +83,7 @@ impl Tunnel {
     pub fn paced(config: TunnelConfig, outward: Outward, link: Link, pace: Pace) -> Result<(Tunnel, mpsc::Receiver<Stream>), Unusable> {
         let (key, pinned) = (Arc::new(keys::private(&config.key)?), Arc::new(keys::host(&config.host_key)?));
         let (streams, handed_over) = mpsc::channel(HANDED);
-        let pool = Arc::new(Semaphore::new(channel::BUFFERED_ALL));
+        let pool = Arc::new(Semaphore::new(channel::SHARED));
         let hall = Arc::new(Hall { config, outward, link, pace, streams, handed: AtomicU64::new(0), pool });
         Ok((Tunnel { hall, key, pinned, session: watch::Sender::new(None), rebuild: watch::Sender::new(0) }, handed_over))
     }

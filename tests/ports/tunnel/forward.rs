@@ -107,6 +107,50 @@ async fn who_does_not_read_loses_the_connection_and_disturbs_nobody() {
 }
 
 #[tokio::test]
+async fn readers_who_are_late_leave_room_for_everybody_else() {
+    let host = Host::start("").await;
+    let mut running = Running::to(&host, pace());
+    running.up().await;
+    let socket = host.branch().socket("in.sock");
+    let mut uploads = Vec::new();
+    let mut unread = Vec::new();
+    for _ in 0..12 {
+        let mut upload = UnixStream::connect(&socket).await.expect("sshd listens");
+        unread.push(within(running.streams.recv()).await.expect("handed over"));
+        // Less than one may hold; together more than all may. Who finds no room is cut.
+        uploads.push(tokio::spawn(async move {
+            let sent = upload.write_all(&vec![7; 900 * 1024]).await.and(upload.write_all(b"x").await);
+            (upload, sent.is_ok())
+        }));
+    }
+    let mut kept = Vec::new();
+    for upload in uploads {
+        kept.push(within(upload).await.expect("no panic"));
+    }
+    let _echo = running.echo();
+    // Their own 64 KiB are there for everybody, however full the rest is.
+    let body = vec![9; 48 * 1024];
+    for _ in 0..4 {
+        let mut caller = UnixStream::connect(&socket).await.expect("sshd listens");
+        let mut heard = vec![0; body.len()];
+        within(caller.write_all(&body)).await.expect("written");
+        within(caller.read_exact(&mut heard)).await.expect("repeated");
+        assert!(heard == body);
+    }
+    let mut held = 0;
+    for mut stream in unread {
+        let mut bytes = Vec::new();
+        // What is there is there, whether it was cut or not.
+        drop(kept.remove(0));
+        let _ = within(stream.read_to_end(&mut bytes)).await;
+        held += bytes.len();
+    }
+    let own = 12 * 64 * 1024;
+    assert!(held > 4 * 1024 * 1024 && held <= 6 * 1024 * 1024 + own, "{held} bytes were held");
+    println!("{held} bytes were held for twelve readers who were late");
+}
+
+#[tokio::test]
 async fn a_writer_that_waits_for_room_hears_that_the_caller_has_gone() {
     let host = Host::start("").await;
     let mut running = Running::to(&host, pace());
