@@ -10,6 +10,7 @@ mod self_test;
 #[cfg(feature = "simulator")]
 mod stage;
 mod status;
+mod tunnel;
 mod webhook;
 
 use crate::config::ConfigError;
@@ -48,6 +49,9 @@ enum Command {
     Status(status::Options),
     /// Der QR-Code, mit dem man ein Abo beginnt, im Terminal und als Plakat.
     Qr(qr::Options),
+    /// Der Tunnel zum Relay-Host: einen Schlüssel dafür machen, und prüfen, ob er zustande kommt.
+    #[command(subcommand)]
+    Tunnel(tunnel::Options),
     /// Was Meta über dieses Relay wissen muss.
     #[command(subcommand)]
     Webhook(webhook::Options),
@@ -91,6 +95,7 @@ impl Arguments {
             Command::CheckConfig { config } => check_config::execute(&config),
             Command::Status(options) => status::execute(&options).await,
             Command::Qr(options) => qr::execute(&options),
+            Command::Tunnel(options) => tunnel::execute(&options).await,
             Command::Webhook(options) => webhook::execute(&options).await,
             #[cfg(feature = "simulator")]
             Command::Demo => Ok(demo::execute().await?),

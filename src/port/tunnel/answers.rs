@@ -27,6 +27,8 @@ pub(super) struct Answers {
     shown: Option<oneshot::Sender<KeyData>>,
     /// Room for [`CHANNELS`].
     places: Arc<Semaphore>,
+    /// Channels that nobody asked for.
+    unwanted: u64,
     /// Why the session ended; nothing: it panicked.
     why: Option<String>,
     /// Told when it did.
@@ -45,7 +47,7 @@ impl Answers {
     pub(super) fn new(hall: Arc<Hall>, pinned: KeyData) -> (Answers, Told) {
         let ((show, shown), (end, ended)) = (oneshot::channel(), oneshot::channel());
         let places = Arc::new(Semaphore::new(CHANNELS));
-        let answers = Answers { hall, pinned, shown: Some(show), places, why: None, ended: Some(end) };
+        let answers = Answers { hall, pinned, shown: Some(show), places, unwanted: 0, why: None, ended: Some(end) };
         (answers, Told { shown, ended })
     }
 
@@ -71,6 +73,17 @@ impl Answers {
             Err(mpsc::error::TrySendError::Closed(_)) => reply.reject(ChannelOpenFailure::ConnectFailed).await,
         }
     }
+
+    /// Nobody asked for it.
+    async fn unwanted(&mut self, kind: &'static str, reply: ChannelOpenHandle) {
+        self.unwanted += 1;
+        let times = self.unwanted;
+        // At the first, the second, the fourth …: who does so on purpose does not fill the log.
+        if times.is_power_of_two() {
+            tracing::warn!(kind, times, "the relay host opens a channel that nobody asked for: refused");
+        }
+        reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
+    }
 }
 
 async fn hand_over(
@@ -85,12 +98,6 @@ async fn hand_over(
     permit.send(Box::new(tube));
     hall.handed.fetch_add(1, Ordering::Relaxed);
     hall.link.up();
-}
-
-/// Nobody asked for it.
-async fn unwanted(kind: &'static str, reply: ChannelOpenHandle) {
-    tracing::warn!(kind, "the relay host opens a channel that nobody asked for: refused");
-    reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
 }
 
 impl Drop for Answers {
@@ -124,7 +131,7 @@ impl Handler for Answers {
     ) -> Result<(), russh::Error> {
         match &self.hall.config.forward {
             TunnelForward::Unix(ours) if ours == path => self.admit(channel, reply).await,
-            TunnelForward::Unix(_) | TunnelForward::Tcp(..) => unwanted("another socket", reply).await,
+            TunnelForward::Unix(_) | TunnelForward::Tcp(..) => self.unwanted("another socket", reply).await,
         }
         Ok(())
     }
@@ -142,7 +149,7 @@ impl Handler for Answers {
         match &self.hall.config.forward {
             // Only one port was asked for; how its address is written differs among servers.
             TunnelForward::Tcp(_, port) if u32::from(*port) == connected => self.admit(channel, reply).await,
-            TunnelForward::Unix(_) | TunnelForward::Tcp(..) => unwanted("another port", reply).await,
+            TunnelForward::Unix(_) | TunnelForward::Tcp(..) => self.unwanted("another port", reply).await,
         }
         Ok(())
     }
@@ -153,7 +160,7 @@ impl Handler for Answers {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        unwanted("agent", reply).await;
+        self.unwanted("agent", reply).await;
         Ok(())
     }
 
@@ -163,7 +170,7 @@ impl Handler for Answers {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        unwanted("session", reply).await;
+        self.unwanted("session", reply).await;
         Ok(())
     }
 
@@ -177,7 +184,7 @@ impl Handler for Answers {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        unwanted("direct-tcpip", reply).await;
+        self.unwanted("direct-tcpip", reply).await;
         Ok(())
     }
 
@@ -188,7 +195,7 @@ impl Handler for Answers {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        unwanted("direct-streamlocal", reply).await;
+        self.unwanted("direct-streamlocal", reply).await;
         Ok(())
     }
 
@@ -200,7 +207,7 @@ impl Handler for Answers {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        unwanted("x11", reply).await;
+        self.unwanted("x11", reply).await;
         Ok(())
     }
 

@@ -14,11 +14,13 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// Bytes that one channel may hold for a reader who is late. A reader in the same thread empties it at every turn; this is for one who waits
-/// for something else first (the webhook: until a place for a large body is free).
+/// Bytes that one channel may hold for a reader who is late. A reader in the same thread empties it at every turn; this is for one who
+/// waits for something else first (the webhook: until a place for a large body is free).
 pub(super) const BUFFERED: usize = 1024 * 1024;
-/// Bytes that all channels together may hold: a Pi Zero has 512 MB for everything.
-pub(super) const BUFFERED_ALL: usize = 8 * 1024 * 1024;
+/// So many of them are its own: whatever strangers upload at the same time, a webhook of everyday size finds room.
+const OWN: usize = 64 * 1024;
+/// Bytes beyond these that all channels together may hold. With everybody's own it is 12 MiB: a Pi Zero has 512 MB for everything.
+pub(super) const SHARED: usize = 6 * 1024 * 1024;
 /// A buffer that has grown beyond this is given back when it is empty.
 const KEPT: usize = 64 * 1024;
 
@@ -35,7 +37,7 @@ pub(super) struct Tube {
 /// What the stream and its task share.
 struct Shared {
     state: Mutex<State>,
-    /// What is left of [`BUFFERED_ALL`].
+    /// What is left of [`SHARED`].
     pool: Arc<Semaphore>,
 }
 
@@ -119,11 +121,12 @@ impl Shared {
     /// Buffers what arrived; `false` if there is no room.
     fn take(&self, data: &[u8]) -> bool {
         let mut state = self.state();
-        let bytes = u32::try_from(data.len()).unwrap_or(u32::MAX);
-        if state.buffer.len() + data.len() > BUFFERED {
+        let (before, after) = (state.buffer.len(), state.buffer.len() + data.len());
+        if after > BUFFERED {
             return false;
         }
-        let Ok(room) = self.pool.try_acquire_many(bytes) else { return false };
+        let more = u32::try_from(shared(after) - shared(before)).unwrap_or(u32::MAX);
+        let Ok(room) = self.pool.try_acquire_many(more) else { return false };
         room.forget();
         state.buffer.extend_from_slice(data);
         wake(&mut state.reader);
@@ -148,9 +151,14 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let kept = self.state().buffer.len();
+        let kept = shared(self.state().buffer.len());
         self.pool.add_permits(kept);
     }
+}
+
+/// How many of the bytes that a channel holds are not its own.
+fn shared(held: usize) -> usize {
+    held.saturating_sub(OWN)
 }
 
 fn wake(waiting: &mut Option<Waker>) {
@@ -185,7 +193,8 @@ impl AsyncRead for Tube {
         let bytes = read.remaining().min(state.buffer.len());
         read.put_slice(state.buffer.get(..bytes).unwrap_or_default());
         state.buffer.advance(bytes);
-        self.shared.pool.add_permits(bytes);
+        let left = state.buffer.len();
+        self.shared.pool.add_permits(shared(left + bytes) - shared(left));
         if state.buffer.is_empty() && state.buffer.capacity() > KEPT {
             state.buffer = BytesMut::new();
         }

@@ -1,4 +1,4 @@
-//! Keys as files and people have them: OpenSSH's private format, and lines of `authorized_keys` and `known_hosts`. Reads and writes no file.
+//! Keys as files and people have them: OpenSSH's private format, and lines of `authorized_keys` and `known_hosts`. Touches no file.
 
 use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
 use russh::keys::ssh_key::public::KeyData;
@@ -36,11 +36,10 @@ pub enum Unusable {
 /// See [`Unusable`].
 pub(super) fn private(text: &SecretString) -> Result<PrivateKey, Unusable> {
     let key = PrivateKey::from_openssh(text.expose_secret()).map_err(|_| Unusable::Private)?;
-    match key.algorithm() {
-        _ if key.is_encrypted() => Err(Unusable::Encrypted),
-        Algorithm::Ed25519 => Ok(key),
-        _ => Err(Unusable::Kind),
+    if key.is_encrypted() {
+        return Err(Unusable::Encrypted);
     }
+    if key.algorithm() == Algorithm::Ed25519 { Ok(key) } else { Err(Unusable::Kind) }
 }
 
 /// The key by which the relay host is recognised: `ssh-ed25519 AAAA…`, with or without a comment.
@@ -49,10 +48,7 @@ pub(super) fn private(text: &SecretString) -> Result<PrivateKey, Unusable> {
 /// See [`Unusable`].
 pub(super) fn host(line: &str) -> Result<KeyData, Unusable> {
     let key = PublicKey::from_openssh(line.trim()).map_err(|_| Unusable::Public)?;
-    match key.algorithm() {
-        Algorithm::Ed25519 => Ok(key.key_data().clone()),
-        _ => Err(Unusable::Kind),
-    }
+    if key.algorithm() == Algorithm::Ed25519 { Ok(key.key_data().clone()) } else { Err(Unusable::Kind) }
 }
 
 /// `ssh-ed25519 AAAA…`, without a comment.

@@ -36,8 +36,10 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::{Semaphore, mpsc, watch};
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::DropGuard;
 
 /// The tunnel, whether there is a session at the moment or not. Clones are the same one.
 #[derive(Clone)]
@@ -61,7 +63,7 @@ pub(crate) struct Hall {
     streams: mpsc::Sender<Stream>,
     /// How many did.
     handed: AtomicU64,
-    /// Room for [`channel::BUFFERED_ALL`] bytes.
+    /// Room for [`channel::SHARED`] bytes.
     pool: Arc<Semaphore>,
 }
 
@@ -81,7 +83,7 @@ impl Tunnel {
     pub fn paced(config: TunnelConfig, outward: Outward, link: Link, pace: Pace) -> Result<(Tunnel, mpsc::Receiver<Stream>), Unusable> {
         let (key, pinned) = (Arc::new(keys::private(&config.key)?), Arc::new(keys::host(&config.host_key)?));
         let (streams, handed_over) = mpsc::channel(HANDED);
-        let pool = Arc::new(Semaphore::new(channel::BUFFERED_ALL));
+        let pool = Arc::new(Semaphore::new(channel::SHARED));
         let hall = Arc::new(Hall { config, outward, link, pace, streams, handed: AtomicU64::new(0), pool });
         Ok((Tunnel { hall, key, pinned, session: watch::Sender::new(None), rebuild: watch::Sender::new(0) }, handed_over))
     }
@@ -94,23 +96,18 @@ impl Tunnel {
             rebuild.mark_unchanged();
             let breath = sleep(pace.breath);
             let trouble = Box::pin(self.once(&mut rebuild, &mut back_off, &mut said)).await;
-            let random = getrandom::u32().unwrap_or(u32::MAX);
-            let (healing, pause) = match trouble {
-                Trouble::Rebuilt => (Healing::Itself, pace.breath.min(pace.first)),
-                _ => back_off.pause(pace, trouble.healing(), random),
+            let (healing, pause) = if matches!(trouble, Trouble::Rebuilt) {
+                // No state survives it; how often it may happen is what `breath` is for.
+                back_off = BackOff::new(pace);
+                (Healing::Itself, Duration::ZERO)
+            } else {
+                back_off.pause(pace, trouble.healing(), getrandom::u32().unwrap_or(u32::MAX))
             };
             said.lost(&trouble, healing, pause);
             self.hall.link.down(trouble.sentence());
-            let asked = async {
-                // Its sender is `self`'s.
-                let _ = rebuild.changed().await;
-            };
             tokio::select! {
                 () = sleep(pause) => {}
-                () = asked => back_off = BackOff::new(pace),
-            }
-            if matches!(trouble, Trouble::Rebuilt) || rebuild.has_changed().unwrap_or(false) {
-                back_off = BackOff::new(pace);
+                Ok(()) = rebuild.changed() => back_off = BackOff::new(pace),
             }
             breath.await;
         }
@@ -119,14 +116,7 @@ impl Tunnel {
     /// One session from its beginning to its end, and why it ended.
     async fn once(&self, rebuild: &mut watch::Receiver<u64>, back_off: &mut BackOff, said: &mut Said) -> Trouble {
         let hall = &self.hall;
-        let built = async {
-            let stream = session::reach(hall).await?;
-            let (mut session, ended, guard) = Session::greet(hall, &self.pinned, stream).await?;
-            session.login(&self.key).await?;
-            session.forward().await?;
-            Ok((session, ended, guard))
-        };
-        let (session, mut ended, _guard) = match Box::pin(built).await {
+        let (session, mut ended, _guard) = match Box::pin(self.build(true, |_| ())).await {
             Ok(built) => built,
             Err(trouble) => return trouble,
         };
@@ -152,6 +142,30 @@ impl Tunnel {
         };
         drop(shown);
         trouble
+    }
+
+    /// Builds a session, as far as it gets.
+    async fn build(&self, forward: bool, passed: impl Fn(Milestone)) -> Result<Built, Trouble> {
+        let stream = session::reach(&self.hall).await?;
+        passed(Milestone::Reached);
+        let (mut session, ended, guard) = Session::greet(&self.hall, &self.pinned, stream).await?;
+        passed(Milestone::Recognised(keys::fingerprint(&self.pinned).to_string()));
+        session.login(&self.key).await?;
+        passed(Milestone::LoggedIn);
+        if forward {
+            session.forward().await?;
+            passed(Milestone::Forwarding);
+        }
+        Ok((session, ended, guard))
+    }
+
+    /// Goes as far as a session gets, once, says how far that was, and leaves. With `forward` it takes the forward away from
+    /// whoever has it.
+    ///
+    /// # Errors
+    /// What was in the way.
+    pub async fn rehearse(&self, forward: bool, passed: impl Fn(Milestone)) -> Result<(), Trouble> {
+        Box::pin(self.build(forward, passed)).await.map(|_| ())
     }
 
     /// A connection from the relay host to `host:port`, which it looks up itself.
@@ -185,6 +199,22 @@ impl Tunnel {
     pub fn handed(&self) -> u64 {
         self.hall.handed.load(Ordering::Relaxed)
     }
+}
+
+/// A session, how it ends, and what ends it.
+type Built = (Session, oneshot::Receiver<Trouble>, DropGuard);
+
+/// How far somebody got.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Milestone {
+    /// Somebody listens there.
+    Reached,
+    /// It is the right one: the fingerprint of its key.
+    Recognised(String),
+    /// It lets us in.
+    LoggedIn,
+    /// It forwards.
+    Forwarding,
 }
 
 /// A session that others may use; no longer when this is dropped.

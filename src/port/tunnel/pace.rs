@@ -80,10 +80,8 @@ impl BackOff {
     /// The wait after a failure, between half and all of what it could be, so that a hundred relays do not knock at once. `Person` comes
     /// back as it went in, and `Sshd` as what it is taken for now.
     pub(super) fn pause(&mut self, pace: &Pace, healing: Healing, random: u32) -> (Healing, Duration) {
-        let healing = match healing {
-            Healing::Sshd if self.denied >= pace.stale_attempts => Healing::Person,
-            healing => healing,
-        };
+        let given_up = healing == Healing::Sshd && self.denied >= pace.stale_attempts;
+        let healing = if given_up { Healing::Person } else { healing };
         let longest = match healing {
             Healing::Itself => {
                 let next = self.next;

@@ -1,5 +1,5 @@
-//! The way out through the tunnel, for libraries that know proxies: an HTTP CONNECT proxy on loopback. Serves nobody without the credential,
-//! which is made anew at every start; looks nothing up, and sees only ciphertext.
+//! The way out through the tunnel, for libraries that know proxies: an HTTP CONNECT proxy on loopback. Serves nobody without the
+//! credential, which is made anew at every start; looks nothing up, and sees only ciphertext.
 
 use super::Tunnel;
 use crate::port::stream::Stream;
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION};
 use hyper::service::service_fn;
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use secrecy::{ExposeSecret, SecretString};
@@ -86,7 +86,7 @@ async fn converse(stream: TcpStream, credential: SecretString, tunnel: Tunnel) {
         && let Some((upgrade, outside)) = agreed
         && let Ok(Ok(inside)) = timeout(HEAD, upgrade).await
     {
-        carry(inside, outside).await;
+        carry(TokioIo::new(inside), outside).await;
     }
 }
 
@@ -136,9 +136,9 @@ fn knows(header: Option<&HeaderValue>, credential: &SecretString) -> bool {
 }
 
 /// Bytes in both directions, until both sides have said all, one breaks, or nothing has moved for long.
-async fn carry(inside: Upgraded, outside: Stream) {
+async fn carry(mut inside: impl AsyncRead + AsyncWrite + Unpin, outside: Stream) {
     let moved = AtomicU64::new(0);
-    let (mut inside, mut outside) = (TokioIo::new(inside), Watched { stream: outside, moved: &moved });
+    let mut outside = Watched { stream: outside, moved: &moved };
     let idle = async {
         let mut before = u64::MAX;
         while before != moved.load(Ordering::Relaxed) {
@@ -179,5 +179,40 @@ impl AsyncWrite for Watched<'_> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    #[test]
+    fn only_the_password_counts_and_all_of_it() {
+        let secret = SecretString::from("geheim");
+        let header = |text: &str| HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(text))).expect("a header");
+        assert!(knows(Some(&header("relay:geheim")), &secret) && knows(Some(&header(":geheim")), &secret));
+        for wrong in ["relay:geheim ", "relay:gehei", "geheim", "relay:", "", "geheim:"] {
+            assert!(!knows(Some(&header(wrong)), &secret), "{wrong}");
+        }
+        let other = HeaderValue::from_static("Bearer geheim");
+        assert!(!knows(None, &secret) && !knows(Some(&other), &secret) && !knows(Some(&HeaderValue::from_static("Basic ?")), &secret));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_idle_ends_and_what_is_not_does_not() {
+        let ((mut here, inside), (mut there, outside)) = (duplex(64), duplex(64));
+        let carrying = tokio::spawn(carry(inside, Box::new(outside)));
+        // As MQTT does, but more rarely.
+        for _ in 0..10 {
+            // waits: on the paused clock.
+            sleep(IDLE - Duration::from_secs(1)).await;
+            here.write_all(b"x").await.expect("open");
+            assert_eq!(there.read_u8().await.expect("open"), b'x');
+        }
+        // waits: on the paused clock.
+        sleep(IDLE * 2 + Duration::from_secs(1)).await;
+        assert!(carrying.is_finished());
+        assert_eq!(here.read(&mut [0; 8]).await.expect("the end"), 0);
     }
 }

@@ -144,17 +144,16 @@ impl Session {
 
 /// Why the relay host does not connect.
 fn refused(error: &russh::Error) -> io::Error {
-    match error {
-        russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited) => {
-            let why = "the relay host forbids this destination (AllowTcpForwarding and PermitOpen in sshd_config, permitopen in \
-                       authorized_keys)";
-            io::Error::new(io::ErrorKind::PermissionDenied, why)
-        }
-        russh::Error::ChannelOpenFailure(ChannelOpenFailure::ConnectFailed) => {
-            io::Error::new(io::ErrorKind::ConnectionRefused, "the relay host cannot connect to it")
-        }
-        _ => io::Error::new(io::ErrorKind::ConnectionAborted, format!("the tunnel: {error}")),
-    }
+    let (kind, why) = if let russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited) = error {
+        let why =
+            "the relay host forbids this destination (AllowTcpForwarding and PermitOpen in sshd_config, permitopen in authorized_keys)";
+        (io::ErrorKind::PermissionDenied, why.to_owned())
+    } else if let russh::Error::ChannelOpenFailure(ChannelOpenFailure::ConnectFailed) = error {
+        (io::ErrorKind::ConnectionRefused, "the relay host cannot connect to it".to_owned())
+    } else {
+        (io::ErrorKind::ConnectionAborted, format!("the tunnel: {error}"))
+    };
+    io::Error::new(kind, why)
 }
 
 fn config(hall: &Hall) -> Arc<client::Config> {
@@ -204,5 +203,113 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Severable<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::tunnel::{Pace, Tunnel, keys};
+    use crate::port::{clock::Clock, link::Link, outward::Outward};
+    use russh::server::{Auth, Handler, VerifiedPublicKey};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    struct Welcoming;
+
+    thread_local! {
+        /// The host takes everything and says nothing: each test has a thread of its own.
+        static FROZEN: AtomicBool = const { AtomicBool::new(false) };
+    }
+
+    impl Handler for Welcoming {
+        type Error = russh::Error;
+
+        async fn auth_publickey(&mut self, _: &str, _: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
+            Ok(Auth::Accept)
+        }
+    }
+
+    /// A stream in which something goes wrong that must not: russh's task polls it, so that task panics.
+    struct Mined(tokio::io::DuplexStream, Arc<AtomicBool>);
+
+    impl AsyncRead for Mined {
+        fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, read: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            assert!(!self.1.load(Ordering::Relaxed), "a mine");
+            if FROZEN.with(|frozen| frozen.load(Ordering::Relaxed)) {
+                return Poll::Pending;
+            }
+            Pin::new(&mut self.0).poll_read(context, read)
+        }
+    }
+
+    impl AsyncWrite for Mined {
+        fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.0).poll_write(context, bytes)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_flush(context)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_shutdown(context)
+        }
+    }
+
+    /// A session that is logged in, how it ends, and what makes it panic.
+    async fn session() -> (Session, oneshot::Receiver<Trouble>, DropGuard, Arc<AtomicBool>) {
+        let (key, _) = keys::generate("").expect("randomness");
+        let ours = keys::private(&key).expect("a key");
+        let config = crate::config::TunnelConfig {
+            host: "relay".to_owned(),
+            port: 22,
+            user: "branch".to_owned(),
+            key,
+            host_key: keys::line(ours.public_key().key_data()),
+            forward: TunnelForward::Unix("/x".to_owned()),
+        };
+        let (tunnel, _) = Tunnel::paced(config, Outward::Direct, Link::new(Clock::System), Pace::default()).expect("keys");
+        let (here, there) = tokio::io::duplex(64 * 1024);
+        let server = Arc::new(russh::server::Config { keys: vec![ours.clone()], ..Default::default() });
+        tokio::spawn(async move { russh::server::run_stream(server, there, Welcoming).await.expect("a session").await });
+        let mine = Arc::new(AtomicBool::new(false));
+        let stream = Mined(here, Arc::clone(&mine));
+        let (mut session, ended, guard) = Session::greet(&tunnel.hall, &tunnel.pinned, stream).await.expect("the right key");
+        session.login(&Arc::new(ours)).await.expect("let in");
+        (session, ended, guard, mine)
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_it_is_its_end_and_nothing_else() {
+        let (session, ended, _guard, mine) = session().await;
+        mine.store(true, Ordering::Relaxed);
+        // Its answer is the next thing that is read.
+        session.handle.send_keepalive(true).await.expect("it runs");
+        assert!(matches!(ended.await, Ok(Trouble::Panicked)));
+        let error = Arc::new(session).open("127.0.0.1", 1).await.err().expect("nobody is there");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+    }
+
+    /// At work this takes a minute, and here no time at all.
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_says_nothing_any_more_is_given_up_after_a_minute() {
+        let (session, ended, _guard, _) = session().await;
+        // Longer than any limit: as long as it answers, it stays.
+        // waits: on the paused clock.
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert!(!session.handle.is_closed());
+        FROZEN.with(|frozen| frozen.store(true, Ordering::Relaxed));
+        let mut ended = std::pin::pin!(ended);
+        assert!(timeout(Duration::from_secs(44), ended.as_mut()).await.is_err(), "three questions have no answer yet");
+        let Ok(Ok(Trouble::Ended(why))) = timeout(Duration::from_secs(17), ended).await else { panic!("it ends, and says why") };
+        assert!(why.to_lowercase().contains("keepalive"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn it_can_be_cut_at_any_time() {
+        let (session, ended, _guard, _) = session().await;
+        session.cut();
+        let Ok(Trouble::Ended(why)) = ended.await else { panic!("it ends, and says why") };
+        assert!(why.contains("torn down"), "{why}");
     }
 }

@@ -44,7 +44,7 @@ pub enum Trouble {
     #[error("no common algorithm ({0}): the relay host is too old, or shows no Ed25519 key")]
     Algorithms(String),
     /// It is not the one whose key is pinned.
-    #[error("the relay host shows another host key: {shown}, expected {pinned}", shown = keys::fingerprint(.shown), pinned = keys::fingerprint(.pinned))]
+    #[error("the relay host shows another host key: {}, expected {}", keys::fingerprint(.shown), keys::fingerprint(.pinned))]
     HostKey {
         /// From the configuration.
         pinned: Box<KeyData>,
@@ -113,6 +113,22 @@ impl Trouble {
             Trouble::Ended(why) => format!("die Verbindung zum Relay-Host ist abgerissen ({why}); sie wird neu aufgebaut"),
             Trouble::Panicked => "in der Verbindung zum Relay-Host ist ein Programmfehler aufgetreten; sie wird neu aufgebaut".to_owned(),
             Trouble::Rebuilt => "durch die Verbindung zum Relay-Host kam nichts mehr; sie wird neu aufgebaut".to_owned(),
+        }
+    }
+
+    /// The key that the relay host shows instead of the pinned one: `ssh-ed25519 AAAA…`.
+    pub fn shown(&self) -> Option<String> {
+        match self {
+            Trouble::HostKey { shown, .. } => Some(keys::line(shown)),
+            Trouble::Way(_)
+            | Trouble::Silent(_)
+            | Trouble::Greeting(_)
+            | Trouble::Algorithms(_)
+            | Trouble::Key { .. }
+            | Trouble::Denied(_)
+            | Trouble::Ended(_)
+            | Trouble::Panicked
+            | Trouble::Rebuilt => None,
         }
     }
 

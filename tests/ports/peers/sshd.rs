@@ -22,7 +22,8 @@ const EMPTY: &str = "/run/sshd";
 const ACCOUNTS: [&str; 2] = ["games", "news"];
 /// What the handbook recommends for a branch's user, as far as it is not what a test is about: sshd takes the first line of a kind.
 const RECOMMENDED: &str = "AllowTcpForwarding yes\nAllowStreamLocalForwarding remote\nStreamLocalBindUnlink yes\nStreamLocalBindMask 0117\n\
-    GatewayPorts no\nMaxSessions 0\nPermitTTY no\nX11Forwarding no\nAllowAgentForwarding no\nClientAliveInterval 15\nClientAliveCountMax 3\n";
+    GatewayPorts no\nMaxSessions 0\nPermitTTY no\nX11Forwarding no\nAllowAgentForwarding no\n\
+    ClientAliveInterval 15\nClientAliveCountMax 3\n";
 
 /// A relay host; ends with the test.
 pub(crate) struct Host {
