@@ -91,6 +91,16 @@ impl World {
         self
     }
 
+    /// Where sshd listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.ssh.address
+    }
+
+    /// By what it is recognised: `ssh-ed25519 AAAA…`.
+    pub(super) fn host_key(&self) -> String {
+        public(&self.debian.path("/etc/ssh/ssh_host_ed25519_key"))
+    }
+
     /// sshd reads its files at every connection only where they are keys: what `sshd -T` says of this user.
     pub(super) async fn effective(&self, user: &str) -> String {
         self.debian.shell(&format!("{SSHD} -T -C user={user},host=device,addr=192.0.2.1")).await
