@@ -15,6 +15,7 @@ mod mqtt;
 mod outages;
 mod panicked;
 mod peers;
+mod probe;
 mod program;
 mod replay;
 mod status;

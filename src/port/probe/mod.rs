@@ -28,8 +28,9 @@ use tokio_rustls::client::TlsStream;
 /// Between two calls that succeed: three of them fit into the gap in which ingress still counts as proven (`domain::INGRESS_GAP`, 15
 /// minutes), and each costs 5 kB.
 const EVERY: Duration = Duration::from_secs(4 * 60);
-/// After one that fails: a tunnel that is being built anew, or a name that is being corrected, shall be seen soon.
-const AGAIN: Duration = Duration::from_secs(30);
+/// After one that fails, doubled each time up to the second: right after a start the certificate is still being fetched, and a name or a
+/// tunnel that is being repaired shall be seen soon.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 /// For TLS and the answer, after the connection: a webhook of Meta's waits 5 to 10 s.
 const ANSWER: Duration = Duration::from_secs(15);
 /// Calls that nothing came of in a row, while everything before the tunnel works: the first may have met a moment's outage.
@@ -151,7 +152,7 @@ fn nonce() -> u128 {
 
 /// Calls again and again, and says on `link` how the chain fares.
 pub async fn run(probe: &Probe, tunnel: Option<Tunnelling<'_>>, clock: &Clock, inbox: &Inbox, link: &Link) -> Infallible {
-    let (mut dead, mut said) = (0, None);
+    let (mut dead, mut said, mut again) = (0, None, AGAIN.0);
     loop {
         let up = tunnel.as_ref().map(|tunnel| tunnel.link.view().condition == Condition::Up);
         let began = clock.now();
@@ -162,7 +163,7 @@ pub async fn run(probe: &Probe, tunnel: Option<Tunnelling<'_>>, clock: &Clock, i
                 if said.take().is_some() {
                     tracing::info!("the public address answers again");
                 }
-                dead = 0;
+                (dead, again) = (0, AGAIN.0);
                 // A relay that is gone needs no proof.
                 let _ = inbox.send(Arrival::told(Event::Proof)).await;
                 EVERY
@@ -179,7 +180,9 @@ pub async fn run(probe: &Probe, tunnel: Option<Tunnelling<'_>>, clock: &Clock, i
                     (tunnel.rebuild)();
                     dead = 0;
                 }
-                AGAIN
+                let pause = again;
+                again = (again * 2).min(AGAIN.1);
+                pause
             }
         };
         tokio::time::sleep(pause).await;
