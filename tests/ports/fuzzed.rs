@@ -5,6 +5,8 @@
 mod configuration;
 #[path = "../../fuzz/promises/figure.rs"]
 mod figure;
+#[path = "../../fuzz/promises/proxy.rs"]
+mod proxy;
 #[path = "../../fuzz/promises/webhook.rs"]
 mod webhook;
 
@@ -60,4 +62,9 @@ fn configurations() {
     let folder = tempfile::tempdir().expect("a directory");
     configuration::furnish(folder.path()).expect("written");
     replay("configuration", |text| configuration::check(text, folder.path()));
+}
+
+#[test]
+fn proxy_headers() {
+    replay("proxy", proxy::check);
 }

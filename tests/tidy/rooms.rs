@@ -140,6 +140,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "crate::config::{Own}Forward",
             "crate::config::{Own}Server",
             "crate::config::{Own}Tls",
+            "crate::config::AcmeConfig",
         ],
         crates: Crates::AllBut(&["postcard", "redb", "toml"]),
         never: &[],

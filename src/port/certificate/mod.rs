@@ -1,21 +1,31 @@
-//! Where the certificate comes from. (being written)
+//! Where the certificate comes from that TLS shows: ordered by ourselves (`acme`), or from files that somebody else renews (`files`). Ends
+//! no TLS: what is shown lies in `Certificates`.
 
+mod acme;
+mod files;
+mod pair;
+mod standing;
+
+use super::certificates::Certificates;
+use super::clock::Clock;
+use super::link::Link;
+use super::outward::Outward;
 use crate::config::CertificateConfig;
-use crate::port::certificates::Certificates;
-use crate::port::clock::Clock;
-use crate::port::link::Link;
-use crate::port::outward::Outward;
 use std::convert::Infallible;
 use tokio::sync::watch;
 
-/// (being written)
+/// Keeps a valid certificate in `certificates`, for ever. `trusted` becomes true once the clock is known to be right: no order before that,
+/// and no word on what has expired; a certificate that is on disk is shown at once.
 pub async fn run(
-    _config: &CertificateConfig,
-    _certificates: &Certificates,
-    _outward: &Outward,
-    _clock: &Clock,
-    _trusted: &mut watch::Receiver<bool>,
-    _link: &Link,
+    config: &CertificateConfig,
+    certificates: &Certificates,
+    outward: &Outward,
+    clock: &Clock,
+    trusted: &mut watch::Receiver<bool>,
+    link: &Link,
 ) -> Infallible {
-    std::future::pending().await
+    match config {
+        CertificateConfig::Acme(acme) => acme::keep(acme, certificates, outward, clock, trusted, link).await,
+        CertificateConfig::Files { chain, key } => files::keep((chain, key), certificates, clock, trusted, link).await,
+    }
 }

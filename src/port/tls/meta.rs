@@ -11,7 +11,7 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 use std::sync::Arc;
 use x509_parser::parse_x509_certificate;
-use x509_parser::prelude::GeneralName;
+use x509_parser::prelude::{AttributeTypeAndValue, GeneralName};
 
 /// What Meta is called in its certificate (WhatsApp docs: mTLS for webhooks).
 const NAME: &str = "client.webhooks.fbclientcerts.com";
@@ -82,7 +82,7 @@ impl ClientCertVerifier for Meta {
 /// By its one common name, which is what Meta's has, or by one of its DNS names, which is where such names have moved.
 fn is_meta(leaf: &CertificateDer<'_>) -> bool {
     let Ok((_, leaf)) = parse_x509_certificate(leaf) else { return false };
-    let mut names = leaf.subject().iter_common_name().map(|name| name.as_str());
+    let mut names = leaf.subject().iter_common_name().map(AttributeTypeAndValue::as_str);
     if matches!((names.next(), names.next()), (Some(Ok(NAME)), None)) {
         return true;
     }

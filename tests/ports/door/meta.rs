@@ -15,7 +15,7 @@ async fn meta_is_known_by_its_name_and_stays_known() {
     let house = House::new(false, Some(authority.pem()));
     for version in [&TLS12, &TLS13] {
         for (names, common) in [(&[][..], &[META][..]), (&[META], &[]), (&["other.example", META], &["somebody"])] {
-            let client = Arc::new(house.client(&[version], authority.client(names, common, |_| {})));
+            let client = Arc::new(house.client(&[version], Some(authority.client(names, common, |_| {}))));
             for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
                 let (caller, proven) = house.greets(&[], OURS, &client).await;
                 assert_eq!((caller.get_ref().1.handshake_kind(), proven), (Some(kind), true), "{names:?} {common:?}");
@@ -52,7 +52,7 @@ async fn nobody_else_is_proven() {
             ),
         ];
         for (refusal, shown) in wrong {
-            house.refuses(refusal, &[], OURS, &Arc::new(house.client(&[version], shown))).await;
+            house.refuses(refusal, &[], OURS, &Arc::new(house.client(&[version], Some(shown)))).await;
         }
     }
 }

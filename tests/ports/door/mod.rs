@@ -71,12 +71,12 @@ impl Authority {
         }
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         change(&mut params);
-        Some(self.sign(&params))
+        self.sign(&params)
     }
 }
 
 /// What a client shows.
-type Shown = Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>;
+type Shown = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
 /// A door, and what its callers need to know.
 struct House {
@@ -102,7 +102,7 @@ impl House {
     }
 
     /// A client that believes our authority.
-    fn client(&self, versions: &[&'static rustls::SupportedProtocolVersion], shown: Shown) -> ClientConfig {
+    fn client(&self, versions: &[&'static rustls::SupportedProtocolVersion], shown: Option<Shown>) -> ClientConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).expect("versions");
         let builder = builder.with_root_certificates(self.authority.roots());

@@ -4,7 +4,7 @@ use super::stand_in::{Identity, Recorder};
 use super::world::{BRANCHES, World, name, socket, user};
 use crate::outages::alone;
 use crate::peers::haproxy::Haproxy;
-use crate::program::{Machine, Place, until};
+use crate::program::{Machine, Place, Relay, until};
 use crate::webhook::{NUMBER, SECRET};
 use drk_relay::port::clock::Clock;
 use drk_relay::simulator::meta::webhook::{body, sign};
@@ -13,6 +13,8 @@ use std::net::SocketAddr;
 use tokio::net::UnixStream;
 
 const BRANCH: &str = BRANCHES[0];
+/// What the relay says when it has read its certificate.
+const SHOWN: &str = "certificate shown";
 
 /// A machine of the branch: with the tunnel that the handbook describes, and this certificate. Nobody is at its broker, and nobody answers
 /// for Meta; those places are kept, so that nobody ever is.
@@ -47,10 +49,17 @@ fn webhook(person: &Person) -> (String, String) {
     (format!("{head}\r\nX-Hub-Signature-256: {signature}\r\n\r\n{body}"), signature)
 }
 
-/// Sends it through the whole chain, once the tunnel is up: what the relay answers. Asks the socket whether it is, because HAProxy takes
-/// whoever knocks again and again for a flood.
-async fn delivered(world: &World, identity: &Identity, front: SocketAddr, request: &str) -> String {
+/// Starts it. Returns once the tunnel is up and the certificate is read: HAProxy takes whoever knocks again and again for a flood.
+async fn started(machine: &Machine, world: &World) -> Relay {
+    let before = machine.log().matches(SHOWN).count();
+    let relay = machine.start();
+    until(async || (machine.log().matches(SHOWN).count() > before).then_some(())).await;
     until(async || UnixStream::connect(world.socket(BRANCH)).await.ok()).await;
+    relay
+}
+
+/// Sends it through the whole chain: what the relay answers.
+async fn delivered(identity: &Identity, front: SocketAddr, request: &str) -> String {
     identity.posted(front, &name(BRANCH), request, true).await.expect("it answers").0
 }
 
@@ -60,15 +69,15 @@ async fn a_webhook_reaches_the_relay_and_the_host_reads_none_of_it() {
     let identity = Identity::new(&name(BRANCH));
     let haproxy = Haproxy::start(&world.debian).await;
     let (machine, _nobody) = machine(&world, &identity);
-    let relay = machine.start();
+    let relay = started(&machine, &world).await;
     let (request, signature) = webhook(&Person::with_phone(1));
-    let first = delivered(&world, &identity, haproxy.address, &request).await;
+    let first = delivered(&identity, haproxy.address, &request).await;
     assert!(first.starts_with("HTTP/1.1 200 "), "{first}\n{}", machine.log());
 
     let recorder = Recorder::slip_in(&world.socket(BRANCH));
     let person = Person::with_phone(2);
     let (request, _) = webhook(&person);
-    let second = delivered(&world, &identity, haproxy.address, &request).await;
+    let second = delivered(&identity, haproxy.address, &request).await;
     assert!(second.starts_with("HTTP/1.1 200 "), "{second}\n{}", machine.log());
     let [to_device, back] = recorder.kept();
     assert!(to_device.len() > request.len() && !back.is_empty(), "all of it went past here");
@@ -93,9 +102,9 @@ async fn a_relay_that_was_killed_is_back_at_once() {
     let haproxy = Haproxy::start(&world.debian).await;
     let (machine, _nobody) = machine(&world, &identity);
     for number in 1..=2 {
-        let relay = machine.start();
+        let relay = started(&machine, &world).await;
         let (request, _) = webhook(&Person::with_phone(number));
-        let answer = delivered(&world, &identity, haproxy.address, &request).await;
+        let answer = delivered(&identity, haproxy.address, &request).await;
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}\n{}", machine.log());
         relay.kill().await;
     }

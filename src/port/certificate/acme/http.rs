@@ -1,0 +1,155 @@
+//! HTTP for ACME: one request after the other, bounded in time and size, and by the way a look at the authority's clock. Knows no order.
+
+use super::failure::Failure;
+use crate::config::AcmeConfig;
+use crate::domain::time::Timestamp;
+use crate::port::clock::Clock;
+use crate::port::outward::{CONNECT, Outward};
+use anyhow::{Context, anyhow, bail};
+use axum::body::{Body, to_bytes};
+use bytes::Bytes;
+use hyper::{Request, Response};
+use instant_acme::{BodyWrapper, BytesResponse, HttpClient};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::{Client, Proxy};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use secrecy::ExposeSecret;
+use std::error::Error;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// For one request and its answer, connection included. Authorities are slow when everybody renews.
+const EXCHANGE: Duration = Duration::from_secs(60);
+/// Bytes of an answer: a chain has less than ten thousand.
+const SIZE: usize = 256 * 1024;
+/// Seconds by which the authority's clock may differ from ours. A certificate that was ordered by a wrong clock may not be valid yet, or
+/// will be renewed at the wrong time; an hour is what authorities date back.
+const CLOCK: u32 = 3600;
+/// Longest pause that is believed: the longest of Let's Encrypt's limits is counted by the week.
+const HOLD: u32 = 7 * 24 * 3600;
+
+/// A client for one authority. Clones share.
+#[derive(Clone)]
+pub(super) struct Http {
+    client: Client,
+    clock: Clock,
+    hold: Arc<AtomicU32>,
+}
+
+impl Http {
+    /// # Errors
+    /// A German sentence, if certificates or proxy cannot be used.
+    pub(super) fn new(config: &AcmeConfig, outward: &Outward, clock: &Clock) -> anyhow::Result<Http> {
+        let mut client = Client::builder()
+            .tls_backend_preconfigured(tls(config.roots.as_deref())?)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            // Not from the environment: a proxy is said in relay.toml or there is none.
+            .no_proxy()
+            // It is asked twice a day.
+            .pool_max_idle_per_host(0)
+            .connect_timeout(CONNECT)
+            .timeout(EXCHANGE);
+        if let Some(address) = outward.proxy() {
+            // Without the reason, which would quote the address, password and all.
+            client = client.proxy(Proxy::all(address.expose_secret()).map_err(|_| anyhow!("die Adresse des Proxys ist nicht brauchbar"))?);
+        }
+        Ok(Http { client: client.build().context("kein HTTP-Client")?, clock: clock.clone(), hold: Arc::default() })
+    }
+
+    /// For how many seconds the latest answer asked us to stay away; 0 if it did not.
+    pub(super) fn hold(&self) -> u32 {
+        self.hold.load(Ordering::Relaxed)
+    }
+
+    async fn exchange(self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, Failure> {
+        let request = request.map(reqwest::Body::wrap).try_into().map_err(|error| unreachable(&error))?;
+        let answer: Response<reqwest::Body> = self.client.execute(request).await.map_err(|error| unreachable(&error))?.into();
+        let (parts, body) = answer.into_parts();
+        let now = self.clock.now().second();
+        if let Some(theirs) = date(&parts.headers)
+            && theirs.since(now).max(now.since(theirs)) > CLOCK
+        {
+            return Err(Failure::Clock(theirs));
+        }
+        let hold = if parts.status.is_success() { 0 } else { retry_after(&parts.headers, now).min(HOLD) };
+        self.hold.store(hold, Ordering::Relaxed);
+        let body = to_bytes(Body::new(body), SIZE).await.map_err(|error| Failure::Unreachable(innermost(&error)))?;
+        Ok(BytesResponse { parts, body: Box::new(body) })
+    }
+}
+
+impl HttpClient for Http {
+    fn request(
+        &self,
+        request: Request<BodyWrapper<Bytes>>,
+    ) -> Pin<Box<dyn Future<Output = Result<BytesResponse, instant_acme::Error>> + Send>> {
+        let exchange = self.clone().exchange(request);
+        Box::pin(async { exchange.await.map_err(|failure| instant_acme::Error::Other(Box::new(failure))) })
+    }
+}
+
+/// RFC 9110 5.6.7. The obsolete forms count as none.
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    parse(headers.get(DATE)?.to_str().ok()?)
+}
+
+fn parse(date: &str) -> Option<Timestamp> {
+    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()?;
+    u32::try_from(at.as_second()).ok().map(Timestamp)
+}
+
+/// RFC 9110 10.2.3: seconds, or a date.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> u32 {
+    let Some(value) = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()) else { return 0 };
+    value.trim().parse().unwrap_or_else(|_| parse(value).map_or(0, |at| at.since(now)))
+}
+
+/// Why there is no answer.
+fn unreachable(error: &reqwest::Error) -> Failure {
+    let distrusted = causes(error).filter_map(|cause| cause.downcast_ref::<rustls::Error>());
+    if distrusted.into_iter().any(|error| matches!(error, rustls::Error::InvalidCertificate(_))) {
+        return Failure::Distrusted;
+    }
+    Failure::Unreachable(innermost(error))
+}
+
+/// From the outermost to the innermost, through the errors that an I/O error wraps.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |cause| {
+        let cause: &(dyn Error + 'static) = *cause;
+        match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => cause.source(),
+        }
+    })
+}
+
+/// The innermost reason: the outer ones only say that there was one, and name the URL.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+/// rustls with ring, and Mozilla's roots or those that are given.
+fn tls(roots: Option<&[u8]>) -> anyhow::Result<rustls::ClientConfig> {
+    let mut store = RootCertStore::empty();
+    match roots {
+        None => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Some(pem) => {
+            for root in CertificateDer::pem_slice_iter(pem) {
+                let root = root.map_err(|_| anyhow!("Wurzelzertifikate der Zertifizierungsstelle: nicht im PEM-Format"))?;
+                store.add(root).map_err(|_| anyhow!("Wurzelzertifikate der Zertifizierungsstelle: eines ist beschädigt"))?;
+            }
+        }
+    }
+    if store.is_empty() {
+        bail!("Wurzelzertifikate der Zertifizierungsstelle: in der Datei ist keines");
+    }
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(store).with_no_client_auth())
+}
