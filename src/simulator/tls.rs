@@ -37,7 +37,15 @@ impl Identity {
     /// # Errors
     /// If there is no randomness.
     pub fn of(address: IpAddr) -> anyhow::Result<Identity> {
-        let CertifiedKey { cert, signing_key } = generate_simple_self_signed([address.to_string()]).context("kein Zertifikat")?;
+        Identity::named(&address.to_string())
+    }
+
+    /// Of a server with this name.
+    ///
+    /// # Errors
+    /// If there is no randomness.
+    pub fn named(name: &str) -> anyhow::Result<Identity> {
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).context("kein Zertifikat")?;
         Ok(Identity { certificate: cert.der().clone(), pem: cert.pem(), key: signing_key.into() })
     }
 

@@ -5,6 +5,7 @@
 
 mod card;
 mod certificate;
+mod chain;
 mod configuration;
 mod door;
 mod fuzzed;

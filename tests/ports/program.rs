@@ -132,6 +132,17 @@ impl Machine {
         Relay(command.stderr(Stdio::from(log)).kill_on_drop(true).spawn().expect("a shell"))
     }
 
+    /// Starts the relay where names lead to what this file says, whatever the machine's /etc/hosts does. Needs root.
+    pub(crate) fn start_with_names(&self, hosts: &str) -> Relay {
+        let log = OpenOptions::new().create(true).append(true).open(self.path("log")).expect("a log");
+        let mut command = Command::new("unshare");
+        let script = "mount --bind \"$2\" /etc/hosts; exec \"$0\" run --config \"$1\"";
+        command.args(["--mount", "--propagation", "private", "sh", "-euc", script, env!("CARGO_BIN_EXE_drk-relay")]);
+        command.arg(self.path("relay.toml")).arg(self.path(hosts));
+        command.env("CREDENTIALS_DIRECTORY", self.path("credentials")).stdin(Stdio::null()).stdout(Stdio::null());
+        Relay(command.stderr(Stdio::from(log)).kill_on_drop(true).spawn().expect("unshare"))
+    }
+
     /// Another command of the same program, with this machine's configuration: its exit code, what it prints and its last words.
     pub(crate) async fn says(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
         let mut command = self.program();

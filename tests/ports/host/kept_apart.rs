@@ -155,7 +155,7 @@ async fn a_tcp_port_is_the_one_that_is_permitted() {
     let device = Device::start(&name(BRANCHES[1]), false).await;
     let forward = format!("127.0.0.1:{port}:{}", device.address);
     let _tunnel = world.tunnel_for(BRANCHES[1], &["-N", "-R", &forward], "remote forward success").await;
-    let answer = device.called(place.address, &name(BRANCHES[1])).await.expect("it answers");
+    let answer = device.identity.called(place.address, &name(BRANCHES[1])).await.expect("it answers");
     assert!(answer.contains("200 OK"), "{answer}");
     for other in [format!("0.0.0.0:{port}"), "127.0.0.1:0".to_owned(), socket(BRANCHES[1])] {
         let (code, _, said) = world.tries(BRANCHES[1], &["-N", "-R", &format!("{other}:127.0.0.1:9")], &[]).await;

@@ -4,6 +4,7 @@
 mod documented;
 mod kept_apart;
 mod passed_on;
+mod relay;
 mod stand_in;
 mod taken_over;
-mod world;
+pub(crate) mod world;

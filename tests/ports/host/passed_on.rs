@@ -28,14 +28,14 @@ async fn devices(world: &World, proxied: bool) -> Vec<(Device, Tunnel)> {
 async fn only_who_names_a_branch_reaches_it(front: SocketAddr, devices: &[(Device, Tunnel)], proxied: bool) {
     for (branch, (device, _)) in BRANCHES.into_iter().zip(devices) {
         let request = "GET /webhook HTTP/1.1\r\nHost: x\r\n\r\n";
-        let (answer, caller) = device.posted(front, &name(branch), request, true).await.expect("it answers");
+        let (answer, caller) = device.identity.posted(front, &name(branch), request, true).await.expect("it answers");
         let told = if proxied { caller.to_string() } else { "none".to_owned() };
         assert!(answer.ends_with(&format!("\r\n\r\n{} {told}", name(branch))), "{answer}");
-        let shouted = device.called(front, &name(branch).to_uppercase()).await.expect("names have no case");
+        let shouted = device.identity.called(front, &name(branch).to_uppercase()).await.expect("names have no case");
         assert!(shouted.contains(&name(branch)), "{shouted}");
 
         for (unknown, named) in [("wa.drk-nirgendwo.example", true), ("drk-musterstadt.example", true), (&*name(branch), false)] {
-            let refused = device.posted(front, unknown, request, named).await.expect_err("nobody is called that");
+            let refused = device.identity.posted(front, unknown, request, named).await.expect_err("nobody is called that");
             assert!(matches!(refused.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset), "{unknown}: {refused:?}");
         }
     }
@@ -103,7 +103,7 @@ async fn the_host_sees_only_ciphertext() {
     let body = r#"{"object":"whatsapp_business_account","text":{"body":"Bin ich ansteckend?"},"from":"4915123456789"}"#;
     let length = body.len();
     let request = format!("POST /webhook-path HTTP/1.1\r\nX-Hub-Signature-256: sha256=0123\r\nContent-Length: {length}\r\n\r\n{body}");
-    let (answer, caller) = devices[0].0.posted(haproxy.address, &name(BRANCHES[0]), &request, true).await.expect("it answers");
+    let (answer, caller) = devices[0].0.identity.posted(haproxy.address, &name(BRANCHES[0]), &request, true).await.expect("it answers");
     assert!(answer.contains(&caller.to_string()), "{answer}");
 
     let [to_device, back] = recorder.kept();
@@ -127,11 +127,11 @@ async fn haproxy_logs_no_address() {
     let world = World::new().await;
     let devices = devices(&world, true).await;
     let haproxy = Haproxy::start(&world.debian).await;
-    devices[0].0.called(haproxy.address, &name(BRANCHES[0])).await.expect("it answers");
+    devices[0].0.identity.called(haproxy.address, &name(BRANCHES[0])).await.expect("it answers");
     let passed = logged(&haproxy, "eingang musterstadt ts=--").await;
     assert_eq!(say(haproxy.address, b"GET / HTTP/1.1\r\n\r\n").await, b"");
     let refused = logged(&haproxy, "ts=PR").await;
-    devices[0].0.called(haproxy.address, "wa.drk-nirgendwo.example").await.expect_err("nobody is called that");
+    devices[0].0.identity.called(haproxy.address, "wa.drk-nirgendwo.example").await.expect_err("nobody is called that");
     let unknown = logged(&haproxy, "eingang eingang ts=SC").await;
     for line in [passed, refused, unknown] {
         assert!(!line.contains("127.0.0.1"), "{line}");
@@ -157,7 +157,7 @@ async fn without_the_addition_to_its_unit_haproxy_finds_no_socket() {
     let world = World::new().await;
     let devices = devices(&world, true).await;
     let haproxy = Haproxy::start_with(&world.debian, "").await;
-    devices[0].0.called(haproxy.address, &name(BRANCHES[0])).await.expect_err("nobody finds the device");
+    devices[0].0.identity.called(haproxy.address, &name(BRANCHES[0])).await.expect_err("nobody finds the device");
     logged(&haproxy, "ts=SC").await;
 }
 
@@ -167,10 +167,10 @@ async fn without_a_tunnel_callers_are_refused() {
     let world = World::new().await;
     let device = Device::start(&name(BRANCHES[0]), true).await;
     let haproxy = Haproxy::start(&world.debian).await;
-    device.called(haproxy.address, &name(BRANCHES[0])).await.expect_err("there is no socket");
+    device.identity.called(haproxy.address, &name(BRANCHES[0])).await.expect_err("there is no socket");
     logged(&haproxy, "eingang musterstadt ts=SC").await;
     let _tunnel = world.tunnel(BRANCHES[0], device.address).await;
-    device.called(haproxy.address, &name(BRANCHES[0])).await.expect("it is there now");
+    device.identity.called(haproxy.address, &name(BRANCHES[0])).await.expect("it is there now");
 }
 
 /// One address gets 64 connections at once, and not one more; when they are gone, it may call again.
@@ -181,12 +181,12 @@ async fn a_flood_from_one_address_is_held_off() {
     let haproxy = Haproxy::start(&world.debian).await;
     let (device, name) = (&devices[0].0, name(BRANCHES[0]));
     let mut held = Vec::new();
-    while let Ok(stream) = device.connected(haproxy.address, &name, true).await {
+    while let Ok(stream) = device.identity.connected(haproxy.address, &name, true).await {
         held.push(stream);
         assert!(held.len() <= 64, "nobody holds it off");
     }
     // A connection that has just ended may still count.
     assert!(held.len() > 60, "{} and no more", held.len());
     drop(held);
-    until(async || device.called(haproxy.address, &name).await.ok()).await;
+    until(async || device.identity.called(haproxy.address, &name).await.ok()).await;
 }

@@ -1,7 +1,8 @@
 //! A device that ends TLS and says who called, and somebody who calls. Asserts that the header of the PROXY protocol is one.
 
 use crate::program::within;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,39 +16,31 @@ use tokio_util::task::AbortOnDropHandle;
 /// How a header of PROXY protocol version 2 begins (haproxy.org, proxy-protocol.txt, 2.2).
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// A device behind the tunnel.
-pub(super) struct Device {
-    /// Where its end of the tunnel goes.
-    pub(super) address: SocketAddr,
+/// A name, a certificate for it, and those who know it by that.
+pub(super) struct Identity {
+    name: String,
     certificate: CertificateDer<'static>,
-    _server: AbortOnDropHandle<()>,
+    /// The certificate and its key, in PEM.
+    pub(super) chain: String,
+    pub(super) key: String,
 }
 
-impl Device {
-    /// One with a certificate for `name`. It answers every request with its name and the caller's address, which it has from the header
-    /// before TLS; `none` if there is no such header and none is expected.
-    pub(super) async fn start(name: &str, proxied: bool) -> Device {
+impl Identity {
+    pub(super) fn new(name: &str) -> Identity {
         let made = rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
-        let certificate = made.cert.der().clone();
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+        let (certificate, chain, key) = (made.cert.der().clone(), made.cert.pem(), made.signing_key.serialize_pem());
+        Identity { name: name.to_owned(), certificate, chain, key }
+    }
+
+    fn acceptor(&self) -> TlsAcceptor {
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("a key");
         let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("versions")
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.clone()], key)
+            .with_single_cert(vec![self.certificate.clone()], key)
             .expect("they belong together");
-        let (acceptor, name) = (TlsAcceptor::from(Arc::new(config)), name.to_owned());
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let server = tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.expect("a connection");
-                let (acceptor, name) = (acceptor.clone(), name.clone());
-                // Whoever hangs up in the middle has no answer.
-                tokio::spawn(async move { answer(stream, acceptor, &name, proxied).await.ok() });
-            }
-        });
-        Device { address, certificate, _server: AbortOnDropHandle::new(server) }
+        TlsAcceptor::from(Arc::new(config))
     }
 
     /// Calls it through `front`, naming `server`: what comes back.
@@ -80,6 +73,34 @@ impl Device {
         config.enable_sni = named;
         let server = ServerName::try_from(server.to_owned()).expect("a name");
         within(async { TlsConnector::from(Arc::new(config)).connect(server, TcpStream::connect(front).await?).await }).await
+    }
+}
+
+/// A device behind the tunnel.
+pub(super) struct Device {
+    /// Where its end of the tunnel goes.
+    pub(super) address: SocketAddr,
+    pub(super) identity: Identity,
+    _server: AbortOnDropHandle<()>,
+}
+
+impl Device {
+    /// One with a certificate for `name`. It answers every request with its name and the caller's address, which it has from the header
+    /// before TLS; `none` if there is no such header and none is expected.
+    pub(super) async fn start(name: &str, proxied: bool) -> Device {
+        let identity = Identity::new(name);
+        let (acceptor, name) = (identity.acceptor(), identity.name.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let server = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.expect("a connection");
+                let (acceptor, name) = (acceptor.clone(), name.clone());
+                // Whoever hangs up in the middle has no answer.
+                tokio::spawn(async move { answer(stream, acceptor, &name, proxied).await.ok() });
+            }
+        });
+        Device { address, identity, _server: AbortOnDropHandle::new(server) }
     }
 }
 

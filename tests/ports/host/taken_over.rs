@@ -18,7 +18,7 @@ async fn devices() -> (Device, Device) {
 
 /// Whether this one answers, and not the other: their certificates differ.
 async fn answers(device: &Device, front: SocketAddr) -> bool {
-    device.called(front, &name(BRANCH)).await.is_ok_and(|answer| answer.contains("200 OK"))
+    device.identity.called(front, &name(BRANCH)).await.is_ok_and(|answer| answer.contains("200 OK"))
 }
 
 /// Everything that works for the branch is killed at once, and its socket stays behind.

@@ -9,6 +9,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
+use std::sync::Mutex;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
@@ -39,7 +40,7 @@ pub(crate) fn socket(branch: &str) -> String {
 pub(crate) struct World {
     pub(crate) debian: Debian,
     ssh: Place,
-    sshd: Option<Child>,
+    sshd: Mutex<Option<Child>>,
 }
 
 impl World {
@@ -70,35 +71,57 @@ impl World {
         let folders = block("/etc/tmpfiles.d/drk-relay-host.conf").replace(" haproxy ", &format!(" {group} "));
         debian.write("/etc/tmpfiles.d/drk-relay-host.conf", &folders, 0o644);
         debian.shell(block("ordner")).await;
-        World { debian, ssh: Place::reserve(), sshd: None }
+        World { debian, ssh: Place::reserve(), sshd: Mutex::default() }
     }
 
     /// Starts sshd, with these of the handbook's variants.
-    pub(crate) async fn serve(mut self, variants: &[(&str, String)]) -> World {
+    pub(crate) async fn serve(self, variants: &[(&str, String)]) -> World {
         for (name, text) in variants {
             self.debian.write(name, text, 0o644);
         }
-        let listen = format!("ListenAddress={}", self.ssh.address);
-        let command = self.debian.command(SSHD, ["-D", "-e", "-o", &listen]);
-        self.sshd = Some(self.debian.spawn(command, "sshd.log"));
-        until(async || {
-            let mut banner = [0; 4];
-            TcpStream::connect(self.ssh.address).await.ok()?.read_exact(&mut banner).await.ok().filter(|_| banner == *b"SSH-")
-        })
-        .await;
+        self.serve_again().await;
         let key = fs::read_to_string(self.debian.path("/etc/ssh/ssh_host_ed25519_key.pub")).expect("a key");
         self.debian.write("known_hosts", &format!("[127.0.0.1]:{} {key}", self.ssh.address.port()), 0o600);
         self
     }
 
-    /// sshd reads its files at every connection only where they are keys: what `sshd -T` says of this user.
-    pub(crate) async fn effective(&self, user: &str) -> String {
-        self.debian.shell(&format!("{SSHD} -T -C user={user},host=device,addr=192.0.2.1")).await
+    /// SIGKILL for sshd and its sessions, if it runs, and a new one; ready when this returns.
+    pub(crate) async fn serve_again(&self) {
+        if let Some(before) = self.daemon() {
+            signal("KILL", &descendants(before));
+            signal("KILL", &[before]);
+        }
+        let listen = format!("ListenAddress={}", self.ssh.address);
+        let command = self.debian.command(SSHD, ["-D", "-e", "-o", &listen]);
+        let before = self.sshd.lock().expect("nobody panicked").replace(self.debian.spawn(command, "sshd.log"));
+        if let Some(mut before) = before {
+            before.wait().await.expect("our child");
+        }
+        until(async || {
+            let mut banner = [0; 4];
+            TcpStream::connect(self.ssh.address).await.ok()?.read_exact(&mut banner).await.ok().filter(|_| banner == *b"SSH-")
+        })
+        .await;
+    }
+
+    /// The process of sshd that starts all others.
+    fn daemon(&self) -> Option<u32> {
+        self.sshd.lock().expect("nobody panicked").as_ref().and_then(Child::id)
     }
 
     /// Where sshd listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.ssh.address
+    }
+
+    /// By what it is recognised: `ssh-ed25519 AAAA…`.
+    pub(crate) fn host_key(&self) -> String {
+        public(&self.debian.path("/etc/ssh/ssh_host_ed25519_key"))
+    }
+
+    /// sshd reads its files at every connection only where they are keys: what `sshd -T` says of this user.
+    pub(crate) async fn effective(&self, user: &str) -> String {
+        self.debian.shell(&format!("{SSHD} -T -C user={user},host=device,addr=192.0.2.1")).await
     }
 
     /// OpenSSH's client with the key of one branch, as the user of one; `what` is what it is to do there.
@@ -143,8 +166,7 @@ impl World {
     pub(crate) fn sessions(&self, branch: &str) -> Vec<u32> {
         let mine = format!("sshd: {}", user(branch));
         let is_mine = |id: &u32| fs::read_to_string(format!("/proc/{id}/cmdline")).is_ok_and(|line| line.starts_with(&mine));
-        let sshd = self.sshd.as_ref().and_then(Child::id).expect("it runs");
-        descendants(sshd).into_iter().filter(is_mine).collect()
+        descendants(self.daemon().expect("it runs")).into_iter().filter(is_mine).collect()
     }
 
     /// Where the branch's socket really lies.
@@ -157,7 +179,7 @@ impl Drop for World {
     #[expect(clippy::print_stderr, reason = "who reads why a test failed wants to know what sshd had to say")]
     fn drop(&mut self) {
         // Sessions first: once sshd is gone they are nobody's children.
-        if let Some(sshd) = self.sshd.as_ref().and_then(Child::id) {
+        if let Some(sshd) = self.daemon() {
             signal("KILL", &descendants(sshd));
         }
         if std::thread::panicking() {
