@@ -44,11 +44,7 @@ pub(crate) struct Debian {
 impl Debian {
     /// As it is after the packages were installed.
     pub(crate) async fn new() -> Debian {
-        assert!(
-            is_root(),
-            "this test gives each branch a user of its own and therefore has to be root, be it in a user namespace (Debian: package uidmap): \
-             unshare --user --map-root-user --map-auto cargo nextest run --test ports host"
-        );
+        assert!(is_root(), "this test gives each branch a user of its own, in a namespace that only it sees: it has to be root");
         let debian = Debian { directory: tempfile::tempdir().expect("a directory") };
         for folder in ["etc/ssh/sshd_config.d", "etc/ssl", "etc/default", "etc/security", "run/sshd", "run/lock", "lib/dev", "log/nginx"] {
             fs::create_dir_all(debian.path(folder)).expect("a folder");
@@ -122,7 +118,6 @@ impl Debian {
     }
 }
 
-/// Also in a user namespace.
 fn is_root() -> bool {
     let status = fs::read_to_string("/proc/self/status").expect("Linux");
     status.lines().find_map(|line| line.strip_prefix("Uid:")).is_some_and(|ids| ids.split_whitespace().nth(1) == Some("0"))
