@@ -38,8 +38,8 @@ async fn a_socket_that_was_left_over_is_taken_over() {
     assert!(answers(&new, haproxy.address).await);
 }
 
-/// The old device is gone without a word (power cut, cable): its session still holds the socket. The new one does not wait for sshd to notice,
-/// and when the old one ends at last, it takes nothing with it.
+/// The old device is gone without a word (power cut, cable): its session still holds the socket. The new one does not wait for sshd to
+/// notice, and when the old one ends at last, it takes nothing with it.
 #[tokio::test]
 async fn a_frozen_session_loses_its_socket_to_the_next() {
     let world = World::new().await;

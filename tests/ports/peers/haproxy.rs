@@ -1,4 +1,5 @@
-//! Debian's HAProxy on a free port, configured as the handbook says, shut into its directory and without root's rights. Asserts only that it starts.
+//! Debian's HAProxy on a free port, configured as the handbook says, shut into its directory and without root's rights. Asserts only that
+//! it starts.
 
 use super::debian::Debian;
 use super::handbook::{block, with};

@@ -33,10 +33,10 @@ impl<'a> Nginx<'a> {
         nginx
     }
 
-    /// Whether it accepts the configuration exactly as documented.
+    /// Whether it accepts the configuration exactly as documented. It tries the ports, too: on a network of its own, where they are free.
     pub(crate) async fn check(debian: &Debian) -> Command {
         prepare(debian, block(CONFIGURATION)).await;
-        debian.command("/usr/sbin/nginx", ["-t"])
+        debian.command("unshare", ["--net", "/usr/sbin/nginx", "-t"])
     }
 
     /// What it wrote into its logs.
