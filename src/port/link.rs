@@ -76,6 +76,12 @@ impl Link {
         }
     }
 
+    /// Returns once it works.
+    pub async fn reached(&self) {
+        // Its sender is `self`'s.
+        let _ = self.state.subscribe().wait_for(|state| state.condition == Condition::Up).await;
+    }
+
     /// How it is now.
     pub fn view(&self) -> LinkView {
         let State { condition, since, latest } = self.state.borrow().clone();

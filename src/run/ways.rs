@@ -116,7 +116,8 @@ impl Ways {
             }),
             restarting("certificate", drill, async || match &self.certificate {
                 Some((config, link)) => {
-                    certificate::run(config, &self.certificates, &self.outward, clock, &mut trusted.subscribe(), link).await
+                    let (trusted, way) = (&mut trusted.subscribe(), self.tunnel.as_ref().map(|tunnel| &tunnel.link));
+                    certificate::run(config, &self.certificates, &self.outward, clock, trusted, way, link).await
                 }
                 None => pending().await,
             }),

@@ -194,6 +194,15 @@ impl Machine {
     }
 }
 
+impl Drop for Machine {
+    #[expect(clippy::print_stderr, reason = "who reads why a test failed wants to know what the relay had to say")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the relay said:\n{}", self.log());
+        }
+    }
+}
+
 /// Any command of the program: its exit code, what it prints and its last words.
 pub(crate) async fn says(arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_drk-relay"));

@@ -118,8 +118,9 @@ impl Broken {
     /// Whether a new session of the tunnel might help.
     pub(super) fn is_behind_the_host(&self) -> bool {
         match self.part() {
-            Part::Egress | Part::Dns | Part::Tcp | Part::Tls => false,
-            Part::RelayHost | Part::Tunnel | Part::Device => true,
+            // Whatever is wrong with the device, it came through.
+            Part::Egress | Part::Dns | Part::Tcp | Part::Tls | Part::Device => false,
+            Part::RelayHost | Part::Tunnel => true,
         }
     }
 

@@ -33,6 +33,9 @@ const EVERY: Duration = Duration::from_secs(4 * 60);
 const AGAIN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 /// For TLS and the answer, after the connection: a webhook of Meta's waits 5 to 10 s.
 const ANSWER: Duration = Duration::from_secs(15);
+/// At the start the tunnel gets so long to come up, and what is needed for an answer a little more: what is about to work is not to be
+/// called broken.
+const START: Duration = Duration::from_secs(10);
 /// Calls that nothing came of in a row, while everything before the tunnel works: the first may have met a moment's outage.
 const DEAD_AFTER: u32 = 2;
 /// An answer has 200 bytes; whatever is longer is not a relay's.
@@ -153,6 +156,11 @@ fn nonce() -> u128 {
 /// Calls again and again, and says on `link` how the chain fares.
 pub async fn run(probe: &Probe, tunnel: Option<Tunnelling<'_>>, clock: &Clock, inbox: &Inbox, link: &Link) -> Infallible {
     let (mut dead, mut said, mut again) = (0, None, AGAIN.0);
+    if let Some(tunnel) = &tunnel {
+        // If it does not, that is what the first call finds.
+        let _ = timeout(START, tunnel.link.reached()).await;
+    }
+    tokio::time::sleep(AGAIN.0).await;
     loop {
         let up = tunnel.as_ref().map(|tunnel| tunnel.link.view().condition == Condition::Up);
         let began = clock.now();

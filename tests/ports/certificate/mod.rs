@@ -45,7 +45,7 @@ impl Station {
         let port = tokio::spawn({
             let (certificates, clock, link, mut trusted) = (certificates.clone(), clock.clone(), link.clone(), trusted.subscribe());
             async move {
-                certificate::run(&config, &certificates, &Outward::Direct, &clock, &mut trusted, &link).await;
+                certificate::run(&config, &certificates, &Outward::Direct, &clock, &mut trusted, None, &link).await;
             }
         });
         Station { certificates, clock: clock.clone(), trusted, link, _port: AbortOnDropHandle::new(port) }

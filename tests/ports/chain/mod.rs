@@ -8,7 +8,7 @@ mod only_way;
 use crate::host::world::{BRANCHES, World, name, socket, user};
 use crate::peers::pebble::Pebble;
 use crate::program::{Machine, Relay, until, within};
-use crate::webhook::SECRET;
+use crate::webhook::{NUMBER, SECRET};
 use drk_relay::port::clock::Clock;
 use drk_relay::simulator::meta::webhook::{body, sign};
 use drk_relay::simulator::meta::{Meta, Person};
@@ -18,7 +18,7 @@ use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -70,6 +70,7 @@ async fn linked(machine: &Machine, link: &str, state: &str) -> Value {
 struct Caller {
     connector: TlsConnector,
     front: SocketAddr,
+    meta: Mutex<Meta>,
 }
 
 impl Caller {
@@ -79,24 +80,32 @@ impl Caller {
         roots.add(CertificateDer::from_pem_slice(&pebble.issuer().await).expect("PEM")).expect("a certificate");
         let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
         let config = builder.with_safe_default_protocol_versions().expect("TLS").with_root_certificates(roots).with_no_client_auth();
-        Caller { connector: TlsConnector::from(Arc::new(config)), front }
+        Caller { connector: TlsConnector::from(Arc::new(config)), front, meta: Mutex::new(Meta::new(NUMBER)) }
     }
 
     /// Somebody writes "Hallo": the answer's status; an error if nobody answers.
     async fn hallo(&self, person: &Person) -> io::Result<u16> {
-        let mut meta = Meta::new(crate::webhook::NUMBER);
-        meta.join(person.clone());
-        let body = body(&[meta.message_webhook(&person.user_id, "Hallo", Clock::System.now().second())]);
+        let update = {
+            // One for all: no two messages may have the same id.
+            let mut meta = self.meta.lock().expect("nobody panicked");
+            meta.join(person.clone());
+            meta.message_webhook(&person.user_id, "Hallo", Clock::System.now().second())
+        };
+        self.post(&body(&[update])).await
+    }
+
+    /// A webhook: the answer's status; an error if nobody answers.
+    async fn post(&self, body: &[u8]) -> io::Result<u16> {
         let head = format!(
             "POST /webhook HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nX-Hub-Signature-256: {}\r\nContent-Length: {}\r\n\r\n",
             name(BRANCH),
-            sign(SECRET, &body),
+            sign(SECRET, body),
             body.len()
         );
         let server = ServerName::try_from(name(BRANCH)).expect("a name");
         let asked = async {
             let mut stream = self.connector.connect(server, TcpStream::connect(self.front).await?).await?;
-            stream.write_all(&[head.as_bytes(), &body].concat()).await?;
+            stream.write_all(&[head.as_bytes(), body].concat()).await?;
             let mut answer = Vec::new();
             stream.read_to_end(&mut answer).await?;
             let status = std::str::from_utf8(&answer).ok().and_then(|answer| answer.split(' ').nth(1)?.parse().ok());

@@ -11,6 +11,7 @@ use crate::program::{Machine, Mosquitto, Place, within};
 use drk_relay::port::clock::Clock;
 use drk_relay::simulator::cloud::Cloud;
 use drk_relay::simulator::meta::Person;
+use drk_relay::simulator::meta::webhook::body;
 use drk_relay::simulator::tls::Identity;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -59,7 +60,9 @@ async fn a_branch_whose_network_allows_one_destination_still_works() {
     linked(&machine, "mqtt", "up").await;
     linked(&machine, "public", "up").await;
     let caller = Caller::new(haproxy.address, &pebble).await;
-    assert_eq!(caller.hallo(&Person::with_phone(1)).await.expect("it answers"), 200, "{}", machine.log());
+    let now = Clock::System.now().second();
+    let update = cloud.look(|meta| meta.message_webhook(&Person::with_phone(1).user_id, "Hallo", now));
+    assert_eq!(caller.post(&body(&[update])).await.expect("it answers"), 200, "{}", machine.log());
     let rung = within(ringing.recv()).await.expect("the answer");
     assert!(rung.body.contains("DRK-Ortsverein Musterstadt"), "{}", rung.body);
 

@@ -213,8 +213,8 @@ async fn what_is_dead_is_built_anew_after_two_calls() {
     let (probe, rebuild) = (chain.probe(), || drop(rebuilt.fetch_add(1, Ordering::Relaxed)));
     let tunnel = Tunnelling { link: &session, rebuild: &rebuild };
     let calls = async {
-        // Two calls and the pause between them; a third has not ended yet.
-        tokio::time::sleep(Duration::from_secs(15 + 2 + 15 + 1)).await;
+        // A moment, two calls and the pause between them; a third has not ended yet.
+        tokio::time::sleep(Duration::from_secs(2 + 15 + 2 + 15 + 1)).await;
     };
     tokio::select! {
         never = run(&probe, Some(tunnel), &Clock::System, &chain.inbox, &link) => match never {},

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | at start | what lies on disk is shown |
 //! | the clock is not known to be right | nothing is ordered |
+//! | the tunnel does not stand | nothing is ordered: who validates could not come in |
 //! | there is none, or it is for another name, or of another authority | ordered at once |
 //! | twice a day, or as often as the authority wants | asked when to renew (RFC 9773) |
 //! | at a random moment of the window it names, else after two thirds of the lifetime | renewed, with a new key |
@@ -22,7 +23,7 @@ use crate::config::AcmeConfig;
 use crate::domain::time::Timestamp;
 use crate::port::certificates::{Certificates, Validity};
 use crate::port::clock::Clock;
-use crate::port::link::Link;
+use crate::port::link::{Condition, Link};
 use crate::port::outward::Outward;
 use folder::Folder;
 use http::Http;
@@ -47,6 +48,7 @@ pub(super) async fn keep(
     outward: &Outward,
     clock: &Clock,
     trusted: &mut watch::Receiver<bool>,
+    way: Option<&Link>,
     link: &Link,
 ) -> Infallible {
     let folder = Folder::new(&config.folder, &config.directory);
@@ -61,7 +63,7 @@ pub(super) async fn keep(
     };
     let authority = Authority { config, http, folder, certificates };
     let (patience, teller) = (Patience::default(), Teller::default());
-    let mut keeper = Keeper { authority, clock, link, held, patience, trouble: None, paused: Timestamp(0), teller };
+    let mut keeper = Keeper { authority, clock, link, way, held, patience, trouble: None, paused: Timestamp(0), teller };
     if keeper.held.is_none() && !*trusted.borrow() {
         link.down("noch kein Zertifikat: bestellt wird, sobald die Uhr gestellt ist. Abhilfe: den Zeitserver prüfen");
     }
@@ -70,6 +72,7 @@ pub(super) async fn keep(
         return std::future::pending().await;
     }
     loop {
+        keeper.way_in().await;
         let next = keeper.turn().await;
         reach(clock, next).await;
     }
@@ -116,6 +119,8 @@ struct Keeper<'a> {
     authority: Authority<'a>,
     clock: &'a Clock,
     link: &'a Link,
+    /// By what who validates comes in, if that is known: nothing is ordered while it does not work.
+    way: Option<&'a Link>,
     held: Option<Held>,
     patience: Patience,
     /// Why there was no new one when it was last tried, in German.
@@ -126,6 +131,17 @@ struct Keeper<'a> {
 }
 
 impl Keeper<'_> {
+    /// Waits for the way in if something is to be ordered. An authority that cannot come in counts a failure, and gives us five an hour.
+    async fn way_in(&self) {
+        let now = self.now();
+        let due = self.held.as_ref().is_none_or(|held| held.due() <= now) && !is_ahead(self.paused, now);
+        let Some(way) = self.way.filter(|way| due && way.view().condition != Condition::Up) else { return };
+        if self.held.is_none() {
+            self.link.down("noch kein Zertifikat: bestellt wird, sobald der Tunnel steht");
+        }
+        way.reached().await;
+    }
+
     /// Does what is due, says how it stands, and when something will be due.
     async fn turn(&mut self) -> Timestamp {
         let now = self.now();
