@@ -3,8 +3,8 @@
 //! Every message and every status is read on its own, from its own slice of the body. One that is broken (even a half emoji in a name,
 //! which makes a strict reader refuse the whole document) costs itself only: Meta would repeat a refused batch for seven days.
 //!
-//! What stands around them is read at once as long as it is as documented, and piece by piece only if something in it is not: cutting a body
-//! into ever smaller slices reads all of it again for each level.
+//! What stands around them is read at once if it is as documented, and piece by piece only if something in it is not: cutting a body into
+//! ever smaller slices reads all of it again for each level.
 
 mod account;
 mod loose;
@@ -63,6 +63,18 @@ struct Change<'a> {
     value: Option<&'a RawValue>,
 }
 
+/// A change that concerns people and messages, as documented.
+#[derive(Deserialize)]
+struct Usual<'a> {
+    #[serde(borrow)]
+    field: Loose<'a>,
+    #[serde(borrow)]
+    value: Value<'a, Items<'a>>,
+}
+
+/// The fields of such changes (WhatsApp docs: webhooks, messages and user_id_update).
+const OF_PEOPLE: [&str; 2] = ["messages", "user_id_update"];
+
 /// What concerns people and messages. All lists are optional: lists as documented, or each in a slice of its own. Each item is read on its
 /// own.
 #[derive(Deserialize)]
@@ -116,10 +128,10 @@ impl Reader {
     /// If the body as a whole is not a webhook of WhatsApp's.
     pub fn events(&self, body: &[u8]) -> Result<Vec<Event>, Unreadable> {
         let mut reading = Reading { reader: self, events: Vec::new(), anonymous: 0, broken: 0 };
-        if let Ok(Envelope { object, entry }) = serde_json::from_slice::<Envelope<Entry<Change>>>(body) {
+        if let Some(Envelope { object, entry }) = usual(body) {
             of_whatsapp(object.as_ref())?;
             for Entry { id, changes } in entry {
-                changes.into_iter().flatten().for_each(|change| reading.change(id.as_ref(), change));
+                changes.into_iter().flatten().for_each(|change| reading.usual(id.as_ref(), change));
             }
         } else {
             let Envelope { object, entry } = serde_json::from_slice(body).map_err(|error| match error.is_data() {
@@ -160,6 +172,13 @@ impl Reader {
     }
 }
 
+/// A webhook that is as documented all through, and about people and messages only, as nearly all are.
+fn usual(body: &[u8]) -> Option<Envelope<'_, Entry<'_, Usual<'_>>>> {
+    let envelope: Envelope<Entry<Usual>> = serde_json::from_slice(body).ok()?;
+    let mut changes = envelope.entry.iter().flat_map(|entry| entry.changes.iter().flatten());
+    changes.all(|change| OF_PEOPLE.contains(&&*change.field.text())).then_some(envelope)
+}
+
 fn of_whatsapp(object: Option<&Loose>) -> Result<(), Unreadable> {
     if object.is_some_and(|object| object.text() != OBJECT) { Err(Unreadable::Envelope) } else { Ok(()) }
 }
@@ -189,11 +208,19 @@ impl Reading<'_> {
         }
     }
 
+    fn usual(&mut self, account: Option<&Loose>, Usual { field, value }: Usual) {
+        if account.is_some_and(|id| id.text() == TEST_ACCOUNT) {
+            test(&field.text());
+        } else if self.reader.is_ours(value.metadata) {
+            self.lists(account, value);
+        }
+    }
+
     fn change(&mut self, account: Option<&Loose>, Change { field, value }: Change) {
         let (Some(field), Some(value)) = (field, value) else { return };
         match &*field.text() {
             field if account.is_some_and(|id| id.text() == TEST_ACCOUNT) => test(field),
-            "messages" | "user_id_update" => self.value(account, value),
+            field if OF_PEOPLE.contains(&field) => self.value(account, value),
             field => {
                 let item = self.reader.account(account, field, value);
                 self.take(item);
@@ -202,12 +229,6 @@ impl Reading<'_> {
     }
 
     fn value(&mut self, account: Option<&Loose>, raw: &RawValue) {
-        if let Ok(value) = read::<Value<Items>>(raw) {
-            if self.reader.is_ours(value.metadata) {
-                self.lists(account, value);
-            }
-            return;
-        }
         let Ok(Value { metadata, contacts, messages, statuses, errors, user_id_update }) = read(raw) else { return self.broken += 1 };
         if self.reader.is_ours(metadata) {
             let mut items = |list| self.items(list);
