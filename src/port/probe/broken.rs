@@ -134,8 +134,8 @@ impl Broken {
         let part = self.part();
         let remedy = match part {
             Part::Egress => {
-                "läuft der Proxy, und erlaubt er dieses Ziel? Mit egress.mode = \"tunnel\": steht der Tunnel, und erlaubt PermitOpen auf dem \
-                 Relay-Host dieses Ziel?"
+                "läuft der Proxy, und erlaubt er dieses Ziel? Mit egress.mode = \"tunnel\": steht der Tunnel, und erlaubt PermitOpen auf \
+                 dem Relay-Host dieses Ziel?"
             }
             Part::Dns => "den A- und AAAA-Eintrag dieses Namens prüfen, und das Netz hier",
             Part::Tcp => "läuft auf dem Relay-Host HAProxy oder nginx, und lässt seine Firewall Port 443 zu?",

@@ -27,8 +27,8 @@ pub struct Pace {
     pub stale_attempts: u32,
     /// Between the beginnings of two attempts at least, whoever asks for them.
     pub breath: Duration,
-    /// For a connection to the outside, from asking the relay host until it is open. Less than [`crate::port::outward::CONNECT`], so that whoever asks
-    /// hears that it is the tunnel, and does not give up before.
+    /// For a connection to the outside, from asking the relay host until it is open. Less than
+    /// [`crate::port::outward::CONNECT`], so that whoever asks hears that it is the tunnel, and does not give up before.
     pub open: Duration,
     /// For somebody to take a stream that the relay host forwards.
     pub handover: Duration,

@@ -215,7 +215,7 @@ async fn what_is_dead_is_built_anew_after_two_calls() {
     });
     let tunnel = Tunnelling { link: &session, rebuild: &rebuild };
     let calls = async {
-        // A moment, two calls and the pause between them; a third has not ended yet.
+        // waits: on the paused clock. A moment, two calls and the pause between them; a third has not ended yet.
         tokio::time::sleep(Duration::from_secs(2 + 15 + 2 + 15 + 1)).await;
     };
     tokio::select! {
@@ -235,19 +235,20 @@ async fn rebuilt<const N: usize>(visits: &[u64], seconds: [u64; N]) -> [u32; N] 
         rebuilt.fetch_add(1, Ordering::Relaxed);
     });
     let tunnel = Tunnelling { link: &session, rebuild: &rebuild };
-    let begin = tokio::time::Instant::now();
-    let at = |second| tokio::time::sleep_until(begin + Duration::from_secs(second));
+    // waits: on the paused clock, from one second to the other.
+    let pass = async |from: &mut u64, to| tokio::time::sleep(Duration::from_secs(to - std::mem::replace(from, to))).await;
     let visited = async {
+        let mut now = 0;
         for second in visits {
-            at(*second).await;
+            pass(&mut now, *second).await;
             chain.knocks.visited();
         }
         std::future::pending::<()>().await;
     };
     let counted = async {
-        let mut counts = [0; N];
+        let (mut counts, mut now) = ([0; N], 0);
         for (count, second) in counts.iter_mut().zip(seconds) {
-            at(second).await;
+            pass(&mut now, second).await;
             *count = rebuilt.load(Ordering::Relaxed);
         }
         counts

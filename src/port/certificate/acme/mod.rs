@@ -218,7 +218,7 @@ async fn reach(clock: &Clock, at: Timestamp) {
     }
 }
 
-/// Seconds from one moment on, however the clock is set meanwhile: a clock that was five days fast when the first order failed, and is right
+/// Seconds from one moment on, however the clock is set meanwhile: one that was five days fast when the first order failed, and is right
 /// now, must not cost five days without a certificate.
 #[derive(Clone, Copy)]
 struct Pause {
