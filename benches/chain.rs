@@ -1,7 +1,7 @@
 //! What the tunnel costs. The same webhooks to the same port, on the same thread: straight to its own TLS listener, and through the whole
 //! chain as documented (HAProxy, sshd, tunnel, PROXY header, TLS on the device). In the same run: latency and CPU time per webhook on one
 //! connection, webhooks per second over 32 kept-alive connections, new connections with their TLS handshakes per second; of the chain as a
-//! share of straight. Everything shares this machine's cores: HAProxy, sshd, the client and the relay; on a device only the last of them
+//! share of straight. Everything shares this machine's cores: HAProxy, sshd, the client and the relay. On a device only the last of them
 //! counts, which is why the CPU time of its thread stands beside every figure. Needs root, as the relay host's tests do. Ends with exit code
 //! 1 below a bar.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops where it cannot go on")]
@@ -102,7 +102,8 @@ async fn compared() -> bool {
     good && share >= HANDSHAKES
 }
 
-/// The relay's ports on a thread of their own, as on a device: the address of the straight listener, and what resolves when the tunnel stands.
+/// The relay's ports on a thread of their own, as on a device: the address of the straight listener, and what resolves when the tunnel
+/// stands.
 fn device(world: &World, shown: CertifiedKey) -> (SocketAddr, tokio::sync::oneshot::Receiver<()>) {
     let read = |path: std::path::PathBuf| std::fs::read_to_string(path).expect("a key");
     let host_key = read(world.debian.path("/etc/ssh/ssh_host_ed25519_key.pub"));

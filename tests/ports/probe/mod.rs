@@ -210,12 +210,14 @@ async fn what_is_dead_is_built_anew_after_two_calls() {
     let chain = Chain::new(Host::Silent).await;
     let (link, session, rebuilt) = (Link::new(Clock::System), Link::new(Clock::System), AtomicU32::new(0));
     session.up();
-    let (probe, rebuild) = (chain.probe(), || {
+    let probe = chain.probe();
+    let rebuild = || {
         rebuilt.fetch_add(1, Ordering::Relaxed);
-    });
+    };
     let tunnel = Tunnelling { link: &session, rebuild: &rebuild };
     let calls = async {
-        // waits: on the paused clock. A moment, two calls and the pause between them; a third has not ended yet.
+        // A moment, two calls and the pause between them; a third has not ended yet.
+        // waits: on the paused clock.
         tokio::time::sleep(Duration::from_secs(2 + 15 + 2 + 15 + 1)).await;
     };
     tokio::select! {
