@@ -253,7 +253,8 @@ fn forward(item: &Item<'_>) -> Result<TunnelForward, Complaint> {
         Some(path) if path.starts_with('/') && path.len() <= SOCKET_MAX => Ok(TunnelForward::Unix(path.to_owned())),
         Some(_) => Err(wrong("das ist kein Pfad eines Sockets auf dem Relay-Host.", remedy)),
         None => {
-            let address: SocketAddr = text.parse().map_err(|_| wrong("das ist weder ein Socket noch eine Adresse mit Port.", remedy))?;
+            let address = text.parse().ok().filter(|address: &SocketAddr| address.port() != 0);
+            let address = address.ok_or_else(|| wrong("das ist weder ein Socket noch eine Adresse mit Port.", remedy))?;
             Ok(TunnelForward::Tcp(address.ip().to_string(), address.port()))
         }
     }
