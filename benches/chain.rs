@@ -139,7 +139,7 @@ fn device(world: &World, shown: CertifiedKey) -> (SocketAddr, tokio::sync::onesh
         let pseudonyms = Pseudonyms::new([1; 32]);
         let door = |proxy_protocol| {
             let encrypted = Some(TlsServer { name: world::name(BRANCH), meta_roots: None });
-            Door::new(&TlsConfig { proxy_protocol, encrypted }, &certificates).expect("a door")
+            Door::new(&TlsConfig { proxy_protocol, encrypted }, &certificates, &Link::new(Clock::System)).expect("a door")
         };
         let through = |door: Door| {
             move |stream: Stream| {

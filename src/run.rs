@@ -87,7 +87,7 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let stopped = CancellationToken::new();
     let Turning { inbox, mut outlets, mut reopened, ended } = turn(open, clock.clone(), show, stopped.clone())?;
     let link = || Link::new(clock.clone());
-    let links = Links { mqtt: link(), graph: graph.link().clone(), webhook: link(), ways: ways.links() };
+    let links = Links { mqtt: link(), graph: graph.link().clone(), webhook: ways.webhook.clone(), ways: ways.links() };
     let behind = Behind { inbox: inbox.clone(), link: links.webhook.clone(), knocks: ways.knocks.clone() };
     let trusted = watch::Sender::new(false);
     let board = Board { pulse, inbox: inbox.clone(), links, clock: clock.clone(), zone, started };

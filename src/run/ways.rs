@@ -24,6 +24,8 @@ use tokio::sync::watch;
 pub(super) struct Ways {
     /// What webhooks have to get through.
     door: Door,
+    /// How Meta's webhooks fare.
+    pub(super) webhook: Link,
     /// What it shows, and where that comes from.
     certificates: Certificates,
     certificate: Option<(CertificateConfig, Link)>,
@@ -75,12 +77,12 @@ impl Ways {
         let proxy = tunnel.as_ref().and_then(|tunnel| tunnel.proxy.as_ref());
         let outward = proxy.map_or(straight, |proxy| Outward::Proxy(proxy.address.clone()));
         let to_broker = if config.mqtt.egress { outward.clone() } else { Outward::Direct };
-        let (certificates, knocks) = (Certificates::new(), Knocks::default());
-        let door = Door::new(&config.tls, &certificates).context("ingress.tls")?;
+        let (certificates, knocks, webhook) = (Certificates::new(), Knocks::default(), link());
+        let door = Door::new(&config.tls, &certificates, &webhook).context("ingress.tls")?;
         let probe = config.probe.clone().map(|probe| Probe::new(probe, outward.clone(), knocks.clone()));
         let probe = probe.transpose().context("ingress.url")?.map(|probe| (probe, link()));
         let certificate = config.certificate.clone().map(|certificate| (certificate, link()));
-        Ok((source, Ways { door, certificates, certificate, tunnel, outward, to_broker, probe, knocks }))
+        Ok((source, Ways { door, webhook, certificates, certificate, tunnel, outward, to_broker, probe, knocks }))
     }
 
     /// How they fare.
@@ -124,7 +126,7 @@ impl Ways {
             restarting("probe", drill, async || match &self.probe {
                 Some((probe, link)) => {
                     let tunnel = self.tunnel.as_ref().map(|tunnel| Tunnelling { link: &tunnel.link, rebuild: &rebuild });
-                    probe::run(probe, tunnel, clock, inbox, link).await
+                    probe::run(probe, tunnel, clock, inbox, &self.webhook, link).await
                 }
                 None => pending().await,
             }),

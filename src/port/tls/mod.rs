@@ -15,6 +15,7 @@ mod refusal;
 pub use refusal::Refusal;
 
 use super::certificates::Certificates;
+use super::link::Link;
 use super::stream::{Stream, Visitor};
 use crate::config::{TlsConfig, TlsServer};
 use anyhow::Context;
@@ -46,16 +47,23 @@ struct Inside {
     proxy_protocol: bool,
     encryption: Option<Encryption>,
     refused: Counts,
+    /// Meta's webhooks: doubted when whoever shows a certificate is not recognised.
+    webhook: Link,
 }
 
 impl Door {
-    /// A door as configured, which shows `certificates`.
+    /// A door as configured, which shows `certificates` and says on the webhooks' link if Meta's own is not recognised.
     ///
     /// # Errors
     /// A German sentence, if Meta's certificates cannot be used or there is no randomness.
-    pub fn new(config: &TlsConfig, certificates: &Certificates) -> anyhow::Result<Door> {
+    pub fn new(config: &TlsConfig, certificates: &Certificates, webhook: &Link) -> anyhow::Result<Door> {
         let encryption = config.encrypted.as_ref().map(|server| Encryption::new(server, certificates)).transpose()?;
-        Ok(Door(Arc::new(Inside { proxy_protocol: config.proxy_protocol, encryption, refused: Counts::default() })))
+        Ok(Door(Arc::new(Inside {
+            proxy_protocol: config.proxy_protocol,
+            encryption,
+            refused: Counts::default(),
+            webhook: webhook.clone(),
+        })))
     }
 
     /// PROXY header and TLS as configured; `None` if the connection was none for us, and it is closed then. Without either it passes
@@ -64,6 +72,11 @@ impl Door {
         let entered = timeout(HANDSHAKE, self.0.admit(stream)).await.unwrap_or(Err(Refusal::Slow));
         entered.unwrap_or_else(|refusal| {
             self.0.refused.add(refusal);
+            if refusal.is_about_meta() {
+                self.0.webhook.doubted(
+                    "Metas Zertifikat wird nicht anerkannt. Abhilfe: hat Meta seine Stelle gewechselt? Dann ingress.meta_ca_file erneuern",
+                );
+            }
             None
         })
     }

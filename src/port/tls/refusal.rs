@@ -73,14 +73,23 @@ impl Refusal {
 }
 
 impl Refusal {
+    /// Whether somebody has shown a certificate that is not Meta's, as we know it: only Meta is asked for one, and strangers have none.
+    pub(super) fn is_about_meta(self) -> bool {
+        match self {
+            Refusal::NotMeta | Refusal::Issuer | Refusal::Expired | Refusal::Certificate => true,
+            Refusal::Header(_) | Refusal::Slow | Refusal::Left | Refusal::NoTls | Refusal::NoCertificate | Refusal::OtherName => false,
+            Refusal::NotOrdered | Refusal::Disbelieved | Refusal::Handshake => false,
+        }
+    }
+
     /// Whether something here or on the relay host may be set up wrongly, so that somebody should hear of it. Else it is what strangers do
     /// all day, or what is told elsewhere.
     fn may_be_our_fault(self) -> bool {
         match self {
             // Who stands before us sends a header always or never.
             Refusal::Header(malformed) => malformed != Malformed::Truncated,
-            // Only Meta is asked for a certificate, and strangers have none to show. It is Meta's that has changed, or our `meta_ca_file`.
-            Refusal::NotMeta | Refusal::Issuer | Refusal::Expired | Refusal::Certificate => true,
+            // It is Meta's certificate that has changed, or our `meta_ca_file`.
+            Refusal::NotMeta | Refusal::Issuer | Refusal::Expired | Refusal::Certificate => self.is_about_meta(),
             Refusal::Slow | Refusal::Left | Refusal::NoTls | Refusal::NoCertificate | Refusal::OtherName => false,
             Refusal::NotOrdered | Refusal::Disbelieved | Refusal::Handshake => false,
         }

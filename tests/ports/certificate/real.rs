@@ -6,6 +6,7 @@ use drk_relay::config::{CertificateConfig, TlsConfig, TlsServer};
 use drk_relay::domain::time::Timestamp;
 use drk_relay::port::certificates::Certificates;
 use drk_relay::port::clock::Clock;
+use drk_relay::port::link::Link;
 use drk_relay::port::tls::Door;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -24,7 +25,7 @@ const VALIDITY: u64 = 1200;
 /// Lets everybody in who gets through the door, and says hello.
 async fn house(listener: TcpListener, certificates: &Certificates) -> AbortOnDropHandle<()> {
     let encrypted = Some(TlsServer { name: OURS.to_owned(), meta_roots: None });
-    let door = Door::new(&TlsConfig { proxy_protocol: false, encrypted }, certificates).expect("a door");
+    let door = Door::new(&TlsConfig { proxy_protocol: false, encrypted }, certificates, &Link::new(Clock::System)).expect("a door");
     AbortOnDropHandle::new(tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.expect("a connection");

@@ -3,6 +3,8 @@
 use super::{House, OURS, PIPE};
 use drk_relay::config::TlsConfig;
 use drk_relay::port::certificates::Certificates;
+use drk_relay::port::clock::Clock;
+use drk_relay::port::link::Link;
 use drk_relay::port::tls::proxy::{LIMIT, Malformed};
 use drk_relay::port::tls::{Door, Refusal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -90,7 +92,8 @@ async fn a_header_that_nobody_expects_is_no_tls() {
 
 #[tokio::test]
 async fn without_tls_the_rest_is_what_the_visitor_says() {
-    let door = Door::new(&TlsConfig { proxy_protocol: true, encrypted: None }, &Certificates::new()).expect("a door");
+    let door =
+        Door::new(&TlsConfig { proxy_protocol: true, encrypted: None }, &Certificates::new(), &Link::new(Clock::System)).expect("a door");
     let (mut here, there) = duplex(PIPE);
     here.write_all(&[good()[1].as_slice(), b"GET /"].concat()).await.expect("it fits");
     here.shutdown().await.expect("closed");
@@ -102,7 +105,8 @@ async fn without_tls_the_rest_is_what_the_visitor_says() {
 
 #[tokio::test]
 async fn without_anything_the_stream_passes_untouched() {
-    let door = Door::new(&TlsConfig { proxy_protocol: false, encrypted: None }, &Certificates::new()).expect("a door");
+    let door =
+        Door::new(&TlsConfig { proxy_protocol: false, encrypted: None }, &Certificates::new(), &Link::new(Clock::System)).expect("a door");
     let (mut here, there) = duplex(PIPE);
     // Nothing has been said yet, and nobody waits for it.
     let mut visitor = door.enter(Box::new(there)).await.expect("let in");

@@ -3,6 +3,8 @@
 use super::{Authority, House, META, OURS, Shown};
 use drk_relay::config::{TlsConfig, TlsServer};
 use drk_relay::port::certificates::Certificates;
+use drk_relay::port::clock::Clock;
+use drk_relay::port::link::Link;
 use drk_relay::port::tls::{Door, Refusal};
 use rcgen::{ExtendedKeyUsagePurpose, date_time_ymd};
 use rustls::HandshakeKind;
@@ -63,7 +65,8 @@ fn roots_that_are_none_are_said_to_be_so() {
         [(&b""[..], "darin ist kein Zertifikat"), (b"-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n", "beschädigt")]
     {
         let encrypted = Some(TlsServer { name: OURS.to_owned(), meta_roots: Some(roots.to_vec()) });
-        let error = Door::new(&TlsConfig { proxy_protocol: false, encrypted }, &Certificates::new()).expect_err("no roots");
+        let error = Door::new(&TlsConfig { proxy_protocol: false, encrypted }, &Certificates::new(), &Link::new(Clock::System))
+            .expect_err("no roots");
         assert!(error.to_string().contains(word), "{error}");
     }
 }

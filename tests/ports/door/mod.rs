@@ -7,6 +7,8 @@ mod tls;
 
 use drk_relay::config::{TlsConfig, TlsServer};
 use drk_relay::port::certificates::Certificates;
+use drk_relay::port::clock::Clock;
+use drk_relay::port::link::Link;
 use drk_relay::port::stream::Visitor;
 use drk_relay::port::tls::{Door, Refusal};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
@@ -97,7 +99,7 @@ impl House {
     fn bare(proxy_protocol: bool, meta_roots: Option<Vec<u8>>) -> House {
         let certificates = Certificates::new();
         let encrypted = Some(TlsServer { name: OURS.to_owned(), meta_roots });
-        let door = Door::new(&TlsConfig { proxy_protocol, encrypted }, &certificates).expect("a door");
+        let door = Door::new(&TlsConfig { proxy_protocol, encrypted }, &certificates, &Link::new(Clock::System)).expect("a door");
         House { authority: Authority::new(), certificates, door }
     }
 

@@ -75,6 +75,8 @@ struct Chain {
     authority: Authority,
     certificates: Certificates,
     knocks: Knocks,
+    /// Of Meta's webhooks.
+    webhook: Link,
     inbox: Inbox,
     arrivals: mpsc::Receiver<Arrival>,
     port: u16,
@@ -95,7 +97,7 @@ impl Chain {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let device = listener.local_addr().expect("bound");
         let encrypted = Some(TlsServer { name: NAME.to_owned(), meta_roots: None });
-        let door = Door::new(&TlsConfig { proxy_protocol: false, encrypted }, &certificates).expect("a door");
+        let door = Door::new(&TlsConfig { proxy_protocol: false, encrypted }, &certificates, &Link::new(Clock::System)).expect("a door");
         let behind = Behind { inbox: inbox.clone(), link: Link::new(Clock::System), knocks: knocks.clone() };
         let serving = tokio::spawn(async move {
             let config =
@@ -122,7 +124,7 @@ impl Chain {
             }
         });
         let _tasks = [serving, passing].map(AbortOnDropHandle::new);
-        Chain { authority, certificates, knocks, inbox, arrivals, port, _tasks }
+        Chain { authority, certificates, knocks, webhook: Link::new(Clock::System), inbox, arrivals, port, _tasks }
     }
 
     fn probe(&self) -> Probe {
@@ -151,12 +153,29 @@ async fn the_way_from_outside_proves_itself() {
     let (clock, inbox) = (Clock::System, chain.inbox.clone());
     let arrived = within(async {
         tokio::select! {
-            never = run(&probe, None, &clock, &inbox, &link) => match never {},
+            never = run(&probe, None, &clock, &inbox, &chain.webhook, &link) => match never {},
             arrival = chain.arrivals.recv() => arrival,
         }
     });
     assert_eq!(arrived.await.expect("proof").events, [Event::Proof]);
     assert_eq!(link.view().condition, Condition::Up);
+}
+
+/// The branch's app secret is wrong, say: that our own call comes through does not mean that people are heard.
+#[tokio::test(start_paused = true)]
+async fn while_meta_s_webhooks_are_refused_nothing_is_proven() {
+    let mut chain = Chain::new(Host::Passes).await;
+    let (probe, link, webhook) = (chain.probe(), Link::new(Clock::System), Link::new(Clock::System));
+    webhook.doubted("die Signatur eines Webhooks ist falsch");
+    let (clock, inbox) = (Clock::System, chain.inbox.clone());
+    // waits: on the paused clock, for three calls.
+    let calls = tokio::time::sleep(Duration::from_secs(600));
+    tokio::select! {
+        never = run(&probe, None, &clock, &inbox, &webhook, &link) => match never {},
+        () = calls => {}
+    }
+    assert_eq!(link.view().condition, Condition::Up);
+    assert!(chain.arrivals.try_recv().is_err());
 }
 
 #[tokio::test]
@@ -221,7 +240,7 @@ async fn what_is_dead_is_built_anew_after_two_calls() {
         tokio::time::sleep(Duration::from_secs(2 + 15 + 2 + 15 + 1)).await;
     };
     tokio::select! {
-        never = run(&probe, Some(tunnel), &Clock::System, &chain.inbox, &link) => match never {},
+        never = run(&probe, Some(tunnel), &Clock::System, &chain.inbox, &chain.webhook, &link) => match never {},
         () = calls => {}
     }
     assert_eq!(rebuilt.load(Ordering::Relaxed), 1);
@@ -256,7 +275,7 @@ async fn rebuilt<const N: usize>(visits: &[u64], seconds: [u64; N]) -> [u32; N] 
         counts
     };
     tokio::select! {
-        never = run(&probe, Some(tunnel), &Clock::System, &chain.inbox, &link) => match never {},
+        never = run(&probe, Some(tunnel), &Clock::System, &chain.inbox, &chain.webhook, &link) => match never {},
         () = visited => unreachable!("it waits"),
         counts = counted => counts,
     }
