@@ -252,7 +252,7 @@ async fn somebody_who_agrees_under_our_name() {
         stream.shutdown().await.expect("written");
     };
     let probe = chain.probe_of(NAME, port, chain.knocks.clone());
-    let (outcome, ()) = within(async { tokio::join!(probe.call(Some(true)), agreeing) }).await;
+    let (outcome, ()) = within(async { tokio::join!(Box::pin(probe.call(Some(true))), Box::pin(agreeing)) }).await;
     assert_eq!(part(outcome), Part::RelayHost);
 }
 
