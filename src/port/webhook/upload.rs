@@ -22,8 +22,8 @@ const SMALL: usize = 64 * 1024;
 const LARGE: usize = 4;
 /// For a body: 3 MB at 3 Mbit/s take 8 s.
 const UPLOAD: Duration = Duration::from_secs(15);
-/// So far behind may be who has room that somebody waits for. Twenty strangers who stop as soon as they have some keep Meta waiting for five
-/// of these; it is reported to wait 5 to 10 s.
+/// So far behind may be who has room that somebody waits for. Twenty strangers who stop as soon as they have some keep Meta waiting for
+/// five to eight of these; it is reported to wait 5 to 10 s.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Room for [`LARGE`] bodies.

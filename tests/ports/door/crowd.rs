@@ -1,5 +1,5 @@
-//! Many who mean nothing good before the real webhook port behind the real door: they say nothing, they say something else, or they say very
-//! much very slowly. Whatever they do, Meta's webhooks are answered meanwhile, and what all of it costs has an end.
+//! Many who mean nothing good before the real webhook port behind the real door: they say nothing, they say something else, or they say
+//! very much very slowly. Whatever they do, Meta's webhooks are answered meanwhile, and what all of it costs has an end.
 #![expect(clippy::print_stdout, reason = "it says what was measured")]
 
 use super::header::{IPV4, good, header};

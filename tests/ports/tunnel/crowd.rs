@@ -37,8 +37,8 @@ impl Behind {
     }
 }
 
-/// As many requests as one connection has: their answers fit into what the relay host takes for who does not read, so all of them are taken,
-/// and nobody else has to wait until they are read.
+/// As many requests as one connection has: their answers fit into what the relay host takes for who does not read, so all of them are
+/// taken, and nobody else has to wait until they are read.
 #[tokio::test]
 async fn who_asks_and_does_not_read_disturbs_nobody() {
     const QUESTIONS: usize = 10_000;
