@@ -1,7 +1,7 @@
 //! What the tunnel costs. The same webhooks to the same port, on the same thread: straight to its own TLS listener, and through the whole
 //! chain as documented (HAProxy, sshd, tunnel, PROXY header, TLS on the device). In the same run: latency and CPU time per webhook on one
 //! connection, webhooks per second over 32 kept-alive connections, new connections with their TLS handshakes per second; of the chain as a
-//! share of straight. Everything shares this machine's cores: HAProxy, sshd, the client and the relay; on a device only the last of them
+//! share of straight. Everything shares this machine's cores: HAProxy, sshd, the client and the relay. On a device only the last of them
 //! counts, which is why the CPU time of its thread stands beside every figure. Needs root, as the relay host's tests do. Ends with exit code
 //! 1 below a bar.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops where it cannot go on")]
@@ -31,6 +31,7 @@ use drk_relay::port::pseudonym::Pseudonyms;
 use drk_relay::port::stream::{Source, Stream};
 use drk_relay::port::tls::Door;
 use drk_relay::port::tunnel::Tunnel;
+use drk_relay::port::webhook::wire::Reader;
 use drk_relay::port::webhook::{Behind, serve};
 use drk_relay::simulator::meta::webhook::{body, sign};
 use drk_relay::simulator::meta::{Meta, Person};
@@ -83,6 +84,7 @@ async fn compared() -> bool {
     let client = Arc::new(Client::new(certificate));
     println!("                         straight      chain      share");
     let mut good = true;
+    println!("of ours, whichever way: reading a webhook takes {:.2} us", reading());
     let (direct, chain) = (client.one_by_one(straight).await, client.one_by_one(haproxy.address).await);
     println!("latency, median          {:>7.0} us {:>7.0} us", direct.median, chain.median);
     println!("latency, 99 %            {:>7.0} us {:>7.0} us", direct.late, chain.late);
@@ -102,7 +104,8 @@ async fn compared() -> bool {
     good && share >= HANDSHAKES
 }
 
-/// The relay's ports on a thread of their own, as on a device: the address of the straight listener, and what resolves when the tunnel stands.
+/// The relay's ports on a thread of their own, as on a device: the address of the straight listener, and what resolves when the tunnel
+/// stands.
 fn device(world: &World, shown: CertifiedKey) -> (SocketAddr, tokio::sync::oneshot::Receiver<()>) {
     let read = |path: std::path::PathBuf| std::fs::read_to_string(path).expect("a key");
     let host_key = read(world.debian.path("/etc/ssh/ssh_host_ed25519_key.pub"));
@@ -164,6 +167,25 @@ fn device(world: &World, shown: CertifiedKey) -> (SocketAddr, tokio::sync::onesh
     (address.recv().expect("it listens"), ready)
 }
 
+/// Microseconds from a webhook's body to its events: the largest part of what the relay itself does for one.
+fn reading() -> f64 {
+    const TIMES: u32 = 200_000;
+    let reader = Reader::new(NUMBER, Pseudonyms::new([1; 32]), InstanceId(7));
+    let body = webhook_body();
+    let began = Instant::now();
+    for _ in 0..TIMES {
+        assert_eq!(reader.events(&body).expect("a webhook").len(), 1);
+    }
+    began.elapsed().as_secs_f64() * 1e6 / f64::from(TIMES)
+}
+
+/// Somebody says thanks.
+fn webhook_body() -> Vec<u8> {
+    let (mut meta, person) = (Meta::new(NUMBER), Person::with_phone(1));
+    meta.join(person.clone());
+    body(&[meta.message_webhook(&person.user_id, "Danke", Timestamp(1_795_305_600))])
+}
+
 /// For the branch's name: what clients believe, and what the device shows.
 fn certificate() -> (CertificateDer<'static>, CertifiedKey) {
     let key = KeyPair::generate().expect("a key");
@@ -201,9 +223,7 @@ impl Client {
         let mut config = builder.with_safe_default_protocol_versions().expect("TLS").with_root_certificates(roots).with_no_client_auth();
         // Every handshake is a whole one.
         config.resumption = Resumption::disabled();
-        let (mut meta, person) = (Meta::new(NUMBER), Person::with_phone(1));
-        meta.join(person.clone());
-        let body = body(&[meta.message_webhook(&person.user_id, "Danke", Timestamp(1_795_305_600))]);
+        let body = webhook_body();
         let head = format!(
             "POST /webhook HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nX-Hub-Signature-256: {}\r\nContent-Length: {}\r\n\r\n",
             world::name(BRANCH),

@@ -9,6 +9,7 @@ mod ways;
 
 pub use drill::Drill;
 pub use turning::{Outlets, Turning, turn};
+pub use ways::beside;
 
 use crate::config::{Config, GraphConfig, StatusConfig};
 use crate::domain::event::Event;

@@ -2,11 +2,13 @@
 //! Meta once more what it has understood. Changes nothing if the address does not answer.
 
 use super::Failure;
-use crate::config::{Checked, Config, Files};
+use crate::config::{Checked, Config, Files, GraphConfig};
+use crate::port::clock::Clock;
 use crate::port::graph::{register, registered};
 use crate::port::knock::Knocks;
 use crate::port::outward::Outward;
 use crate::port::probe::Probe;
+use crate::run::beside;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use secrecy::ExposeSecret;
@@ -25,25 +27,27 @@ pub(super) enum Options {
 pub(super) async fn execute(options: &Options) -> Result<(), Failure> {
     let Options::Register { config } = options;
     let Checked { config, .. } = Checked::open(config, &Files::of_technician(config), None)?;
-    Ok(enter(config).await?)
+    let entered = beside(&config, &Clock::System, async |outward| enter(&config, outward).await).await?;
+    Ok(entered?)
 }
 
 #[expect(clippy::print_stdout, reason = "this is what was asked for")]
-async fn enter(config: Config) -> anyhow::Result<()> {
-    let outward = Outward::of(&config.egress);
-    let public = config.probe.context("ingress.url fehlt: welche Adresse soll Meta aufrufen? Abhilfe: url = \"https://…\" ergänzen.")?;
+async fn enter(config: &Config, outward: &Outward) -> anyhow::Result<()> {
+    let public =
+        config.probe.clone().context("ingress.url fehlt: welche Adresse soll Meta aufrufen? Abhilfe: url = \"https://…\" ergänzen.")?;
     let port = if public.port == 443 { String::new() } else { format!(":{}", public.port) };
     let (host, url) = (public.host.clone(), format!("https://{}{port}/webhook", public.host));
     let verify_token = &config.webhook.verify_token;
-    let probe = Probe::new(public, outward, Knocks::default())?;
+    let graph = GraphConfig { proxy: outward.proxy().cloned(), ..config.graph.clone() };
+    let probe = Probe::new(public, outward.clone(), Knocks::default())?;
     match probe.challenge(verify_token.expose_secret()).await {
         Ok(true) => println!("✓ {url} beantwortet Metas Prüfung."),
         Ok(false) => bail!("{url} antwortet, kennt aber dieses Prüfwort nicht. Abhilfe: läuft dort das Relay mit dieser Konfiguration?"),
         Err(broken) => bail!(broken.sentence(&host)),
     }
-    register(&config.graph, &url, verify_token).await?;
+    register(&graph, &url, verify_token).await?;
     println!("✓ Meta hat die Adresse geprüft und angenommen.");
-    match registered(&config.graph).await? {
+    match registered(&graph).await? {
         Some(found) if found == url => println!("✓ Die Webhooks der Nummer {} kommen hierher.", config.graph.phone_number_id),
         Some(found) => bail!("Meta liefert weiter an {found}. Abhilfe: in einigen Minuten noch einmal versuchen."),
         None => bail!("Meta hat die Adresse nicht behalten. Abhilfe: in einigen Minuten noch einmal versuchen."),

@@ -207,7 +207,7 @@ fn tunnel(root: &mut Section<'_>, files: &Files, mode: Option<Mode>) -> Option<O
     let port = section.or("port", SSH_PORT, integer(1..=u16::MAX.into()));
     let user = section.required("user", "\"relay-musterstadt\"", user);
     let host_key = section.required("host_key", "\"ssh-ed25519 AAAA…\"", host_key);
-    let forward = section.required("forward", "\"unix:/run/relay-musterstadt/in.sock\"", forward);
+    let forward = section.required("forward", "\"unix:/run/drk-relay-host/musterstadt/in.sock\"", forward);
     let key = files.required_secret(&mut section, &TUNNEL_KEY).filter(|key| ours(&section, key));
     section.end();
     let port = u16::try_from(port?).ok()?;
@@ -247,14 +247,14 @@ fn host_key(item: &Item<'_>) -> Result<String, Complaint> {
 const PATH_MAX: usize = 4096;
 
 fn forward(item: &Item<'_>) -> Result<TunnelForward, Complaint> {
-    let remedy =
-        "in der Form \"unix:/run/relay-musterstadt/in.sock\" oder \"127.0.0.1:5001\" schreiben, wie auf dem Relay-Host eingerichtet.";
+    let remedy = "in der Form \"unix:/run/drk-relay-host/musterstadt/in.sock\" oder \"127.0.0.1:5001\" schreiben, wie auf dem Relay-Host eingerichtet.";
     let text = text(WORD_MAX)(item)?;
     match text.strip_prefix("unix:") {
         Some(path) if path.starts_with('/') && path.len() <= SOCKET_MAX => Ok(TunnelForward::Unix(path.to_owned())),
         Some(_) => Err(wrong("das ist kein Pfad eines Sockets auf dem Relay-Host.", remedy)),
         None => {
-            let address: SocketAddr = text.parse().map_err(|_| wrong("das ist weder ein Socket noch eine Adresse mit Port.", remedy))?;
+            let address = text.parse().ok().filter(|address: &SocketAddr| address.port() != 0);
+            let address = address.ok_or_else(|| wrong("das ist weder ein Socket noch eine Adresse mit Port.", remedy))?;
             Ok(TunnelForward::Tcp(address.ip().to_string(), address.port()))
         }
     }

@@ -60,7 +60,8 @@ impl NoWay {
             NoWay::ProxyAway(why) => why.sentence("der Proxy"),
             NoWay::Proxy(why) => {
                 format!(
-                    "der Proxy stellt keine Verbindung her: {who} ({why}). Abhilfe: Erlaubt er dieses Ziel? Stimmen Benutzer und Passwort?"
+                    "der Proxy stellt keine Verbindung her: {who} ({why}). Abhilfe: Erlaubt er dieses Ziel? Stimmen Benutzer und Passwort? \
+                     Mit egress.mode = \"tunnel\": Steht der Tunnel, und erlaubt PermitOpen auf dem Relay-Host dieses Ziel?"
                 )
             }
         }

@@ -132,6 +132,24 @@ impl Ways {
     }
 }
 
+/// Does something by the way outside beside a relay that may be running: through the tunnel by a session of its own, which takes nothing away
+/// from that relay's.
+///
+/// # Errors
+/// If the tunnel cannot be used, or breaks for good: a German sentence.
+pub async fn beside<T>(config: &Config, clock: &Clock, task: impl AsyncFnOnce(&Outward) -> T) -> anyhow::Result<T> {
+    let straight = Outward::of(&config.egress);
+    let (EgressConfig::Tunnel, IngressConfig::Tunnel(tunnel)) = (&config.egress, &config.ingress) else { return Ok(task(&straight).await) };
+    let (tunnel, _) = Tunnel::new(tunnel.clone(), straight, Link::new(clock.clone())).context("tunnel")?;
+    let Proxy { listener, credential, address } = Proxy::open().await?;
+    let outward = Outward::Proxy(address);
+    tokio::select! {
+        never = tunnel.run_outward() => match never {},
+        error = tunnel::proxy::serve(&listener, &credential, &tunnel) => Err(error).context("egress"),
+        done = task(&outward) => Ok(done),
+    }
+}
+
 impl Proxy {
     async fn open() -> anyhow::Result<Proxy> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("egress: kein freier Port auf 127.0.0.1")?;

@@ -1,7 +1,7 @@
 //! A certificate that somebody else renews (certbot, an administrator): read from files, and read again when they change. Orders nothing.
 
-use super::pair::Pair;
-use super::standing::Teller;
+use super::pair::{Pair, Unusable};
+use super::standing::{Standing, Teller, day};
 use crate::port::certificates::{Certificates, Validity};
 use crate::port::clock::Clock;
 use crate::port::link::Link;
@@ -27,7 +27,7 @@ pub(super) async fn keep(
 ) -> Infallible {
     let mut seen: Option<[Vec<u8>; 2]> = None;
     let mut shown: Option<Validity> = None;
-    let mut trouble: Option<String> = None;
+    let (mut trouble, mut told): (Option<String>, Option<String>) = (None, None);
     let mut teller = Teller::default();
     loop {
         let read = read(chain).and_then(|chain| Ok([chain, read(key)?]));
@@ -36,7 +36,7 @@ pub(super) async fn keep(
             Ok(read) => {
                 let [chain, key] = &read;
                 let found = Pair::read(chain, key, None);
-                trouble = found.as_ref().err().map(|why| format!("die Dateien sind nicht brauchbar: {why}. Abhilfe: chain und key prüfen"));
+                trouble = found.as_ref().err().map(|why| format!("die Dateien sind nicht brauchbar: {why}. {}", remedy(*why)));
                 if let Ok(pair) = found {
                     shown = Some(pair.validity);
                     certificates.show(pair.certified);
@@ -46,6 +46,10 @@ pub(super) async fn keep(
             // When it is readable again it may be the same.
             Err(why) => (seen, trouble) = (None, Some(format!("die Dateien sind nicht lesbar: {why}. Abhilfe: Pfade und Rechte prüfen"))),
         }
+        if shown.is_some() && trouble.is_some() && trouble != told {
+            tracing::warn!("new certificate files cannot be used, the old certificate is still shown: see `drk-relay status`");
+        }
+        told.clone_from(&trouble);
         tell(&mut teller, shown, trouble.as_deref(), clock, *trusted.borrow(), link);
         tokio::time::sleep(LOOK).await;
     }
@@ -53,11 +57,24 @@ pub(super) async fn keep(
 
 /// What is wrong with the new files is worth a word at once, while there is time to do something about it.
 fn tell(teller: &mut Teller, shown: Option<Validity>, trouble: Option<&str>, clock: &Clock, trusted: bool, link: &Link) {
-    if trusted || shown.is_none() {
-        teller.tell(shown, clock.now().second(), trouble, link);
+    let now = clock.now().second();
+    match (shown, trouble) {
+        (Some(validity), Some(trouble)) if !trusted || Standing::at(validity, now) == Standing::Good => {
+            link.down(format!("{trouble}; gezeigt wird das bisherige Zertifikat, bis {}", day(validity.not_after)));
+        }
+        (Some(_), None) if !trusted => {}
+        (Some(_) | None, _) => teller.tell(shown, now, trouble, link),
     }
-    if let (Some(validity), Some(trouble)) = (shown, trouble) {
-        link.down(format!("{trouble}; gezeigt wird das bisherige Zertifikat, bis {}", super::standing::day(validity.not_after)));
+}
+
+/// What to do about files that cannot be shown. systemd copies a credential when the service starts: who renews it must start it again.
+fn remedy(why: Unusable) -> &'static str {
+    match why {
+        Unusable::Mismatch => {
+            "Abhilfe: certificate_file und key_file aus demselben Vorgang nehmen; kommt der Schlüssel von systemd (tls-key), nach jedem \
+             Erneuern: systemctl restart drk-relay"
+        }
+        Unusable::Chain | Unusable::Key | Unusable::Name => "Abhilfe: certificate_file und key_file prüfen",
     }
 }
 

@@ -25,7 +25,8 @@ pub enum Trouble {
     /// The proxy is not there, or does not let us through.
     #[error(
         "Der Proxy ist nicht erreichbar oder stellt keine Verbindung zu Meta her. \
-         Abhilfe: egress.proxy und die Regeln des Proxys prüfen."
+         Abhilfe: egress.proxy und die Regeln des Proxys prüfen; mit egress.mode = \"tunnel\": steht der Tunnel, und erlaubt PermitOpen \
+         auf dem Relay-Host graph.facebook.com:443?"
     )]
     Proxy,
     /// The request was written, no answer came.

@@ -1,7 +1,7 @@
 //! Which part of the chain is broken, and what to do about it. Tries nothing.
 
 use crate::port::outward::NoWay;
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError};
 use std::io;
 
 /// A part of the chain, from Meta's side to ours.
@@ -47,6 +47,9 @@ pub enum Broken {
     /// The certificate is not one that Meta would believe.
     #[error("the certificate: {0}")]
     Certificate(rustls::Error),
+    /// Whoever answers there does not want to talk TLS with us.
+    #[error("alert {0:?}")]
+    Alert(AlertDescription),
     /// Cut while nothing had been said yet, or in the midst of it.
     #[error("cut: {0}")]
     Cut(io::Error),
@@ -83,7 +86,7 @@ impl Broken {
     pub(super) fn tls(error: io::Error) -> Broken {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             Some(rustls::Error::InvalidCertificate(why)) => Broken::Certificate(rustls::Error::InvalidCertificate(why.clone())),
-            Some(rustls::Error::AlertReceived(alert)) => Broken::at(Part::Device, &format!("alert {alert:?}")),
+            Some(rustls::Error::AlertReceived(alert)) => Broken::Alert(*alert),
             Some(rustls::Error::InvalidMessage(_)) => Broken::at(Part::RelayHost, "what answers there speaks no TLS"),
             _ => Broken::Cut(error),
         }
@@ -95,8 +98,8 @@ impl Broken {
             (Broken::Way(_) | Broken::Certificate(_) | Broken::Placed { .. }, ..) => return self,
             (_, true, _) => Part::Device,
             (_, false, Some(false)) => Part::Tunnel,
-            // The host cut it by itself: it does not know the name, or nobody listens on its socket.
-            (Broken::Cut(_) | Broken::Nonsense, false, _) => Part::RelayHost,
+            // The host ended it by itself: it does not know the name, or nobody listens on its socket.
+            (Broken::Alert(_) | Broken::Cut(_) | Broken::Nonsense, false, _) => Part::RelayHost,
             (Broken::Silent, false, Some(true)) => Part::Tunnel,
             (Broken::Silent, false, None) => Part::RelayHost,
         };
@@ -110,6 +113,8 @@ impl Broken {
             Broken::Way(NoWay::Refused(_) | NoWay::Silent) => Part::Tcp,
             Broken::Way(NoWay::ProxyAway(_) | NoWay::Proxy(_)) => Part::Egress,
             Broken::Certificate(_) => Part::Tls,
+            // Whoever has not seen who came to the door: it is there that TLS ends.
+            Broken::Alert(_) => Part::Device,
             Broken::Cut(_) | Broken::Silent | Broken::Nonsense => Part::RelayHost,
             Broken::Placed { part, .. } => *part,
         }
@@ -128,7 +133,10 @@ impl Broken {
     pub fn sentence(&self, host: &str) -> String {
         let part = self.part();
         let remedy = match part {
-            Part::Egress => "läuft der Proxy, und erlaubt er dieses Ziel?",
+            Part::Egress => {
+                "läuft der Proxy, und erlaubt er dieses Ziel? Mit egress.mode = \"tunnel\": steht der Tunnel, und erlaubt PermitOpen auf \
+                 dem Relay-Host dieses Ziel?"
+            }
             Part::Dns => "den A- und AAAA-Eintrag dieses Namens prüfen, und das Netz hier",
             Part::Tcp => "läuft auf dem Relay-Host HAProxy oder nginx, und lässt seine Firewall Port 443 zu?",
             Part::Tls => self.certificate(),

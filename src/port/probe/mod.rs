@@ -36,8 +36,10 @@ const ANSWER: Duration = Duration::from_secs(15);
 /// At the start the tunnel gets so long to come up, and what is needed for an answer a little more: what is about to work is not to be
 /// called broken.
 const START: Duration = Duration::from_secs(10);
-/// Calls that nothing came of in a row, while everything before the tunnel works: the first may have met a moment's outage.
-const DEAD_AFTER: u32 = 2;
+/// Calls that nothing came of in a row, while everything before the tunnel works: the first may have met a moment's outage. After a new
+/// session that did not help they are twice as many, up to the second, which take a quarter of an hour: then it was not the session, and
+/// each new one costs what is under way in the old one.
+const DEAD_AFTER: (u32, u32) = (2, 32);
 /// An answer has 200 bytes; whatever is longer is not a relay's.
 const LONGEST: u64 = 16 * 1024;
 
@@ -104,7 +106,7 @@ impl Probe {
         let challenge = nonce().to_string();
         let token = percent_encoding::utf8_percent_encode(verify_token, percent_encoding::NON_ALPHANUMERIC);
         let path = format!("/webhook?hub.mode=subscribe&hub.challenge={challenge}&hub.verify_token={token}");
-        let answer = self.ask(&path).await.map_err(|broken| broken.placed(false, None))?;
+        let answer = self.ask(&path).await?;
         match answer.status {
             200 => Ok(answer.body == challenge.as_bytes()),
             403 => Ok(false),
@@ -155,7 +157,8 @@ fn nonce() -> u128 {
 
 /// Calls again and again, and says on `link` how the chain fares.
 pub async fn run(probe: &Probe, tunnel: Option<Tunnelling<'_>>, clock: &Clock, inbox: &Inbox, link: &Link) -> Infallible {
-    let (mut dead, mut said, mut again) = (0, None, AGAIN.0);
+    let (mut dead, mut enough, mut said, mut again) = (0, DEAD_AFTER.0, None, AGAIN.0);
+    let mut visits = probe.knocks.visits();
     if let Some(tunnel) = &tunnel {
         // If it does not, that is what the first call finds.
         let _ = timeout(START, tunnel.link.reached()).await;
@@ -171,7 +174,7 @@ pub async fn run(probe: &Probe, tunnel: Option<Tunnelling<'_>>, clock: &Clock, i
                 if said.take().is_some() {
                     tracing::info!("the public address answers again");
                 }
-                (dead, again) = (0, AGAIN.0);
+                (dead, enough, again) = (0, DEAD_AFTER.0, AGAIN.0);
                 // A relay that is gone needs no proof.
                 let _ = inbox.send(Arrival::told(Event::Proof)).await;
                 EVERY
@@ -182,17 +185,20 @@ pub async fn run(probe: &Probe, tunnel: Option<Tunnelling<'_>>, clock: &Clock, i
                     said = Some(broken.part());
                     tracing::warn!(part = ?broken.part(), %broken, "the public address does not lead to this relay");
                 }
-                dead = if broken.is_behind_the_host() { dead + 1 } else { 0 };
-                if let Some(tunnel) = tunnel.as_ref().filter(|_| dead >= DEAD_AFTER && up == Some(true)) {
+                // Whoever comes to our door between two calls came through the tunnel: it lives, and only our calls do not get so far.
+                let lives = probe.knocks.visits() != visits;
+                dead = if broken.is_behind_the_host() && !lives { dead + 1 } else { 0 };
+                if let Some(tunnel) = tunnel.as_ref().filter(|_| dead >= enough && up == Some(true)) {
                     tracing::warn!("nothing comes through the tunnel: it is built anew");
                     (tunnel.rebuild)();
-                    dead = 0;
+                    (dead, enough) = (0, (enough * 2).min(DEAD_AFTER.1));
                 }
                 let pause = again;
                 again = (again * 2).min(AGAIN.1);
                 pause
             }
         };
+        visits = probe.knocks.visits();
         tokio::time::sleep(pause).await;
     }
 }

@@ -72,6 +72,21 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// Whether something here or on the relay host may be set up wrongly, so that somebody should hear of it. Else it is what strangers do
+    /// all day, or what is told elsewhere.
+    fn may_be_our_fault(self) -> bool {
+        match self {
+            // Who stands before us sends a header always or never.
+            Refusal::Header(malformed) => malformed != Malformed::Truncated,
+            // Only Meta is asked for a certificate, and strangers have none to show. It is Meta's that has changed, or our `meta_ca_file`.
+            Refusal::NotMeta | Refusal::Issuer | Refusal::Expired | Refusal::Certificate => true,
+            Refusal::Slow | Refusal::Left | Refusal::NoTls | Refusal::NoCertificate | Refusal::OtherName => false,
+            Refusal::NotOrdered | Refusal::Disbelieved | Refusal::Handshake => false,
+        }
+    }
+}
+
 /// How often each has happened.
 #[derive(Debug, Default)]
 pub(super) struct Counts(Mutex<BTreeMap<Refusal, u64>>);
@@ -83,11 +98,28 @@ impl Counts {
         let times = counts.entry(refusal).or_default();
         *times += 1;
         if times.is_power_of_two() {
-            tracing::debug!(%refusal, times, "connection refused");
+            if refusal.may_be_our_fault() {
+                tracing::warn!(%refusal, times, "connection refused: if it was Meta's, or the relay host's, no webhook gets through");
+            } else {
+                tracing::debug!(%refusal, times, "connection refused");
+            }
         }
     }
 
     pub(super) fn of(&self, refusal: Refusal) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&refusal).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_setting_can_heal_is_told_and_what_strangers_do_is_not() {
+        let told = [Refusal::Header(Malformed::Version1), Refusal::Header(Malformed::Signature), Refusal::Issuer, Refusal::NotMeta];
+        assert!(told.into_iter().all(Refusal::may_be_our_fault));
+        let strangers = [Refusal::Header(Malformed::Truncated), Refusal::NoTls, Refusal::OtherName, Refusal::Slow, Refusal::Disbelieved];
+        assert!(!strangers.into_iter().any(Refusal::may_be_our_fault));
     }
 }

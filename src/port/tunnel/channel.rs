@@ -19,7 +19,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 pub(super) const BUFFERED: usize = 1024 * 1024;
 /// So many of them are its own: whatever strangers upload at the same time, a webhook of everyday size finds room.
 const OWN: usize = 64 * 1024;
-/// Bytes beyond these that all channels together may hold. With everybody's own it is 12 MiB: a Pi Zero has 512 MB for everything.
+/// Bytes beyond these that all channels together may hold. With everybody's own it is 12 MiB, with egress through the
+/// tunnel 18 MiB: a Pi Zero has 512 MB for everything.
 pub(super) const SHARED: usize = 6 * 1024 * 1024;
 /// A buffer that has grown beyond this is given back when it is empty.
 const KEPT: usize = 64 * 1024;

@@ -90,12 +90,21 @@ impl Tunnel {
 
     /// Keeps a session up for ever. Dropping the future ends it, and with it all streams.
     pub async fn run(&self) -> Infallible {
+        self.keep(true).await
+    }
+
+    /// The same, only as a way out: nothing is forwarded, and another session's forward is left alone.
+    pub async fn run_outward(&self) -> Infallible {
+        self.keep(false).await
+    }
+
+    async fn keep(&self, forward: bool) -> Infallible {
         let (mut rebuild, pace) = (self.rebuild.subscribe(), &self.hall.pace);
         let (mut back_off, mut said) = (BackOff::new(pace), Said::default());
         loop {
             rebuild.mark_unchanged();
             let breath = sleep(pace.breath);
-            let trouble = Box::pin(self.once(&mut rebuild, &mut back_off, &mut said)).await;
+            let trouble = Box::pin(self.once(forward, &mut rebuild, &mut back_off, &mut said)).await;
             let (healing, pause) = if matches!(trouble, Trouble::Rebuilt) {
                 // No state survives it; how often it may happen is what `breath` is for.
                 back_off = BackOff::new(pace);
@@ -114,9 +123,9 @@ impl Tunnel {
     }
 
     /// One session from its beginning to its end, and why it ended.
-    async fn once(&self, rebuild: &mut watch::Receiver<u64>, back_off: &mut BackOff, said: &mut Said) -> Trouble {
+    async fn once(&self, forward: bool, rebuild: &mut watch::Receiver<u64>, back_off: &mut BackOff, said: &mut Said) -> Trouble {
         let hall = &self.hall;
-        let (session, mut ended, _guard) = match Box::pin(self.build(true, |_| ())).await {
+        let (session, mut ended, _guard) = match Box::pin(self.build(forward, |_| ())).await {
             Ok(built) => built,
             Err(trouble) => return trouble,
         };

@@ -27,7 +27,8 @@ pub struct Pace {
     pub stale_attempts: u32,
     /// Between the beginnings of two attempts at least, whoever asks for them.
     pub breath: Duration,
-    /// For a connection to the outside, from asking the relay host until it is open.
+    /// For a connection to the outside, from asking the relay host until it is open. Less than
+    /// [`crate::port::outward::CONNECT`], so that whoever asks hears that it is the tunnel, and does not give up before.
     pub open: Duration,
     /// For somebody to take a stream that the relay host forwards.
     pub handover: Duration,
@@ -47,7 +48,7 @@ impl Default for Pace {
             stale: Duration::from_secs(3),
             stale_attempts: 40,
             breath: Duration::from_secs(3),
-            open: Duration::from_secs(20),
+            open: Duration::from_secs(15),
             handover: Duration::from_secs(5),
         }
     }
@@ -103,6 +104,7 @@ impl BackOff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::port::outward;
 
     #[test]
     fn it_doubles_to_a_minute_and_is_spread() {
@@ -132,5 +134,11 @@ mod tests {
         let pace = Pace::default();
         let dead = pace.keepalive * u32::try_from(pace.unanswered + 1).expect("a few");
         assert!(dead == Duration::from_secs(60) && dead < pace.inactivity);
+    }
+
+    #[test]
+    fn who_wants_to_go_outside_hears_why_not() {
+        // Reaching our own proxy takes no time.
+        assert!(Pace::default().open + Duration::from_secs(1) < outward::CONNECT);
     }
 }

@@ -27,8 +27,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// Connections at once. The Graph API gets 16 at most, a certificate order and the broker a few.
-pub const CONNECTIONS: usize = 48;
+/// Connections at once. The Graph API gets 72 at most, one for each message and each read receipt under way; a certificate order, the probe
+/// and the broker one each.
+pub const CONNECTIONS: usize = 80;
 /// For a request's head, in bytes: it has a destination and a credential. The least that hyper takes.
 const HEAD_BYTES: usize = 8 * 1024;
 /// For a request's head: whoever is on this machine sends it at once.

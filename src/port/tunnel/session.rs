@@ -34,7 +34,8 @@ const PACKET: u32 = 32 * 1024;
 /// have to wait for it, and this is that.
 const QUEUE: usize = (WINDOW / PACKET) as usize;
 /// Connections to the outside at once. The proxy has fewer; what is beyond waits for a clumsy relay host that does not answer.
-const OUTGOING: usize = 64;
+const OUTGOING: usize = 96;
+const _: () = assert!(OUTGOING > super::proxy::CONNECTIONS, "else messages are turned away while the proxy has room");
 
 /// Only what both sides have had for years: one kind of host key, authenticated ciphers, and key exchanges with the markers against prefix
 /// truncation (Terrapin). The first is safe from tomorrow's quantum computers too; OpenSSH has it since 9.9.

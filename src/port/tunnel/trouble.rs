@@ -104,7 +104,8 @@ impl Trouble {
             ),
             Trouble::Denied(TunnelForward::Unix(path)) => format!(
                 "der Relay-Host leitet {path} nicht weiter. Abhilfe: in sshd_config „AllowStreamLocalForwarding remote“ und \
-                 „StreamLocalBindUnlink yes“, in authorized_keys „port-forwarding“; das Verzeichnis muss dem Benutzer gehören"
+                 „StreamLocalBindUnlink yes“, aber nicht „AllowTcpForwarding no“, das auch Sockets verbietet; in authorized_keys \
+                 „port-forwarding“; das Verzeichnis muss dem Benutzer gehören"
             ),
             Trouble::Denied(TunnelForward::Tcp(address, port)) => format!(
                 "der Relay-Host leitet {address}:{port} nicht weiter. Abhilfe: Hält eine frühere Sitzung den Port noch, oder ein anderes \

@@ -71,7 +71,7 @@ async fn new_files_are_noticed_and_broken_ones_change_nothing() {
     let third = shelf.renew();
     let new_key = fs::read_to_string(shelf.folder.path().join("key.pem")).expect("there");
     for (name, text, word) in [
-        ("key.pem", key.as_str(), "gehören nicht zusammen"),
+        ("key.pem", key.as_str(), "gehören nicht zusammen. Abhilfe: certificate_file und key_file aus demselben Vorgang"),
         ("key.pem", "", "kein lesbarer privater Schlüssel"),
         ("chain.pem", "nothing", "kein lesbares Zertifikat"),
     ] {
@@ -80,6 +80,9 @@ async fn new_files_are_noticed_and_broken_ones_change_nothing() {
         assert!(why.contains("gezeigt wird das bisherige Zertifikat, bis 01.01.2027"), "{why}");
         assert_eq!(station.leaf(), Some(second.clone()), "{word}");
     }
+    let since = station.link.view().since;
+    tokio::time::sleep(LOOK * 3).await; // waits: for more looks; the clock is paused.
+    assert_eq!(station.link.view().since, since, "it is the same trouble all the time");
     fs::remove_file(shelf.folder.path().join("chain.pem")).expect("removed");
     station.complains("nicht lesbar").await;
     assert_eq!(station.leaf(), Some(second));

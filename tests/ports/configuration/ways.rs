@@ -133,6 +133,8 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("host_key = \"ssh-ed25519 ", "host_key = \"ssh-ed25519 x", "tunnel.host_key: das ist kein öffentlicher SSH-Schlüssel."),
     ("unix:/run", "unix:run", "tunnel.forward: das ist kein Pfad eines Sockets auf dem Relay-Host."),
     ("unix:/run/relay-musterstadt/in.sock", "5001", "tunnel.forward: das ist weder ein Socket noch eine Adresse mit Port."),
+    // sshd would choose a port, and nobody would know which.
+    ("unix:/run/relay-musterstadt/in.sock", "127.0.0.1:0", "tunnel.forward: das ist weder ein Socket noch eine Adresse mit Port."),
     ("[tunnel]", "[acme]\ndirectory = \"http://acme.example\"\n[tunnel]", "acme.directory: das ist keine Adresse einer ACME-Stelle."),
     ("[tunnel]", "[acme]\ncontact = \"technik\"\n[tunnel]", "acme.contact: das ist keine E-Mail-Adresse."),
     ("[tunnel]", "[egress]\nmode = \"proxy\"\n[tunnel]", "egress.mode: die Adresse des Proxys fehlt."),

@@ -83,7 +83,7 @@ async fn a_webhook_reaches_the_relay_and_the_host_reads_none_of_it() {
     assert!(to_device.len() > request.len() && !back.is_empty(), "all of it went past here");
     let sees = |what: &str| [&to_device, &back].iter().any(|bytes| contains(bytes, what));
     assert!(sees(&name(BRANCH)), "the name that is called is no secret");
-    let user_id = person.user_id.to_string();
+    let user_id = person.user_id.clone();
     let method_and_path = "POST /webhook";
     assert!(request.contains(&user_id) && request.contains("Hallo") && request.starts_with(method_and_path), "{request}");
     for secret in

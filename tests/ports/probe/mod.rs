@@ -213,10 +213,14 @@ async fn what_is_dead_is_built_anew_after_two_calls() {
     let chain = Chain::new(Host::Silent).await;
     let (link, session, rebuilt) = (Link::new(Clock::System), Link::new(Clock::System), AtomicU32::new(0));
     session.up();
-    let (probe, rebuild) = (chain.probe(), || drop(rebuilt.fetch_add(1, Ordering::Relaxed)));
+    let probe = chain.probe();
+    let rebuild = || {
+        rebuilt.fetch_add(1, Ordering::Relaxed);
+    };
     let tunnel = Tunnelling { link: &session, rebuild: &rebuild };
     let calls = async {
         // A moment, two calls and the pause between them; a third has not ended yet.
+        // waits: on the paused clock.
         tokio::time::sleep(Duration::from_secs(2 + 15 + 2 + 15 + 1)).await;
     };
     tokio::select! {
@@ -225,6 +229,58 @@ async fn what_is_dead_is_built_anew_after_two_calls() {
     }
     assert_eq!(rebuilt.load(Ordering::Relaxed), 1);
     assert!(matches!(link.view().condition, Condition::Down(why) if why.starts_with("Tunnel: ")));
+}
+
+/// How often the session has been built anew at each of these seconds, if all calls end in silence and others come to the door at `visits`.
+async fn rebuilt<const N: usize>(visits: &[u64], seconds: [u64; N]) -> [u32; N] {
+    let chain = Chain::new(Host::Silent).await;
+    let (link, session, rebuilt) = (Link::new(Clock::System), Link::new(Clock::System), AtomicU32::new(0));
+    session.up();
+    let (probe, rebuild) = (chain.probe(), || {
+        rebuilt.fetch_add(1, Ordering::Relaxed);
+    });
+    let tunnel = Tunnelling { link: &session, rebuild: &rebuild };
+    // waits: on the paused clock, from one second to the other.
+    let pass = async |from: &mut u64, to| tokio::time::sleep(Duration::from_secs(to - std::mem::replace(from, to))).await;
+    let visited = async {
+        let mut now = 0;
+        for second in visits {
+            pass(&mut now, *second).await;
+            chain.knocks.visited();
+        }
+        std::future::pending::<()>().await;
+    };
+    let counted = async {
+        let (mut counts, mut now) = ([0; N], 0);
+        for (count, second) in counts.iter_mut().zip(seconds) {
+            pass(&mut now, second).await;
+            *count = rebuilt.load(Ordering::Relaxed);
+        }
+        counts
+    };
+    tokio::select! {
+        never = run(&probe, Some(tunnel), &Clock::System, &chain.inbox, &link) => match never {},
+        () = visited => unreachable!("it waits"),
+        counts = counted => counts,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_session_that_does_not_help_is_not_built_every_minute() {
+    let [soon, hour, two] = rebuilt(&[], [40, 3600, 7200]).await;
+    assert!(soon == 1 && (4..=6).contains(&hour) && (hour + 1..=hour + 4).contains(&two), "{soon}, {hour}, {two}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_through_which_others_come_is_let_alone() {
+    // Calls last from second 2 to 17, 19 to 34, 38 to 53 and 61 to 76: the second would have been the one.
+    assert_eq!(rebuilt(&[18], [35, 75, 77]).await, [0, 0, 1]);
+}
+
+#[tokio::test]
+async fn a_host_that_ends_tls_by_itself() {
+    let (ours, theirs) = (Chain::new(Host::Passes).await, Chain::without_certificate(Host::Passes).await);
+    assert_eq!(part(ours.probe_of(NAME, theirs.port, ours.knocks.clone()).call(Some(true)).await), Part::RelayHost);
 }
 
 #[tokio::test]

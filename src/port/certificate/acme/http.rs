@@ -72,15 +72,21 @@ impl Http {
         self.hold.store(0, Ordering::Relaxed);
         let request = request.map(reqwest::Body::wrap).try_into().map_err(|error| unreachable(&error))?;
         let answer: Response<reqwest::Body> = self.client.execute(request).await.map_err(|error| unreachable(&error))?.into();
-        let (parts, body) = answer.into_parts();
+        let (mut parts, body) = answer.into_parts();
         let now = self.clock.now().second();
         if let Some(theirs) = date(&parts.headers)
             && theirs.since(now).max(now.since(theirs)) > CLOCK
         {
             return Err(Failure::Clock(theirs));
         }
+        let hold = retry_after(&parts.headers, now);
         if !parts.status.is_success() {
-            self.hold.store(retry_after(&parts.headers, now).min(HOLD), Ordering::Relaxed);
+            self.hold.store(hold.unwrap_or(0), Ordering::Relaxed);
+        }
+        // instant-acme adds it to the time as it comes, and panics if the sum is too large for the system.
+        match hold {
+            Some(seconds) => drop(parts.headers.insert(RETRY_AFTER, seconds.into())),
+            None => drop(parts.headers.remove(RETRY_AFTER)),
         }
         let body = to_bytes(Body::new(body), SIZE).await.map_err(|error| Failure::Unreachable(innermost(&error)))?;
         Ok(BytesResponse { parts, body: Box::new(body) })
@@ -107,10 +113,14 @@ fn parse(date: &str) -> Option<Timestamp> {
     u32::try_from(at.as_second()).ok().map(Timestamp)
 }
 
-/// RFC 9110 10.2.3: seconds, or a date.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> u32 {
-    let Some(value) = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()) else { return 0 };
-    value.trim().parse().unwrap_or_else(|_| parse(value).map_or(0, |at| at.since(now)))
+/// RFC 9110 10.2.3: seconds, or a date. In seconds, [`HOLD`] at most.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u32> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let seconds = match value.parse::<u64>() {
+        Ok(seconds) => u32::try_from(seconds).unwrap_or(HOLD),
+        Err(_) => parse(value)?.since(now),
+    };
+    Some(seconds.min(HOLD))
 }
 
 /// Why there is no answer.
@@ -155,4 +165,44 @@ fn tls(roots: Option<&[u8]>) -> anyhow::Result<rustls::ClientConfig> {
     }
     let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
     Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(store).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::Router;
+    use axum::routing::get;
+    use reqwest::header::HeaderValue;
+
+    #[test]
+    fn a_pause_is_seconds_or_a_date_and_no_longer_than_a_week() {
+        let told = |value: &'static str| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(value))]);
+            retry_after(&headers, Timestamp(784_111_000))
+        };
+        assert_eq!((told("120"), told(" 0 "), told("Sun, 06 Nov 1994 08:49:37 GMT")), (Some(120), Some(0), Some(777)));
+        assert_eq!((told("18446744073709551615"), told("4294967295"), told("604801")), (Some(HOLD), Some(HOLD), Some(HOLD)));
+        assert_eq!((told("soon"), told("-1"), told("")), (None, None, None));
+        assert_eq!(retry_after(&HeaderMap::new(), Timestamp(0)), None);
+    }
+
+    #[tokio::test]
+    async fn the_library_gets_no_pause_that_it_cannot_add_up() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let answer = get(async || ([(RETRY_AFTER, "18446744073709551615")], "{}"));
+        tokio::spawn(async move { axum::serve(listener, Router::new().route("/", answer)).await });
+        let config = AcmeConfig {
+            directory: String::new(),
+            contact: None,
+            profile: None,
+            roots: None,
+            name: String::new(),
+            folder: std::path::PathBuf::new(),
+        };
+        let http = Http::new(&config, &Outward::Direct, &Clock::System).expect("a client");
+        let request = Request::get(format!("http://{address}/")).body(BodyWrapper::default()).expect("a request");
+        let Ok(answer) = http.exchange(request).await else { panic!("it answers") };
+        assert_eq!(answer.parts.headers.get(RETRY_AFTER), Some(&HeaderValue::from(HOLD)));
+    }
 }

@@ -22,7 +22,7 @@ use super::standing::{Teller, late};
 use crate::config::AcmeConfig;
 use crate::domain::time::Timestamp;
 use crate::port::certificates::{Certificates, Validity};
-use crate::port::clock::Clock;
+use crate::port::clock::{Clock, Mark};
 use crate::port::link::{Condition, Link};
 use crate::port::outward::Outward;
 use folder::Folder;
@@ -38,8 +38,6 @@ use tokio::sync::watch;
 const LOOK: u32 = 12 * 3600;
 /// How often it is asked at least and at most, whatever it says (RFC 9773 4.3.2).
 const LOOKS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
-/// Nothing is put off for longer, in seconds: who sees such a moment has a clock that was set back.
-const FARTHEST: u32 = 9 * 24 * 3600;
 
 /// Keeps a certificate in `certificates`.
 pub(super) async fn keep(
@@ -63,7 +61,7 @@ pub(super) async fn keep(
     };
     let authority = Authority { config, http, folder, certificates };
     let (patience, teller) = (Patience::default(), Teller::default());
-    let mut keeper = Keeper { authority, clock, link, way, held, patience, trouble: None, paused: Timestamp(0), teller };
+    let mut keeper = Keeper { authority, clock, link, way, held, patience, trouble: None, paused: Pause::new(clock, 0), teller };
     if keeper.held.is_none() && !*trusted.borrow() {
         link.down("noch kein Zertifikat: bestellt wird, sobald die Uhr gestellt ist. Abhilfe: den Zeitserver prüfen");
     }
@@ -126,7 +124,7 @@ struct Keeper<'a> {
     /// Why there was no new one when it was last tried, in German.
     trouble: Option<String>,
     /// Until when nothing is ordered, because it failed, or has just been done.
-    paused: Timestamp,
+    paused: Pause,
     teller: Teller,
 }
 
@@ -134,7 +132,7 @@ impl Keeper<'_> {
     /// Waits for the way in if something is to be ordered. An authority that cannot come in counts a failure, and gives us five an hour.
     async fn way_in(&self) {
         let now = self.now();
-        let due = self.held.as_ref().is_none_or(|held| held.due() <= now) && !is_ahead(self.paused, now);
+        let due = self.held.as_ref().is_none_or(|held| held.due() <= now) && self.paused.until(self.clock) <= now;
         let Some(way) = self.way.filter(|way| due && way.view().condition != Condition::Up) else { return };
         if self.held.is_none() {
             self.link.down("noch kein Zertifikat: bestellt wird, sobald der Tunnel steht");
@@ -147,9 +145,9 @@ impl Keeper<'_> {
         let now = self.now();
         let due = self.held.as_ref().is_none_or(|held| held.due() <= now);
         let next = match () {
-            () if due && !is_ahead(self.paused, now) => self.try_to_renew().await,
+            () if due && self.paused.until(self.clock) <= now => self.try_to_renew().await,
             // Only to say how it stands.
-            () if due => self.paused,
+            () if due => self.paused.until(self.clock),
             () => self.look().await,
         };
         let now = self.now();
@@ -164,16 +162,15 @@ impl Keeper<'_> {
             Ok(()) => {
                 (self.patience, self.trouble) = (Patience::default(), None);
                 // Not even if it should be due already: who issues such a thing would get one order after the other.
-                self.paused = self.now().plus(self.held.as_ref().map_or(0, |held| youth(held.validity)));
+                self.paused = Pause::new(self.clock, self.held.as_ref().map_or(0, |held| youth(held.validity)));
                 self.look().await
             }
             Err(Failed { why, counted }) => {
                 let pause = self.patience.after(counted, self.authority.http.hold(), chance());
                 tracing::info!(%why, pause, "no new certificate");
-                let now = self.now();
-                self.trouble = Some(why.sentence(&self.authority.config.name, now));
-                self.paused = now.plus(pause);
-                self.paused
+                self.trouble = Some(why.sentence(&self.authority.config.name, self.now()));
+                self.paused = Pause::new(self.clock, pause);
+                self.paused.until(self.clock)
             }
         }
     }
@@ -209,16 +206,36 @@ impl Keeper<'_> {
     }
 }
 
-/// Waits for `at`, or for a clock that makes no sense of it any more.
+/// Waits for `at`, and no longer than it is until then now: the clock may be set back meanwhile.
 async fn reach(clock: &Clock, at: Timestamp) {
-    while is_ahead(at, clock.now().second()) {
-        clock.sleep_until(at.millis()).await;
+    let pause = Pause::new(clock, at.since(clock.now().second()));
+    loop {
+        let end = pause.until(clock).min(at);
+        if clock.now().second() >= end {
+            return;
+        }
+        clock.sleep_until(end.millis()).await;
     }
 }
 
-/// Whether there is a reason to wait for `at`.
-fn is_ahead(at: Timestamp, now: Timestamp) -> bool {
-    now < at && at.since(now) <= FARTHEST
+/// Seconds from one moment on, however the clock is set meanwhile: one that was five days fast when the first order failed, and is right
+/// now, must not cost five days without a certificate.
+#[derive(Clone, Copy)]
+struct Pause {
+    since: Mark,
+    seconds: u32,
+}
+
+impl Pause {
+    /// From now on.
+    fn new(clock: &Clock, seconds: u32) -> Pause {
+        Pause { since: clock.mark(), seconds }
+    }
+
+    /// When it is over, by what the clock shows now.
+    fn until(self, clock: &Clock) -> Timestamp {
+        clock.when(self.since).plus(self.seconds)
+    }
 }
 
 /// Without randomness all devices ask at once, which is rude and not wrong.
