@@ -6,6 +6,7 @@
 //! the handler.
 
 mod places;
+mod upload;
 pub mod wire;
 
 use super::knock::{self, Knocks};
@@ -17,9 +18,8 @@ use crate::config::WebhookConfig;
 use crate::domain::event::Event;
 use crate::domain::ids::InstanceId;
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Path, Query, Request, State};
+use axum::extract::{Extension, Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -39,18 +39,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
+use upload::{BODY, Upload, Uploads};
 use wire::Reader;
 
 /// Where the app's callback URL ends.
 const PATH: &str = "/webhook";
-/// WhatsApp docs: a webhook has at most 3 MB.
-const BODY: usize = 3 * 1024 * 1024;
-/// Bodies up to this size are read at once: 64 of them are nothing. Meta's everyday webhooks have a few hundred bytes.
-const SMALL: usize = 64 * 1024;
-/// Larger ones at once. Whose a body is shows only when it has been read: 64 strangers with 3 MB each would use up a device's memory.
-const LARGE: usize = 4;
 /// Connections at once. Meta sends up to 3 × outgoing + incoming webhooks, 320 a second at 80 messages a second; a commit takes less than
 /// 100 ms, so 32 are busy, and as many again may idle. When all are taken, a newcomer gets the place of whoever was idle longest.
 const CONNECTIONS: usize = 64;
@@ -58,8 +52,6 @@ const CONNECTIONS: usize = 64;
 const HEAD_BYTES: usize = 16 * 1024;
 /// For a request's head, and how long a connection may idle: Meta sends it at once, and a place must become free again.
 const HEAD: Duration = Duration::from_secs(10);
-/// For a request's body: 3 MB at 3 Mbit/s take 8 s.
-const UPLOAD: Duration = Duration::from_secs(15);
 /// For the commit. Meta is reported to wait 5 to 10 s, so a later answer reaches nobody.
 const COMMIT: Duration = Duration::from_secs(20);
 /// For a connection as a whole; then it may finish what it has begun, and Meta makes another. hyper has no time-out for writing: who sends
@@ -102,10 +94,10 @@ where
     let reader = Reader::new(&config.phone_number_id, pseudonyms.clone(), instance);
     let (config, behind) = (config.clone(), behind.clone());
     let knocks = behind.knocks.clone();
-    let door = Door { config, reader, behind, mismatch: AtomicBool::new(false), large: Semaphore::new(LARGE) };
+    let door = Door { config, reader, behind, mismatch: AtomicBool::new(false), uploads: Uploads::new() };
     let knock = format!("{}{{nonce}}", knock::PATH);
     let router = Router::new().route(PATH, get(verify).post(receive)).route(&knock, get(answer));
-    let router = router.layer(DefaultBodyLimit::max(BODY)).with_state(Arc::new(door));
+    let router = router.with_state(Arc::new(door));
     let mut places = Places::new(CONNECTIONS);
     let mut failures = 0;
     loop {
@@ -184,8 +176,7 @@ struct Door {
     behind: Behind,
     /// Whether the latest signature was wrong: the technician is told once, not with each of seven days' repetitions.
     mismatch: AtomicBool,
-    /// Room for [`LARGE`] bodies.
-    large: Semaphore,
+    uploads: Uploads,
 }
 
 /// Meta asks whether the address is ours (WhatsApp docs: create-webhook-endpoint, verification requests). A parameter that is there twice
@@ -230,15 +221,9 @@ async fn receive(
     if promised.is_some_and(|length| length > BODY) {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     }
-    let read = async {
-        // It is never closed, so there is a permit sooner or later.
-        let room = if promised.is_some_and(|length| length <= SMALL) { None } else { door.large.acquire().await.ok() };
-        (Bytes::from_request(request, &()).await, room)
-    };
-    let (body, _room) = match timeout(UPLOAD, read).await {
-        Ok((Ok(body), room)) => (body, room),
-        Ok((Err(rejection), _)) => return rejection.into_response(),
-        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    let Upload { body, room: _room } = match door.uploads.read(request.into_body(), promised).await {
+        Ok(upload) => upload,
+        Err(status) => return status.into_response(),
     };
     let _answering = visit.answering();
     if !door.signed(&body, &signature) {

@@ -41,11 +41,16 @@ struct Station {
 impl Station {
     /// `trusted`: whether the clock is known to be right from the start.
     fn start(config: CertificateConfig, clock: &Clock, trusted: bool) -> Station {
+        Station::behind(config, clock, trusted, None)
+    }
+
+    /// With a tunnel by which who validates comes in.
+    fn behind(config: CertificateConfig, clock: &Clock, trusted: bool, way: Option<Link>) -> Station {
         let (certificates, link, trusted) = (Certificates::new(), Link::new(clock.clone()), watch::Sender::new(trusted));
         let port = tokio::spawn({
             let (certificates, clock, link, mut trusted) = (certificates.clone(), clock.clone(), link.clone(), trusted.subscribe());
             async move {
-                certificate::run(&config, &certificates, &Outward::Direct, &clock, &mut trusted, None, &link).await;
+                certificate::run(&config, &certificates, &Outward::Direct, &clock, &mut trusted, way.as_ref(), &link).await;
             }
         });
         Station { certificates, clock: clock.clone(), trusted, link, _port: AbortOnDropHandle::new(port) }

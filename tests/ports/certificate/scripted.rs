@@ -4,7 +4,8 @@ use super::authority::Authority;
 use super::{DAY, JUMP, Station, acme, clock, until};
 use drk_relay::config::CertificateConfig;
 use drk_relay::domain::time::Timestamp;
-use drk_relay::port::clock::Warp;
+use drk_relay::port::clock::{Clock, Warp};
+use drk_relay::port::link::Link;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -14,7 +15,7 @@ const START: Timestamp = Timestamp(1_795_305_600);
 struct Scene {
     authority: Authority,
     warp: Arc<Warp>,
-    clock: drk_relay::port::clock::Clock,
+    clock: Clock,
     folder: TempDir,
 }
 
@@ -76,6 +77,18 @@ async fn nothing_is_asked_before_the_clock_is_trusted() {
     scene.pass(&station, 24).await;
     assert_eq!(scene.authority.script().heard.len(), 0, "it was asked");
     station.trusted.send_replace(true);
+    station.shown().await;
+}
+
+/// Who validates could not come in, and would count a failure.
+#[tokio::test]
+async fn nothing_is_ordered_before_the_tunnel_stands() {
+    let (scene, way) = (Scene::new().await, Link::new(Clock::System));
+    let station = Station::behind(CertificateConfig::Acme(scene.config()), &scene.clock, true, Some(way.clone()));
+    scene.pass(&station, 24).await;
+    assert_eq!(scene.orders().len(), 0, "ordered while nobody can come in");
+    station.complains("sobald der Tunnel steht").await;
+    way.up();
     station.shown().await;
 }
 

@@ -10,16 +10,16 @@ use drk_relay::port::tls::{Door, Refusal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
-const IPV4: [u8; 12] = [203, 0, 113, 7, 192, 0, 2, 1, 0xd4, 0x31, 0x01, 0xbb];
+pub(super) const IPV4: [u8; 12] = [203, 0, 113, 7, 192, 0, 2, 1, 0xd4, 0x31, 0x01, 0xbb];
 
 /// Version and command, family, and what follows.
-fn header(version_command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
+pub(super) fn header(version_command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
     let length = u16::try_from(rest.len()).expect("short").to_be_bytes();
     [SIGNATURE.as_slice(), &[version_command, family], &length, rest].concat()
 }
 
 /// As HAProxy writes them with `send-proxy-v2`, with options, and for its health checks.
-fn good() -> Vec<Vec<u8>> {
+pub(super) fn good() -> Vec<Vec<u8>> {
     let authority = [2, 0, 10].iter().chain(b"wa.example").copied().collect::<Vec<_>>();
     let checksum = [3, 0, 4, 1, 2, 3, 4];
     let empty = [4, 0, 0];

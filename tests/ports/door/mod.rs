@@ -1,6 +1,7 @@
 //! The door: what begins with a PROXY header, what speaks TLS, who is Meta, who validates a name, and everything that is none of these.
 //! Both ends are in memory; what lies between is the real rustls on both sides.
 
+pub(crate) mod crowd;
 mod header;
 mod meta;
 mod tls;

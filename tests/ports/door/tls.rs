@@ -88,7 +88,7 @@ async fn whatever_is_no_tls_is_refused_by_name() {
 }
 
 /// The bytes with which a client of ours begins.
-fn hello(client: Arc<ClientConfig>) -> Vec<u8> {
+pub(super) fn hello(client: Arc<ClientConfig>) -> Vec<u8> {
     let mut client = rustls::ClientConnection::new(client, ServerName::try_from(OURS).expect("a name")).expect("a client");
     let mut bytes = Vec::new();
     client.write_tls(&mut bytes).expect("in memory");

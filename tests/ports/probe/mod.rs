@@ -18,14 +18,17 @@ use drk_relay::port::tls::Door;
 use drk_relay::port::webhook::{Behind, serve};
 use drk_relay::port::{Arrival, Inbox};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::ServerConfig;
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::PrivateKeyDer;
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::task::AbortOnDropHandle;
 
 const NAME: &str = "localhost";
@@ -305,6 +308,27 @@ async fn somebody_else_under_our_name() {
     // What they hear is not heard here.
     theirs.certificates.show(ours.authority.certify(NAME, true));
     assert_eq!(part(ours.probe_of(NAME, theirs.port, ours.knocks.clone()).call(Some(true)).await), Part::RelayHost);
+}
+
+/// It has our certificate, and agrees with everything: only what was heard here counts.
+#[tokio::test]
+async fn somebody_who_agrees_under_our_name() {
+    let chain = Chain::new(Host::Passes).await;
+    let key = Arc::new(SingleCertAndKey::from(chain.authority.certify(NAME, true)));
+    let builder = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let config = builder.with_safe_default_protocol_versions().expect("TLS").with_no_client_auth().with_cert_resolver(key);
+    let (acceptor, listener) = (TlsAcceptor::from(Arc::new(config)), TcpListener::bind("127.0.0.1:0").await.expect("a free port"));
+    let port = listener.local_addr().expect("bound").port();
+    let agreeing = async {
+        let (stream, _) = listener.accept().await.expect("it calls");
+        let mut stream = acceptor.accept(stream).await.expect("TLS");
+        stream.read_u8().await.expect("a request");
+        stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await.expect("written");
+        stream.shutdown().await.expect("written");
+    };
+    let probe = chain.probe_of(NAME, port, chain.knocks.clone());
+    let (outcome, ()) = within(async { tokio::join!(Box::pin(probe.call(Some(true))), Box::pin(agreeing)) }).await;
+    assert_eq!(part(outcome), Part::RelayHost);
 }
 
 #[tokio::test]

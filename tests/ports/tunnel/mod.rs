@@ -1,6 +1,7 @@
 //! The tunnel against a real sshd, and against one that is hostile.
 
 mod command;
+mod crowd;
 mod egress;
 mod forward;
 mod host;
