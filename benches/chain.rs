@@ -2,7 +2,7 @@
 //! chain as documented (HAProxy, sshd, tunnel, PROXY header, TLS on the device). In the same run: latency and CPU time per webhook on one
 //! connection, webhooks per second over 32 kept-alive connections, new connections with their TLS handshakes per second; of the chain as a
 //! share of straight. Everything shares this machine's cores: HAProxy, sshd, the client and the relay. On a device only the last of them
-//! counts, which is why the CPU time of its thread stands beside every figure. Needs root, as the relay host's tests do. Ends with exit code
+//! counts, which is why the CPU time of its thread stands beside every figure. Needs root, as the relay host's tests do. Ends with code
 //! 1 below a bar.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops where it cannot go on")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]

@@ -247,7 +247,8 @@ fn host_key(item: &Item<'_>) -> Result<String, Complaint> {
 const PATH_MAX: usize = 4096;
 
 fn forward(item: &Item<'_>) -> Result<TunnelForward, Complaint> {
-    let remedy = "in der Form \"unix:/run/drk-relay-host/musterstadt/in.sock\" oder \"127.0.0.1:5001\" schreiben, wie auf dem Relay-Host eingerichtet.";
+    let remedy = "in der Form \"unix:/run/drk-relay-host/musterstadt/in.sock\" oder \"127.0.0.1:5001\" schreiben, wie auf dem Relay-Host \
+                  eingerichtet.";
     let text = text(WORD_MAX)(item)?;
     match text.strip_prefix("unix:") {
         Some(path) if path.starts_with('/') && path.len() <= SOCKET_MAX => Ok(TunnelForward::Unix(path.to_owned())),

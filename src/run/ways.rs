@@ -134,8 +134,8 @@ impl Ways {
     }
 }
 
-/// Does something by the way outside beside a relay that may be running: through the tunnel by a session of its own, which takes nothing away
-/// from that relay's.
+/// Does something by the way outside beside a relay that may be running: through the tunnel by a session of its own, which takes nothing
+/// away from that relay's.
 ///
 /// # Errors
 /// If the tunnel cannot be used, or breaks for good: a German sentence.
