@@ -14,6 +14,7 @@ mod answers;
 mod channel;
 mod keys;
 mod pace;
+mod prompt;
 pub mod proxy;
 mod said;
 mod session;

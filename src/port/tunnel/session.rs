@@ -3,6 +3,7 @@
 use super::Hall;
 use super::answers::{Answers, Told};
 use super::channel::Tube;
+use super::prompt::Prompt;
 use super::trouble::{Step, Trouble};
 use crate::config::TunnelForward;
 use crate::port::outward::NoWay;
@@ -18,7 +19,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
@@ -60,11 +60,11 @@ pub(super) struct Session {
 }
 
 /// Reaches the relay host.
-pub(super) async fn reach(hall: &Hall) -> Result<TcpStream, Trouble> {
+pub(super) async fn reach(hall: &Hall) -> Result<Prompt, Trouble> {
     let stream = hall.outward.connect(&hall.config.host, hall.config.port).await.map_err(Trouble::Way)?;
     let options = socket2::SockRef::from(&stream);
     options.set_tcp_user_timeout(Some(UNACKNOWLEDGED)).map_err(|error| Trouble::Way(NoWay::Refused(error)))?;
-    Ok(stream)
+    Ok(Prompt(stream))
 }
 
 impl Session {
