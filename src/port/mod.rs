@@ -16,6 +16,7 @@ pub mod status;
 pub mod stream;
 pub mod systemd;
 pub mod tls;
+pub mod trust;
 pub mod tunnel;
 pub mod webhook;
 

@@ -7,6 +7,7 @@ use hyper_util::rt::TokioIo;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
+use std::error::Error;
 use std::future::{Ready, ready};
 use std::io;
 use std::net::SocketAddr;
@@ -65,12 +66,6 @@ impl NoWay {
                 )
             }
         }
-    }
-}
-
-impl From<NoWay> for io::Error {
-    fn from(why: NoWay) -> io::Error {
-        io::Error::other(why)
     }
 }
 
@@ -168,6 +163,17 @@ impl Service<hyper::Uri> for Reached {
     fn call(&mut self, _: hyper::Uri) -> Self::Future {
         ready(self.0.take().map(TokioIo::new).ok_or_else(|| io::ErrorKind::NotConnected.into()))
     }
+}
+
+/// What a library says about a connection, from the outside in. What an I/O error wraps is not its source, but the source's source is.
+pub fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |cause| {
+        let cause: &(dyn Error + 'static) = *cause;
+        match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => cause.source(),
+        }
+    })
 }
 
 /// User and password as they are written, without the escapes of a URL.

@@ -133,6 +133,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "crate::port::stream",
             "crate::port::certificates",
             "crate::port::outward",
+            "crate::port::trust",
             "crate::config::Address",
             "crate::config::EgressConfig",
             "crate::config::{Own}Config",

@@ -1,13 +1,11 @@
 //! The HTTP client: whose certificates it trusts, through which proxy it goes, how long it waits for a connection. Knows no message.
 
 use crate::config::GraphConfig;
+use crate::port::trust::{Roots, believing};
 use anyhow::{Context, anyhow, bail};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, Proxy, Url};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// For the connection, through proxy and TLS, less than an attempt: there is time left for an answer.
@@ -23,8 +21,9 @@ pub(super) fn client(config: &GraphConfig, connections: usize) -> anyhow::Result
     let mut token = HeaderValue::from_str(&format!("Bearer {}", config.token.expose_secret()))
         .map_err(|_| anyhow!("whatsapp.token_file: der Token enthält unerlaubte Zeichen"))?;
     token.set_sensitive(true);
+    let tls = believing(Roots::Mozillas(config.extra_roots.as_deref())).map_err(|why| anyhow!("egress.ca_file: {why}"))?;
     let mut client = Client::builder()
-        .tls_backend_preconfigured(tls(config.extra_roots.as_deref())?)
+        .tls_backend_preconfigured(tls.with_no_client_auth())
         .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -51,19 +50,3 @@ fn proxy(address: &SecretString) -> anyhow::Result<Proxy> {
 }
 
 const EXAMPLE: &str = "http://proxy.example.org:3128";
-
-/// rustls with ring and Mozilla's roots: a device needs no certificates of its own, and nothing depends on a provider installed elsewhere.
-/// A company's proxy that looks into TLS signs with a root of its own, which is trusted besides.
-fn tls(extra_roots: Option<&[u8]>) -> anyhow::Result<rustls::ClientConfig> {
-    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let theirs = roots.len();
-    for root in extra_roots.into_iter().flat_map(CertificateDer::pem_slice_iter) {
-        let root = root.map_err(|_| anyhow!("egress.ca_file: kein Zertifikat im PEM-Format"))?;
-        roots.add(root).map_err(|_| anyhow!("egress.ca_file: ein Zertifikat darin ist beschädigt"))?;
-    }
-    if extra_roots.is_some() && roots.len() == theirs {
-        bail!("egress.ca_file: darin ist kein Zertifikat. Abhilfe: die Datei im PEM-Format speichern (-----BEGIN CERTIFICATE-----)");
-    }
-    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-    Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth())
-}

@@ -1,8 +1,7 @@
 //! Why Meta cannot be reached, told apart as far as a technician can do something about it. What Meta itself says about a message or the
 //! account is no trouble of the way there: that is judged in the middle.
 
-use std::error::Error;
-use std::io;
+use crate::port::outward::causes;
 
 /// What stands between us and the Cloud API.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -103,15 +102,4 @@ pub(super) async fn bounded(mut response: reqwest::Response) -> Vec<u8> {
 pub(super) fn reason(error: reqwest::Error) -> String {
     let error = error.without_url();
     causes(&error).last().map_or_else(String::new, ToString::to_string)
-}
-
-/// From the outside in. What an I/O error wraps is not its source, but the source's source is.
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    std::iter::successors(Some(error as &(dyn Error + 'static)), |cause| {
-        let cause: &(dyn Error + 'static) = *cause;
-        match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(wrapped) => Some(wrapped),
-            None => cause.source(),
-        }
-    })
 }

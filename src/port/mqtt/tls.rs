@@ -1,12 +1,12 @@
 //! TLS towards the broker: whom we believe, who we say we are, and what a failed handshake means. Opens no socket and reads no file.
 
 use crate::config::MqttTls;
+use crate::port::trust::{self, Roots, believing};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig};
 use secrecy::ExposeSecret;
 use std::io;
-use std::sync::Arc;
 
 /// Why nothing can be done with `[mqtt.tls]`: sentences for the technician.
 #[derive(Debug, thiserror::Error)]
@@ -35,20 +35,10 @@ pub enum Unusable {
 /// # Errors
 /// What is wrong with the certificates or the key.
 pub fn client_config(tls: &MqttTls) -> Result<ClientConfig, Unusable> {
-    let roots = match &tls.roots {
-        None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
-        Some(pem) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in chain(pem).ok_or(Unusable::Roots)? {
-                roots.add(certificate).map_err(|_| Unusable::Roots)?;
-            }
-            roots
-        }
-    };
-    // The clock is the system's. DESIGN.md, promise 11, wants max(system, last persisted, build time): `builder_with_details` takes a
-    // rustls `TimeProvider` in this one place.
-    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().map_err(Unusable::Provider)?.with_root_certificates(roots);
+    let builder = believing(tls.roots.as_deref().map_or(Roots::Mozillas(None), Roots::Only)).map_err(|why| match why {
+        trust::Unusable::NoPem | trust::Unusable::Damaged | trust::Unusable::Empty => Unusable::Roots,
+        trust::Unusable::Provider(error) => Unusable::Provider(error),
+    })?;
     match &tls.client {
         None => Ok(builder.with_no_client_auth()),
         Some((pem, key)) => {

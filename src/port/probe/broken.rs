@@ -74,14 +74,6 @@ impl Broken {
         Broken::Placed { part, detail: detail.to_owned() }
     }
 
-    pub(super) fn way(why: NoWay) -> Broken {
-        Broken::Way(why)
-    }
-
-    pub(super) fn cut(error: io::Error) -> Broken {
-        Broken::Cut(error)
-    }
-
     /// A handshake that failed: by what was shown, or by being cut.
     pub(super) fn tls(error: io::Error) -> Broken {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {

@@ -11,11 +11,12 @@ use super::clock::Clock;
 use super::knock::Knocks;
 use super::link::{Condition, Link};
 use super::outward::Outward;
+use super::trust::{Roots, believing};
 use super::{Arrival, Inbox};
 use crate::config::ProbeConfig;
 use crate::domain::event::Event;
-use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
-use rustls::{ClientConfig, RootCertStore};
+use anyhow::anyhow;
+use rustls::pki_types::ServerName;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,12 +67,8 @@ impl Probe {
     /// # Errors
     /// If the name or the certificates cannot be used: a German sentence.
     pub fn new(config: ProbeConfig, outward: Outward, knocks: Knocks) -> anyhow::Result<Probe> {
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        for root in config.extra_roots.as_deref().into_iter().flat_map(CertificateDer::pem_slice_iter) {
-            roots.add(root?)?;
-        }
-        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-        let mut tls = builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth();
+        let tls = believing(Roots::Mozillas(config.extra_roots.as_deref())).map_err(|why| anyhow!("egress.ca_file: {why}"))?;
+        let mut tls = tls.with_no_client_auth();
         // As Meta does it: each call proves the whole handshake.
         tls.resumption = rustls::client::Resumption::disabled();
         let name = ServerName::try_from(config.host.clone())?;
@@ -115,7 +112,7 @@ impl Probe {
     }
 
     async fn ask(&self, path: &str) -> Result<Answer, Broken> {
-        let stream = self.outward.connect(&self.config.host, self.config.port).await.map_err(Broken::way)?;
+        let stream = self.outward.connect(&self.config.host, self.config.port).await.map_err(Broken::Way)?;
         let asked = async {
             let stream = self.connector.connect(self.name.clone(), stream).await.map_err(Broken::tls)?;
             exchange(stream, &self.config.host, path).await
@@ -133,15 +130,15 @@ struct Answer {
 /// One request. The other side closes after the answer.
 async fn exchange(mut stream: TlsStream<TcpStream>, host: &str, path: &str) -> Result<Answer, Broken> {
     let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.map_err(Broken::cut)?;
-    stream.flush().await.map_err(Broken::cut)?;
+    stream.write_all(request.as_bytes()).await.map_err(Broken::Cut)?;
+    stream.flush().await.map_err(Broken::Cut)?;
     let mut answer = Vec::new();
     let ended = stream.take(LONGEST).read_to_end(&mut answer).await;
     // However it ends, what was said before counts.
     let end = match (answer.windows(4).position(|bytes| bytes == b"\r\n\r\n"), ended) {
         (Some(end), _) => end,
-        (None, Err(error)) => return Err(Broken::cut(error)),
-        (None, Ok(0)) => return Err(Broken::cut(std::io::ErrorKind::UnexpectedEof.into())),
+        (None, Err(error)) => return Err(Broken::Cut(error)),
+        (None, Ok(0)) => return Err(Broken::Cut(std::io::ErrorKind::UnexpectedEof.into())),
         (None, Ok(_)) => return Err(Broken::Nonsense),
     };
     let body = answer.split_off(end + 4);

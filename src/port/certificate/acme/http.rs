@@ -4,20 +4,17 @@ use super::failure::Failure;
 use crate::config::AcmeConfig;
 use crate::domain::time::Timestamp;
 use crate::port::clock::Clock;
-use crate::port::outward::{CONNECT, Outward};
-use anyhow::{Context, anyhow, bail};
+use crate::port::outward::{CONNECT, Outward, causes};
+use crate::port::trust::{Roots, Unusable, believing};
+use anyhow::{Context, anyhow};
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use hyper::{Request, Response};
 use instant_acme::{BodyWrapper, BytesResponse, HttpClient};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Proxy};
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use secrecy::ExposeSecret;
 use std::error::Error;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -47,8 +44,15 @@ impl Http {
     /// # Errors
     /// A German sentence, if certificates or proxy cannot be used.
     pub(super) fn new(config: &AcmeConfig, outward: &Outward, clock: &Clock) -> anyhow::Result<Http> {
+        let roots = config.roots.as_deref().map_or(Roots::Mozillas(None), Roots::Only);
+        let tls = believing(roots).map_err(|why| match why {
+            Unusable::Empty => anyhow!("Wurzelzertifikate der Zertifizierungsstelle: in der Datei ist keines"),
+            Unusable::NoPem | Unusable::Damaged | Unusable::Provider(_) => {
+                anyhow!("Wurzelzertifikate der Zertifizierungsstelle: {why}")
+            }
+        })?;
         let mut client = Client::builder()
-            .tls_backend_preconfigured(tls(config.roots.as_deref())?)
+            .tls_backend_preconfigured(tls.with_no_client_auth())
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             // Not from the environment: a proxy is said in relay.toml or there is none.
@@ -132,39 +136,9 @@ fn unreachable(error: &reqwest::Error) -> Failure {
     Failure::Unreachable(innermost(error))
 }
 
-/// From the outermost to the innermost, through the errors that an I/O error wraps.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |cause| {
-        let cause: &(dyn Error + 'static) = *cause;
-        match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(wrapped) => Some(wrapped),
-            None => cause.source(),
-        }
-    })
-}
-
 /// The innermost reason: the outer ones only say that there was one, and name the URL.
 fn innermost(error: &(dyn Error + 'static)) -> String {
     causes(error).last().map(ToString::to_string).unwrap_or_default()
-}
-
-/// rustls with ring, and Mozilla's roots or those that are given.
-fn tls(roots: Option<&[u8]>) -> anyhow::Result<rustls::ClientConfig> {
-    let mut store = RootCertStore::empty();
-    match roots {
-        None => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(pem) => {
-            for root in CertificateDer::pem_slice_iter(pem) {
-                let root = root.map_err(|_| anyhow!("Wurzelzertifikate der Zertifizierungsstelle: nicht im PEM-Format"))?;
-                store.add(root).map_err(|_| anyhow!("Wurzelzertifikate der Zertifizierungsstelle: eines ist beschädigt"))?;
-            }
-        }
-    }
-    if store.is_empty() {
-        bail!("Wurzelzertifikate der Zertifizierungsstelle: in der Datei ist keines");
-    }
-    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-    Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(store).with_no_client_auth())
 }
 
 #[cfg(test)]
