@@ -2,12 +2,15 @@
 
 use crate::config::Address;
 use anyhow::Context;
+use std::future::Future;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 /// Reads and writes.
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -67,19 +70,52 @@ impl Source {
     /// The next connection.
     ///
     /// # Errors
-    /// What the system says.
+    /// As [`patiently`]; and if the tunnel that handed them over is gone.
     pub async fn accept(&mut self) -> io::Result<Stream> {
         match self {
             Source::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, _) = patiently(|| listener.accept()).await?;
                 // An answer has two lines; waiting for more of them would only delay it.
-                stream.set_nodelay(true)?;
+                // One that is gone already ends by itself.
+                let _ = stream.set_nodelay(true);
                 Ok(Box::new(stream))
             }
-            Source::Unix(listener) => listener.accept().await.map(|(stream, _)| Box::new(stream) as Stream),
+            Source::Unix(listener) => {
+                let (stream, _) = patiently(|| listener.accept()).await?;
+                Ok(Box::new(stream))
+            }
             Source::Handed(streams) => streams.recv().await.ok_or_else(|| io::ErrorKind::BrokenPipe.into()),
         }
     }
+}
+
+/// Between two attempts to accept a connection when the system has no descriptors left.
+const BREATH: Duration = Duration::from_secs(1);
+/// Failed attempts in a row after which it is not the connections that are broken, but the listener.
+const ATTEMPTS: u32 = 30;
+
+/// Accepts until a connection is there: what concerns one that is broken is passed over, and when the system has no room, that is waited for.
+///
+/// # Errors
+/// What the system says, again and again for half a minute.
+pub async fn patiently<T, F: Future<Output = io::Result<T>>>(mut accept: impl FnMut() -> F) -> io::Result<T> {
+    let mut failures = 0;
+    loop {
+        match accept().await {
+            Err(error) if concerns_one_connection(&error) => {}
+            Err(error) if failures < ATTEMPTS => {
+                tracing::warn!(%error, "no new connections possible, trying again in a second");
+                failures += 1;
+                sleep(BREATH).await;
+            }
+            accepted => return accepted,
+        }
+    }
+}
+
+fn concerns_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    [ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted].contains(&error.kind())
 }
 
 /// Why a Unix socket cannot be ours.

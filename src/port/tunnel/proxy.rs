@@ -2,7 +2,7 @@
 //! credential, which is made anew at every start; looks nothing up, and sees only ciphertext.
 
 use super::Tunnel;
-use crate::port::stream::Stream;
+use crate::port::stream::{Stream, patiently};
 use axum::body::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -39,35 +39,24 @@ const HEAD: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(300);
 /// Bytes copied at once.
 const BUFFER: usize = 16 * 1024;
-/// Between two attempts to accept a connection when the system has no descriptors left.
-const BREATH: Duration = Duration::from_secs(1);
-/// Failed attempts in a row after which it is not the connections that are broken, but the listener.
-const ATTEMPTS: u32 = 30;
 
 /// Serves until the listener breaks, and says why. The credential is the password of `Proxy-Authorization: Basic`, whatever the user is
 /// called. Dropping the future closes all connections.
 pub async fn serve(listener: &TcpListener, credential: &SecretString, tunnel: &Tunnel) -> io::Error {
-    let (places, mut running, mut failures) = (Arc::new(Semaphore::new(CONNECTIONS)), JoinSet::new(), 0);
+    let (places, mut running) = (Arc::new(Semaphore::new(CONNECTIONS)), JoinSet::new());
     loop {
         while running.try_join_next().is_some() {}
         // When all are taken the next one waits, as at any other busy proxy.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return io::ErrorKind::BrokenPipe.into() };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                failures = 0;
-                let (credential, tunnel) = (credential.clone(), tunnel.clone());
-                running.spawn(async move {
-                    converse(stream, credential, tunnel).await;
-                    drop(place);
-                });
-            }
-            Err(error) if failures >= ATTEMPTS => return error,
-            Err(error) => {
-                tracing::warn!(%error, "no new connections to the tunnel's proxy possible, trying again in a second");
-                failures += 1;
-                sleep(BREATH).await;
-            }
-        }
+        let stream = match patiently(|| listener.accept()).await {
+            Ok((stream, _)) => stream,
+            Err(error) => return error,
+        };
+        let (credential, tunnel) = (credential.clone(), tunnel.clone());
+        running.spawn(async move {
+            converse(stream, credential, tunnel).await;
+            drop(place);
+        });
     }
 }
 

@@ -39,7 +39,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use upload::{BODY, Upload, Uploads};
 use wire::Reader;
 
@@ -62,10 +62,6 @@ const CONNECTION: Duration = Duration::from_secs(300);
 const REQUESTS: u32 = 10_000;
 /// For what it has begun: longer than a body and its commit together.
 const FAREWELL: Duration = Duration::from_secs(60);
-/// Between two attempts to accept a connection when the system has no descriptors left.
-const BREATH: Duration = Duration::from_secs(1);
-/// Failed attempts in a row after which it is not the connections that are broken, but the listener.
-const ATTEMPTS: u32 = 30;
 
 /// What the port hands on to.
 #[derive(Clone, Debug)]
@@ -99,30 +95,19 @@ where
     let router = Router::new().route(PATH, get(verify).post(receive)).route(&knock, get(answer));
     let router = router.with_state(Arc::new(door));
     let mut places = Places::new(CONNECTIONS);
-    let mut failures = 0;
     loop {
-        match source.accept().await {
-            Ok(stream) => {
-                failures = 0;
-                knocks.visited();
-                places.free().await;
-                let (entering, router) = (enter(stream), router.clone());
-                places.take(|visit| async move {
-                    if let Some(visitor) = entering.await {
-                        converse(visitor, router, visit).await;
-                    }
-                });
+        let stream = match source.accept().await {
+            Ok(stream) => stream,
+            Err(error) => return error,
+        };
+        knocks.visited();
+        places.free().await;
+        let (entering, router) = (enter(stream), router.clone());
+        places.take(|visit| async move {
+            if let Some(visitor) = entering.await {
+                converse(visitor, router, visit).await;
             }
-            // The tunnel has ended, and begins anew elsewhere.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return error,
-            Err(error) if concerns_one_connection(&error) => {}
-            Err(error) if failures >= ATTEMPTS => return error,
-            Err(error) => {
-                tracing::warn!(%error, "no new connections possible, trying again in a second");
-                failures += 1;
-                sleep(BREATH).await;
-            }
-        }
+        });
     }
 }
 
@@ -158,11 +143,6 @@ async fn converse(Visitor { stream, proven }: Visitor, router: Router, visit: Ar
         Ok(Err(error)) => tracing::debug!(%error, "connection ended early"),
         Err(_) => tracing::debug!("connection cut: it takes no answers"),
     }
-}
-
-fn concerns_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    [ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted].contains(&error.kind())
 }
 
 /// Whether a connection is Meta's, or need not prove it.
