@@ -8,33 +8,26 @@ use socket2::SockRef;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, join};
 use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
 
-/// The connection.
-pub(super) struct Prompt(pub(super) TcpStream);
+/// The connection, from now on prompt.
+pub(super) fn prompt(stream: TcpStream) -> impl AsyncRead + AsyncWrite + Send + Unpin {
+    let (incoming, outgoing) = stream.into_split();
+    join(Prompt(incoming), outgoing)
+}
+
+/// What comes in.
+struct Prompt(OwnedReadHalf);
 
 impl AsyncRead for Prompt {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, read: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.0).poll_read(context, read);
         if polled.is_ready() {
             // The kernel takes it back by and by, so it is said after each read (tcp(7)). Without it, it is only slower.
-            let _ = SockRef::from(&self.0).set_tcp_quickack(true);
+            let _ = SockRef::from(self.0.as_ref()).set_tcp_quickack(true);
         }
         polled
-    }
-}
-
-impl AsyncWrite for Prompt {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }

@@ -15,17 +15,16 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use secrecy::{ExposeSecret, SecretString};
 use std::convert::Infallible;
 use std::io;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional_with_sizes};
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional_with_sizes};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_util::io::{InspectReader, InspectWriter};
 
 /// Connections at once. The Graph API gets 72 at most, one for each message and each read receipt under way; a certificate order, the probe
 /// and the broker one each.
@@ -128,7 +127,10 @@ fn knows(header: Option<&HeaderValue>, credential: &SecretString) -> bool {
 /// Bytes in both directions, until both sides have said all, one breaks, or nothing has moved for long.
 async fn carry(mut inside: impl AsyncRead + AsyncWrite + Unpin, outside: Stream) {
     let moved = AtomicU64::new(0);
-    let mut outside = Watched { stream: outside, moved: &moved };
+    let moving = |_: &[u8]| {
+        moved.fetch_add(1, Ordering::Relaxed);
+    };
+    let mut outside = InspectReader::new(InspectWriter::new(outside, moving), moving);
     let idle = async {
         let mut before = u64::MAX;
         while before != moved.load(Ordering::Relaxed) {
@@ -139,36 +141,6 @@ async fn carry(mut inside: impl AsyncRead + AsyncWrite + Unpin, outside: Stream)
     tokio::select! {
         _ = copy_bidirectional_with_sizes(&mut inside, &mut outside, BUFFER, BUFFER) => {}
         () = idle => tracing::debug!("a connection through the tunnel was idle and is closed"),
-    }
-}
-
-/// Counts that something moves.
-struct Watched<'a> {
-    stream: Stream,
-    moved: &'a AtomicU64,
-}
-
-impl AsyncRead for Watched<'_> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, read: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_read(context, read))?;
-        self.moved.fetch_add(1, Ordering::Relaxed);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Watched<'_> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
-        self.moved.fetch_add(1, Ordering::Relaxed);
-        Poll::Ready(Ok(written))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Hall;
 use super::answers::{Answers, Told};
 use super::channel::Tube;
-use super::prompt::Prompt;
+use super::prompt::prompt;
 use super::trouble::{Step, Trouble};
 use crate::config::TunnelForward;
 use crate::port::outward::NoWay;
@@ -60,11 +60,11 @@ pub(super) struct Session {
 }
 
 /// Reaches the relay host.
-pub(super) async fn reach(hall: &Hall) -> Result<Prompt, Trouble> {
+pub(super) async fn reach(hall: &Hall) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>, Trouble> {
     let stream = hall.outward.connect(&hall.config.host, hall.config.port).await.map_err(Trouble::Way)?;
     let options = socket2::SockRef::from(&stream);
     options.set_tcp_user_timeout(Some(UNACKNOWLEDGED)).map_err(|error| Trouble::Way(NoWay::Refused(error)))?;
-    Ok(Prompt(stream))
+    Ok(prompt(stream))
 }
 
 impl Session {
