@@ -4,6 +4,7 @@
 //! No container: a mount namespace in which four directories are others. The network is the machine's.
 
 use super::handbook;
+use super::processes::is_root;
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -116,9 +117,4 @@ impl Debian {
     pub(crate) fn said(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_default()
     }
-}
-
-fn is_root() -> bool {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux");
-    status.lines().find_map(|line| line.strip_prefix("Uid:")).is_some_and(|ids| ids.split_whitespace().nth(1) == Some("0"))
 }

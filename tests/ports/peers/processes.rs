@@ -1,4 +1,4 @@
-//! Other people's processes: who started whom, and signals. Asserts nothing.
+//! Other people's processes: who started whom, and signals; and whether this one may do everything. Asserts nothing.
 
 use std::fs;
 use std::path::Path;
@@ -35,4 +35,10 @@ pub(crate) fn signal(name: &str, processes: &[u32]) {
         command.args(["-c", &format!("kill -{name} {process}")]).stderr(Stdio::null());
         command.status().expect("a shell");
     }
+}
+
+/// Also in a user namespace.
+pub(crate) fn is_root() -> bool {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux");
+    status.lines().find_map(|line| line.strip_prefix("Uid:")).is_some_and(|ids| ids.split_whitespace().nth(1) == Some("0"))
 }

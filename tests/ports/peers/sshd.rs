@@ -4,6 +4,7 @@
 //! A root account logs branches in as two of the system's users, which have neither a password nor a shell; anybody else as oneself, and
 //! then there is one branch only.
 
+use super::processes::{descendants, is_root, signal};
 use crate::program::{Place, until};
 use std::fs::{self, OpenOptions, Permissions};
 use std::net::SocketAddr;
@@ -172,15 +173,7 @@ impl Host {
 
     /// The processes of its sessions.
     pub(crate) fn sessions(&self) -> Vec<u32> {
-        let mut found: Vec<u32> = self.child.as_ref().map(Child::id).into_iter().collect();
-        let processes: Vec<(u32, u32)> =
-            fs::read_dir("/proc").expect("Linux").flatten().filter_map(|entry| parent(&entry.path())).collect();
-        let mut at = 0;
-        while let Some(parent) = found.get(at).copied() {
-            found.extend(processes.iter().filter(|(_, of)| *of == parent).map(|(id, _)| *id));
-            at += 1;
-        }
-        found.split_off(1.min(found.len()))
+        self.child.as_ref().map_or(Vec::new(), |child| descendants(child.id()))
     }
 
     /// All that it has said.
@@ -236,32 +229,9 @@ fn accounts() -> Vec<String> {
     vec![String::from_utf8(output.stdout).expect("text").trim().to_owned()]
 }
 
-fn is_root() -> bool {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux");
-    status.lines().find_map(|line| line.strip_prefix("Uid:")).is_some_and(|ids| ids.split_whitespace().next() == Some("0"))
-}
-
 /// A user's number.
 fn number(user: &str) -> u32 {
     let accounts = fs::read_to_string("/etc/passwd").expect("accounts");
     let line = accounts.lines().find(|line| line.split(':').next() == Some(user)).expect("an account that Debian has");
     line.split(':').nth(2).expect("a number").parse().expect("a number")
-}
-
-/// A process and its parent.
-fn parent(directory: &Path) -> Option<(u32, u32)> {
-    let id = directory.file_name()?.to_str()?.parse().ok()?;
-    let stat = fs::read_to_string(directory.join("stat")).ok()?;
-    // The name stands in brackets and may contain any of them.
-    let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?;
-    Some((id, parent.parse().ok()?))
-}
-
-fn signal(name: &str, processes: &[u32]) {
-    for process in processes {
-        // The shell's own kill: the program of that name is in a package that not everybody has. One that is gone already is no matter.
-        let mut command = Command::new("sh");
-        command.args(["-c", &format!("kill -{name} {process}")]).stderr(Stdio::null());
-        command.status().expect("a shell");
-    }
 }
