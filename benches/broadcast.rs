@@ -142,9 +142,10 @@ fn relay(webhooks: std::net::TcpListener, api: SocketAddr) {
         inbox.send(Arrival::told(Event::Figure(figure))).await.expect("it runs");
         let behind = Behind { inbox: inbox.clone(), link: Link::new(Clock::System), knocks: Knocks::default() };
         let mut source = Source::Tcp(listener);
+        let open = |stream| async { Some(Visitor { stream, proven: true }) };
         tokio::join!(
             graph::run(&graph, &mut outlets.sends, &mut outlets.reads, &inbox),
-            webhook::serve(&mut source, Visitor::unseen, &config, &pseudonyms, INSTANCE, &behind),
+            webhook::serve(&mut source, open, &config, &pseudonyms, INSTANCE, &behind),
         )
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

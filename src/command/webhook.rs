@@ -5,7 +5,7 @@ use super::Failure;
 use crate::config::{Checked, Config, Files, GraphConfig};
 use crate::port::clock::Clock;
 use crate::port::graph::{register, registered};
-use crate::port::knock::Knocks;
+use crate::port::knock::{Knocks, WEBHOOK};
 use crate::port::outward::Outward;
 use crate::port::probe::Probe;
 use crate::run::beside;
@@ -35,8 +35,7 @@ pub(super) async fn execute(options: &Options) -> Result<(), Failure> {
 async fn enter(config: &Config, outward: &Outward) -> anyhow::Result<()> {
     let public =
         config.probe.clone().context("ingress.url fehlt: welche Adresse soll Meta aufrufen? Abhilfe: url = \"https://…\" ergänzen.")?;
-    let port = if public.port == 443 { String::new() } else { format!(":{}", public.port) };
-    let (host, url) = (public.host.clone(), format!("https://{}{port}/webhook", public.host));
+    let (host, url) = (public.host.clone(), public.url(WEBHOOK));
     let verify_token = &config.webhook.verify_token;
     let graph = GraphConfig { proxy: outward.proxy().cloned(), ..config.graph.clone() };
     let probe = Probe::new(public, outward.clone(), Knocks::default())?;

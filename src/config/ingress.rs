@@ -5,7 +5,8 @@ use super::files::{Files, Form, Secret};
 use super::kinds::{Authority, WORD_MAX, boolean, host, integer, text, wrong};
 use super::tls;
 use super::ways::{
-    AcmeConfig, Address, CertificateConfig, EgressConfig, IngressConfig, ProbeConfig, TlsConfig, TlsServer, TunnelConfig, TunnelForward,
+    AcmeConfig, Address, CertificateConfig, EgressConfig, HTTPS_PORT, IngressConfig, ProbeConfig, TlsConfig, TlsServer, TunnelConfig,
+    TunnelForward,
 };
 use russh::keys::{Algorithm, PrivateKey, PublicKey};
 use secrecy::{ExposeSecret, SecretString};
@@ -16,8 +17,7 @@ const TUNNEL_KEY: Secret =
     Secret { key: "key_file", credential: "tunnel-key", title: "Der SSH-Schlüssel für den Relay-Host", form: Form::Pem };
 const PROXY: Secret = Secret { key: "proxy_file", credential: "proxy", title: "Die Adresse des Proxys", form: Form::Word };
 
-/// IANA: https and ssh.
-const HTTPS_PORT: u16 = 443;
+/// IANA: ssh.
 const SSH_PORT: u32 = 22;
 /// Longest path of a Unix socket on Linux (`sun_path`), without its end.
 const SOCKET_MAX: usize = 107;

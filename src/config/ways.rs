@@ -120,3 +120,16 @@ pub struct ProbeConfig {
     /// Certificates in PEM that are believed besides Mozilla's: those of a certificate authority of one's own.
     pub extra_roots: Option<Vec<u8>>,
 }
+
+/// IANA: https.
+pub(super) const HTTPS_PORT: u16 = 443;
+
+impl ProbeConfig {
+    /// The address that Meta calls, with this path: `https://wa.drk-musterstadt.example/webhook`.
+    pub fn url(&self, path: &str) -> String {
+        match self.port {
+            HTTPS_PORT => format!("https://{}{path}", self.host),
+            port => format!("https://{}:{port}{path}", self.host),
+        }
+    }
+}

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where it is heard, before the nonce.
 pub const PATH: &str = "/probe/";
+/// Where Meta is heard: so the app's callback URL ends.
+pub const WEBHOOK: &str = "/webhook";
 
 /// What the one who knocks and the one who opens have in common. Clones share it.
 #[derive(Clone, Debug, Default)]

@@ -28,13 +28,6 @@ pub struct Visitor {
     pub proven: bool,
 }
 
-impl Visitor {
-    /// One who stands before an open door: something in front of the relay has looked, or this is a test.
-    pub async fn unseen(stream: Stream) -> Option<Visitor> {
-        Some(Visitor { stream, proven: true })
-    }
-}
-
 /// Streams that the tunnel may have handed over before somebody takes them: who takes them makes room at once (`webhook::places`).
 pub const HANDED: usize = 8;
 

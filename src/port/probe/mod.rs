@@ -8,7 +8,7 @@ mod broken;
 pub use broken::{Broken, Part};
 
 use super::clock::Clock;
-use super::knock::Knocks;
+use super::knock::{Knocks, WEBHOOK};
 use super::link::{Condition, Link};
 use super::outward::Outward;
 use super::trust::{Roots, believing};
@@ -102,7 +102,7 @@ impl Probe {
     pub async fn challenge(&self, verify_token: &str) -> Result<bool, Broken> {
         let challenge = nonce().to_string();
         let token = percent_encoding::utf8_percent_encode(verify_token, percent_encoding::NON_ALPHANUMERIC);
-        let path = format!("/webhook?hub.mode=subscribe&hub.challenge={challenge}&hub.verify_token={token}");
+        let path = format!("{WEBHOOK}?hub.mode=subscribe&hub.challenge={challenge}&hub.verify_token={token}");
         let answer = self.ask(&path).await?;
         match answer.status {
             200 => Ok(answer.body == challenge.as_bytes()),

@@ -43,8 +43,6 @@ use tokio::time::timeout;
 use upload::{BODY, Upload, Uploads};
 use wire::Reader;
 
-/// Where the app's callback URL ends.
-const PATH: &str = "/webhook";
 /// Connections at once. Meta sends up to 3 × outgoing + incoming webhooks, 320 a second at 80 messages a second; a commit takes less than
 /// 100 ms, so 32 are busy, and as many again may idle. When all are taken, a newcomer gets the place of whoever was idle longest.
 const CONNECTIONS: usize = 64;
@@ -92,7 +90,7 @@ where
     let knocks = behind.knocks.clone();
     let door = Door { config, reader, behind, mismatch: AtomicBool::new(false), uploads: Uploads::new() };
     let knock = format!("{}{{nonce}}", knock::PATH);
-    let router = Router::new().route(PATH, get(verify).post(receive)).route(&knock, get(answer));
+    let router = Router::new().route(knock::WEBHOOK, get(verify).post(receive)).route(&knock, get(answer));
     let router = router.with_state(Arc::new(door));
     let mut places = Places::new(CONNECTIONS);
     loop {

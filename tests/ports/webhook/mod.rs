@@ -58,7 +58,8 @@ impl Port {
         };
         let behind = Behind { inbox, link: Link::new(Clock::System), knocks: Knocks::default() };
         let server = tokio::spawn(async move {
-            drop(serve(&mut Source::Tcp(listener), Visitor::unseen, &config, &pseudonyms(), INSTANCE, &behind).await);
+            let open = |stream| async { Some(Visitor { stream, proven: true }) };
+            drop(serve(&mut Source::Tcp(listener), open, &config, &pseudonyms(), INSTANCE, &behind).await);
         });
         Port { address, _server: AbortOnDropHandle::new(server) }
     }
