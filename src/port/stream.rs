@@ -87,7 +87,8 @@ const BREATH: Duration = Duration::from_secs(1);
 /// Failed attempts in a row after which it is not the connections that are broken, but the listener.
 const ATTEMPTS: u32 = 30;
 
-/// Accepts until a connection is there: what concerns one that is broken is passed over, and when the system has no room, that is waited for.
+/// Accepts until a connection is there: what concerns one that is broken is passed over, and while the system has no room, that is waited
+/// for.
 ///
 /// # Errors
 /// What the system says, again and again for half a minute.
