@@ -36,6 +36,29 @@ impl Counters {
     }
 }
 
+/// How the month's messages stand against the cap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Standing {
+    /// They suffice, by what the subscribers of today will need.
+    #[default]
+    Enough,
+    /// They will not suffice to the end of the month.
+    Short,
+    /// Only answers to people who write leave any more.
+    Reserve,
+    /// Nothing leaves any more until the month turns.
+    Spent,
+}
+
+/// What Meta does with the month's messages, other than expected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Surprise {
+    /// It charges before the free ones have been used up, by our count.
+    Charged,
+    /// It takes messages and does not deliver them: as if there were no payment method.
+    CutOff,
+}
+
 /// What a loyal subscriber of one daily feed costs a month, at most: 31 publications and 6 reminders or answers (DESIGN.md, promise 9).
 const SUBSCRIBER: u32 = 37;
 /// What each further daily feed adds for those who take all of them.

@@ -5,6 +5,7 @@ pub mod board;
 pub mod certificate;
 pub mod certificates;
 pub mod clock;
+pub mod durable;
 pub mod graph;
 pub mod knock;
 pub mod link;

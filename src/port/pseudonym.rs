@@ -1,12 +1,13 @@
 //! Keyed hashes of what identifies people, so that the store holds none of it. Knows no person and keeps nothing but the key.
 
+use super::durable;
 use crate::domain::ids::{PersonHash, WamidHash};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
 use std::fs::OpenOptions;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// The key of all hashes. Lives outside the store, so a copy of the store alone identifies nobody.
@@ -51,18 +52,10 @@ impl Pseudonyms {
         Ok(Pseudonyms::new(key))
     }
 
-    /// Written beside, synced and renamed: after a power cut there is a whole key or none.
     fn create(path: &Path) -> io::Result<Pseudonyms> {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| io::Error::other(error.to_string()))?;
-        let beside = path.with_extension("new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        file.write_all(&key)?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)?;
-        if let Some(directory) = path.parent() {
-            std::fs::File::open(directory)?.sync_all()?;
-        }
+        durable::replace(path, &key)?;
         Ok(Pseudonyms::new(key))
     }
 

@@ -1,6 +1,6 @@
 //! What the relay looks like from outside: counts, never a person. Read off the state at one moment; decides nothing.
 
-use crate::domain::budget::places;
+use crate::domain::budget::{Standing, Surprise, places};
 use crate::domain::conversation::{Person, Reminder, Talk};
 use crate::domain::decision::Ingress;
 use crate::domain::figures::Feed;
@@ -142,6 +142,10 @@ pub struct BudgetPulse {
     pub places: Option<usize>,
     /// People who take a place.
     pub taken: usize,
+    /// Whether they suffice.
+    pub standing: Standing,
+    /// What Meta does otherwise than expected.
+    pub surprise: Option<Surprise>,
 }
 
 impl Pulse {
@@ -165,6 +169,8 @@ impl Pulse {
                 limit: rules.monthly_messages,
                 places: places(rules),
                 taken: state.people.admitted(),
+                standing: Standing::Enough,
+                surprise: None,
             },
             last_day: match state.notice {
                 Notice::None => None,

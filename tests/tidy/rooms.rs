@@ -128,6 +128,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "crate::port::Inbox",
             "crate::port::clock",
             "crate::port::link",
+            "crate::port::durable",
             "crate::port::pseudonym",
             "crate::port::knock",
             "crate::port::stream",

@@ -287,7 +287,7 @@ impl From<&Pulse> for Answer {
 impl From<&Pulse> for Relay {
     fn from(pulse: &Pulse) -> Relay {
         let pulse::PeopleCount { new, asked, waiting, subscribed, lapsed, orphaned, stopped } = pulse.people;
-        let pulse::BudgetPulse { accepted: month, limit, places, taken } = pulse.budget;
+        let pulse::BudgetPulse { accepted: month, limit, places, taken, standing: _, surprise: _ } = pulse.budget;
         let pulse::PacePulse { rate, permitted, guard, repeated } = pulse.pace;
         let pulse::OutboxCount { queued, resting, in_flight, unknown, accepted, delivered, failed } = pulse.outbox;
         Relay {

@@ -2,10 +2,11 @@
 //! file is there or the new one; chain and key are one file, so that they always belong together.
 
 use super::super::pair::{Pair, Unusable};
+use crate::port::durable;
 use instant_acme::AccountCredentials;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 const CERTIFICATE: &str = "certificate.pem";
@@ -86,9 +87,7 @@ impl Folder {
     /// Whether a certificate could be kept: one that is ordered and then lost counts with who signs it.
     pub(super) fn rehearse(&self) -> io::Result<()> {
         self.prepare()?;
-        let beside = self.beside(CERTIFICATE);
-        write_new(&beside, &[b'#'; 16 * 1024])?;
-        fs::remove_file(beside)
+        durable::rehearse(&self.path.join(CERTIFICATE), 16 * 1024)
     }
 
     fn prepare(&self) -> io::Result<()> {
@@ -109,29 +108,11 @@ impl Folder {
 
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         self.prepare()?;
-        let beside = self.beside(name);
-        write_new(&beside, bytes)?;
-        fs::rename(&beside, self.path.join(name))?;
-        File::open(&self.path)?.sync_all()
-    }
-
-    fn beside(&self, name: &str) -> PathBuf {
-        self.path.join(format!("{name}.new"))
+        durable::replace(&self.path.join(name), bytes)
     }
 
     /// One of each is kept, for somebody who wants to know.
     fn set_aside(&self, name: &str) -> io::Result<()> {
         fs::rename(self.path.join(name), self.path.join(format!("{name}.aside")))
     }
-}
-
-/// A file for us alone, on the disk when this returns. What a power cut has left there goes, whoever may read it.
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
