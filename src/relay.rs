@@ -281,7 +281,7 @@ fn report(state: &State, change: &Change) {
             let seconds = guard.seconds();
             tracing::warn!(seconds, "windows count as closed earlier than before: Meta answers slowly, or our clock differs from Meta's");
         }
-        Change::Throttle(throttle) => tracing::info!(?throttle, "Meta grants fewer messages a second"),
+        Change::Throttle(throttle) => tracing::info!(?throttle, "fewer messages a second for a while"),
         Change::Hold(Some(_)) | Change::Person(..) | Change::Forget(_) | Change::Address(..) | Change::ForgetAddress(_) => {}
         Change::Outbox(..) | Change::ForgetOutbox(_) | Change::Feed(..) | Change::ForgetFeed(_) | Change::Notice(_) => {}
         Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) | Change::Budget(_) => {}

@@ -42,7 +42,7 @@ pub fn decide(state: &State, rules: &Rules, now: Millis, event: &Event) -> Decis
         Event::Moved(moved) => with_ingress(state, now, conversation::moved(state, moved)),
         Event::Status(status) => with_ingress(state, now, outbox::status(state, rules, now, status)),
         Event::Account(Standing::Restricted { until }) => with_ingress(state, now, outbox::restricted(state, now, *until)),
-        Event::Account(Standing::Restored) => with_ingress(state, now, outbox::restored(state)),
+        Event::Account(Standing::Restored) => with_ingress(state, now, outbox::restored(state, rules, now)),
         Event::Proof => with_ingress(state, now, Decision::refused(Refusal::NothingToDo)),
         Event::Rewritten => rewrite::done(now),
         Event::RewriteFailed => rewrite::failed(state, now),

@@ -163,3 +163,12 @@ fn a_reminder_that_is_due_while_messages_back_off_leaves_before_the_closing_or_n
     ",
     );
 }
+
+/// What has piled up leaves slowly at first: an eighth of the rate, and in five minutes the whole.
+#[test]
+fn sending_resumes_gently() {
+    let resumed = format!("{SUBSCRIBED} \n 21.11. 12:00 account restricted \n 21.11. 12:30 account restored");
+    after(&resumed, "21.11. 12:30:00 rate 10 \n 21.11. 12:32:30 rate 50 \n 21.11. 12:35:00 rate 80");
+    let probed = format!("{SUBSCRIBED} \n 21.11. 12:00 net 190 \n says Zahlen \n 21.11. 12:02:59 net accepts \n 21.11. 12:03:01 nothing");
+    after(&probed, "21.11. 12:03:02 rate 10 \n 21.11. 12:08:00 rate 80");
+}

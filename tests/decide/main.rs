@@ -31,6 +31,7 @@ mod figures;
 mod identity;
 mod lapsed;
 mod limits;
+mod money;
 mod orphaned;
 mod outbox;
 mod paced;

@@ -270,7 +270,7 @@ fn a_probe_whose_status_overtakes_the_answer_ends_the_hold() {
 #[test]
 fn an_orphan_who_writes_keeps_the_place() {
     let mut one = rules();
-    one.monthly_messages = Some(37);
+    one.monthly_messages = Some(60);
     let mut world = World::new(one);
     given(
         &mut world,

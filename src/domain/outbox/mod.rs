@@ -273,7 +273,7 @@ pub fn sent(state: &State, rules: &Rules, now: Millis, id: OutboxId, outcome: Ou
     };
     let mut decision = moved(state, rules, now, id, entry, left, delivery);
     decision.changes.extend(billed(state, left.map_or(state.budget, |left| bill::after_attempt(state.budget, left, outcome))));
-    decision.changes.extend(hold::after(state, now, outcome));
+    decision.changes.extend(eased(rules, now, hold::after(state, now, outcome)));
     decision.changes.extend(throttled(state, rules, now, outcome));
     if outcome == Outcome::TooLate && now.second() > entry.not_after(state.guard) && !answered {
         decision.changes.extend(conversation::message_expired(state, entry));
@@ -341,7 +341,7 @@ fn throttled(state: &State, rules: &Rules, now: Millis, outcome: Outcome) -> Opt
 /// The answer to a message that was taken back while it was on its way: it was charged, and says how fast we may be and whether at all.
 fn taken_back(state: &State, rules: &Rules, now: Millis, outcome: Outcome) -> Decision {
     let mut decision = Decision::refused(Refusal::UnknownMessage);
-    decision.changes.extend(hold::after(state, now, outcome));
+    decision.changes.extend(eased(rules, now, hold::after(state, now, outcome)));
     decision.changes.extend(throttled(state, rules, now, outcome));
     decision
 }
@@ -371,7 +371,7 @@ pub fn status(state: &State, rules: &Rules, now: Millis, status: &Status) -> Dec
         News::Failed(code) => decision.changes.extend(hold::after_failure(state, now, status.at, code)),
         // The status of a probe may come before its answer.
         News::Sent | News::Delivered | News::Read if entry.stage() == Stage::Leaving => {
-            decision.changes.extend(hold::after(state, now, Outcome::Accepted(wamid)));
+            decision.changes.extend(eased(rules, now, hold::after(state, now, Outcome::Accepted(wamid))));
         }
         News::Sent | News::Delivered | News::Read => {}
     }
@@ -404,11 +404,18 @@ pub fn restricted(state: &State, now: Millis, until: Option<Timestamp>) -> Decis
 }
 
 /// Meta announces that we may.
-pub fn restored(state: &State) -> Decision {
-    match state.hold {
-        Some(_) => Decision { changes: vec![Change::Hold(None)], ..Decision::acted() },
-        None => Decision::refused(Refusal::NothingToDo),
+pub fn restored(state: &State, rules: &Rules, now: Millis) -> Decision {
+    let restored = state.hold.map(|_| Change::Hold(None));
+    if restored.is_none() {
+        return Decision::refused(Refusal::NothingToDo);
     }
+    Decision { changes: eased(rules, now, restored).collect(), ..Decision::acted() }
+}
+
+/// What has piled up while sending was held leaves slowly at first.
+fn eased(rules: &Rules, now: Millis, change: Option<Change>) -> impl Iterator<Item = Change> {
+    let throttle = (change == Some(Change::Hold(None))).then(|| Change::Throttle(Throttle::resumed(rules.rate, now)));
+    change.into_iter().chain(throttle)
 }
 
 /// The message has come further. `left`: when the attempt that this is about was written, if that is known.

@@ -1,11 +1,13 @@
-//! The rate that Meta grants at present: less after it said „too many“ (130429), and step by step the whole again. Sends nothing and asks
-//! nobody: between two refusals the rate follows from the time alone.
+//! The rate that Meta grants at present: less after it said „too many“ (130429) or did not let us send at all, and step by step the whole
+//! again. Sends nothing and asks nobody: between two refusals the rate follows from the time alone.
 
 use crate::domain::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// After a refusal three quarters of the rate are left.
 const CUT: (u32, u32) = (3, 4);
+/// When Meta lets us send again after an outage of ours, an eighth of the rate is left: what has piled up must not look like a flood.
+const RESUMED: u32 = 8;
 /// From nothing to the whole rate takes this many seconds. A number that gets a quarter of what is configured (20/s instead of 80/s: it is
 /// used in the Business app, too) is refused every half minute or so then, and gets nine tenths of what it may have.
 const RECOVERY: u32 = 300;
@@ -41,6 +43,11 @@ impl Throttle {
         let rate = before.map_or(permitted, |before| before.rate(permitted, now));
         Some(Throttle { rate: (rate * CUT.0 / CUT.1).max(1), at: second })
     }
+
+    /// The rate when Meta lets us send again at `now`.
+    pub fn resumed(permitted: u32, now: Millis) -> Throttle {
+        Throttle { rate: (permitted / RESUMED).max(1), at: now.second() }
+    }
 }
 
 #[cfg(test)]
@@ -60,6 +67,13 @@ mod tests {
         assert_eq!(Throttle::cut(Some(first), 80, after(1)), None, "it left before the cut");
         let second = Throttle::cut(Some(first), 80, after(2)).expect("too fast still");
         assert_eq!(second.rate(80, after(2)), 45);
+    }
+
+    #[test]
+    fn after_an_outage_it_begins_with_an_eighth() {
+        let resumed = Throttle::resumed(80, after(0));
+        assert_eq!([0, 75, 150, 263, 9_999].map(|seconds| resumed.rate(80, after(seconds))), [10, 30, 50, 80, 80]);
+        assert_eq!(Throttle::resumed(1, after(0)).rate(1, after(0)), 1);
     }
 
     #[test]

@@ -20,7 +20,7 @@ async fn check_config_says_what_it_amounts_to() {
         // The secrets of tests do not look like Meta's.
         "Die Konfiguration ist in Ordnung. Ein Hinweis dazu:\n\n",
         "whatsapp.app_secret_file: ein App-Geheimnis besteht sonst aus 32 ",
-        "\nDas Monatskontingent von 1000 Nachrichten reicht für etwa 27 Personen (wer täglich Zahlen bekommt, kostet im Monat bis zu 37 ",
+        "\nDas Monatskontingent von 1000 Nachrichten reicht für etwa 26 Personen (wer täglich Zahlen bekommt, kostet im Monat bis zu 37 ",
         "\nSo gilt sie, mit allen Vorgaben:\n\nstate_dir = \"state\"\n",
         "\n[budget]\nmonthly_messages = 1000\n",
         "\ntoken = \"… (aus Datei ",
