@@ -69,13 +69,14 @@ async fn a_running_relay_and_its_store_give_the_same() {
     machine.edit("relay.toml", "[branch]", "# Token: EAABsbCS1iHgBO7ZCxyz0\n[branch]");
     let relay = machine.start();
     until(async || machine.path("state/status.sock").exists().then_some(())).await;
-    // What was settling is out once the clock is trusted, and the feed that is not configured is forgotten, as at any start.
+    // Once the clock is trusted what was held is of today, so what was settling is of yesterday; and the feed that is not configured is
+    // forgotten, as at any start.
     let (running, text, said) = until(async || {
         let (code, text, said) = machine.says(&["backup"]).await;
         assert_eq!(code, Some(0), "{said}");
         let document = Document::read(text.as_bytes()).expect("on stdout, and nothing else");
-        let current = document.backup.feeds[0].current.as_ref().map(|current| current.revision);
-        (current == Some(13)).then_some((document, text, said))
+        let current = document.backup.feeds[0].current.as_ref().map(|current| current.as_of);
+        (current == backup().feeds[0].settling.as_ref().map(|settling| settling.as_of)).then_some((document, text, said))
     })
     .await;
     assert_eq!(running.backup.feeds.len(), 1);
