@@ -285,7 +285,8 @@ fn report(state: &State, change: &Change) {
         Change::Throttle(throttle) => tracing::info!(?throttle, "Meta grants fewer messages a second"),
         Change::Hold(Some(_)) | Change::Person(..) | Change::Forget(_) | Change::Address(..) | Change::ForgetAddress(_) => {}
         Change::Outbox(..) | Change::ForgetOutbox(_) | Change::Feed(..) | Change::ForgetFeed(_) | Change::Notice(_) => {}
-        Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) | Change::Seen(..) | Change::ForgetSeen(_) => {}
+        Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) | Change::Budget(_) => {}
+        Change::Seen(..) | Change::ForgetSeen(_) => {}
         Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {}
         Change::Rewritten(_) | Change::Rewrite(_) | Change::RoundTrip(_) => {}
     }

@@ -11,7 +11,7 @@ mod rows;
 pub use files::{Directory, Files, Folder};
 pub use rewrite::Progress;
 
-use crate::domain::budget::Counters;
+use crate::domain::budget::{Budget, Counters};
 use crate::domain::conversation::Person;
 use crate::domain::decision::Change;
 use crate::domain::figures::Feed;
@@ -29,7 +29,7 @@ use std::path::Path;
 
 /// The layout of the tables. A store with a higher number was written by a newer program; one with a lower number, before the first
 /// release, by nobody who needs it.
-const SCHEMA: u32 = 3;
+const SCHEMA: u32 = 4;
 
 /// Page cache of one file in bytes; while it is rewritten there are two. redb's own default is 1 GiB; a Pi Zero has 512 MiB in all. Nothing
 /// is read but at the start. But a part of it holds the pages of the commit that is being made: with 1 MiB those of a full group are pushed
@@ -227,6 +227,9 @@ impl Store {
         let meta = transaction.open_table(META)?;
         if let Some(counters) = read::<Counters>(&meta, Meta::Counters)? {
             state.apply(&Change::Counters(counters));
+        }
+        if let Some(budget) = read::<Budget>(&meta, Meta::Budget)? {
+            state.apply(&Change::Budget(budget));
         }
         if let Some(hold) = read::<Option<Hold>>(&meta, Meta::Hold)? {
             state.apply(&Change::Hold(hold));

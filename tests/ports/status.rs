@@ -275,7 +275,7 @@ const DOCUMENT: &str = r#"{
       {"name": "rsv", "title": "RSV", "as_of": null, "revision": 0, "published": null}
     ],
     "lacking": 8,
-    "budget": {"accepted": 612, "limit": 1000, "places": 27, "taken": 26},
+    "budget": {"sent": 612, "free": 600, "paid": 0, "forecast": 960, "limit": 1000, "standing": "enough", "surprise": null, "places": 27, "taken": 26},
     "ingress": {"since": "2026-11-22T17:25:30Z", "latest": "2026-11-22T17:29:00Z"},
     "last_day": "2026-12-31",
     "damaged": ["/var/lib/drk-relay/relay.redb.damaged-20261122-172500"], "added_later": {"and": "not known yet"}

@@ -4,7 +4,8 @@
 mod report;
 
 pub use report::{
-    Answer, Budget, CertificateReport, Feed, Held, Ingress, LinkReport, Links, Outbox, Pace, People, Relay, Report, SCHEMA, State,
+    Answer, Budget, CertificateReport, Feed, Held, Ingress, LinkReport, Links, Outbox, Pace, People, Relay, Report, SCHEMA, Standing,
+    State, Surprise,
 };
 
 use super::backup::Document;
