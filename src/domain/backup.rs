@@ -1,7 +1,7 @@
 //! What is worth keeping when a device is replaced: figures, the end of the service, counters. No person, no message and no id of either:
 //! a list that renews itself every day needs no backup (promise 10). Knows no file and no format.
 
-use super::budget::Counters;
+use super::budget::{Budget, Counters};
 use super::decision::Change;
 use super::figures::Feed;
 use super::ids::FeedId;
@@ -18,6 +18,8 @@ pub struct Backup {
     pub notice: Notice,
     /// Counters that never run backwards.
     pub counters: Counters,
+    /// Messages of the months that are being counted: to Meta it is the same number, whatever device it is on.
+    pub budget: Budget,
 }
 
 /// Why a state must not be replaced by a backup.
@@ -45,14 +47,15 @@ impl fmt::Display for Occupied {
 impl Backup {
     /// What is kept of this state.
     pub fn of(state: &State) -> Backup {
-        Backup { feeds: state.feeds.values().cloned().collect(), notice: state.notice, counters: state.counters }
+        let State { notice, counters, budget, .. } = *state;
+        Backup { feeds: state.feeds.values().cloned().collect(), notice, counters, budget }
     }
 
     /// The same as changes to a state of which nothing is known yet. Feeds beyond the numbers that there are get none.
     pub fn changes(&self) -> Vec<Change> {
         let numbers = (0..=u8::MAX).map(FeedId);
         let feeds = numbers.zip(&self.feeds).map(|(id, feed)| Change::Feed(id, Box::new(feed.clone())));
-        feeds.chain([Change::Notice(self.notice), Change::Counters(self.counters)]).collect()
+        feeds.chain([Change::Notice(self.notice), Change::Counters(self.counters), Change::Budget(self.budget)]).collect()
     }
 
     /// Whether this state may be thrown away for a backup: it is one of a relay that was started, and that nobody has used.
@@ -65,7 +68,7 @@ impl Backup {
             Err(Occupied::People)
         } else if state.feeds.values().any(figures) {
             Err(Occupied::Figures)
-        } else if state.counters != Counters::default() {
+        } else if state.counters != Counters::default() || state.budget != Budget::default() {
             Err(Occupied::Counters)
         } else {
             Ok(())

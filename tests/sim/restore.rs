@@ -5,7 +5,7 @@ use super::choices::Choices;
 use super::disk::{Disk, LIVE, Room};
 use super::world::rules;
 use drk_relay::domain::backup::{Backup, Occupied};
-use drk_relay::domain::budget::Counters;
+use drk_relay::domain::budget::{Budget, Counters};
 use drk_relay::domain::conversation::{Person, Talk};
 use drk_relay::domain::decision::{Change, Effect, Refusal, Verdict};
 use drk_relay::domain::event::{Event, Figure, ReceiptTopic};
@@ -38,6 +38,7 @@ fn backup() -> Backup {
     }
     backup.counters.next_outbox = 612;
     backup.counters.reached = backup.feeds.len() as u32;
+    backup.budget = Budget::default().charge(NOW).charge(NOW);
     backup
 }
 
@@ -126,6 +127,7 @@ fn only_a_store_that_nobody_has_used_is_replaced() {
         (vec![Change::Person(PersonId(0), person)], Occupied::People),
         (figures.changes(), Occupied::Figures),
         (vec![Change::Counters(counted)], Occupied::Counters),
+        (vec![Change::Budget(Budget::default().charge(NOW))], Occupied::Counters),
     ] {
         let disk = Disk::new();
         Store::begin(&disk.files(), InstanceId(1), &changes).expect("room").close().expect("room");

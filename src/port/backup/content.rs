@@ -4,7 +4,7 @@
 use super::Document;
 use crate::config::Written;
 use crate::domain::backup::Backup;
-use crate::domain::budget::Counters;
+use crate::domain::budget::{Budget, Counters};
 use crate::domain::figures::{self, Value};
 use crate::domain::ids::{FeedSet, Name};
 use crate::domain::notice;
@@ -31,6 +31,7 @@ pub(super) struct Content {
     feeds: Vec<Feed>,
     notice: Notice,
     counters: Counters,
+    budget: Budget,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     configuration: Option<Configuration>,
 }
@@ -90,11 +91,12 @@ struct Configuration {
 
 impl From<&Document> for Content {
     fn from(document: &Document) -> Content {
-        let Document { backup: Backup { feeds, notice, counters }, configuration, version: _, made: _ } = document;
+        let Document { backup: Backup { feeds, notice, counters, budget }, configuration, version: _, made: _ } = document;
         Content {
             feeds: feeds.iter().map(Feed::from).collect(),
             notice: Notice::from(*notice),
             counters: *counters,
+            budget: *budget,
             configuration: configuration.as_ref().map(Configuration::from),
         }
     }
@@ -113,7 +115,7 @@ impl Content {
             return Err("counters");
         }
         let configuration = self.configuration.map(|configuration| configuration.understood().ok_or("configuration")).transpose()?;
-        Ok((Backup { feeds, notice, counters: self.counters }, configuration))
+        Ok((Backup { feeds, notice, counters: self.counters, budget: self.budget }, configuration))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{BSUID, HASH, backup, name, somebody};
 use drk_relay::config::Written;
 use drk_relay::domain::backup::Backup;
-use drk_relay::domain::budget::Counters;
+use drk_relay::domain::budget::{Budget, Counters, Price};
 use drk_relay::domain::decision::Change;
 use drk_relay::domain::figures::{Feed, Publication, Settling, Value};
 use drk_relay::domain::ids::{InstanceId, Name};
@@ -108,7 +108,7 @@ fn what_is_no_backup_is_called_so() {
 /// A change to a content with the right checksum, and what is found to be damaged then.
 type Forgery = (&'static str, fn(&mut Json));
 
-const FORGERIES: [Forgery; 24] = [
+const FORGERIES: [Forgery; 26] = [
     ("feeds", |content| content["feeds"][0]["name"] = json!("Corona")),
     ("feeds", |content| content["feeds"][1]["name"] = json!("corona")),
     ("feeds", |content| content["feeds"] = (0..9).map(|n| json!({"name": format!("f{n}"), "published": "1970-01-01T00:00:00Z"})).collect()),
@@ -128,6 +128,8 @@ const FORGERIES: [Forgery; 24] = [
     ("content", |content| content["people"] = json!([])),
     ("content", |content| content["counters"]["reached"] = json!(1_u64 << 32)),
     ("content", |content| content["counters"] = json!(null)),
+    ("content", |content| content["budget"]["months"][0]["charged"] = json!(-1)),
+    ("content", |content| drop(content.as_object_mut().and_then(|content| content.remove("budget")))),
     ("content", |content| content["notice"]["state"] = json!("soon")),
     ("notice", |content| content["notice"]["revision"] = json!(u32::MAX)),
     ("counters", |content| content["counters"]["reached"] = json!(u32::MAX)),
@@ -192,7 +194,18 @@ fn notices() -> impl Strategy<Value = Notice> {
 
 fn counters() -> impl Strategy<Value = Counters> {
     let numbers = (any::<u64>(), 0..=u32::MAX / 2, any::<u32>());
-    numbers.prop_map(|(next_outbox, reached, repeated)| Counters { next_outbox, reached, repeated, ..Counters::default() })
+    numbers.prop_map(|(next_outbox, reached, repeated)| Counters { next_outbox, reached, repeated })
+}
+
+/// Messages that left, were priced and were taken back, at any time.
+fn budgets() -> impl Strategy<Value = Budget> {
+    let turn = |budget: Budget, (at, what): (u32, u8)| match what {
+        0 => budget.refund(Timestamp(at)),
+        1 => budget.priced(Timestamp(at), Price::Free),
+        2 => budget.priced(Timestamp(at), Price::Paid),
+        _ => budget.charge(Timestamp(at).millis()),
+    };
+    prop::collection::vec((any::<u32>(), 0..8_u8), 0..20).prop_map(move |turns| turns.into_iter().fold(Budget::default(), turn))
 }
 
 /// The state of a store with these rows; nothing is left on the disk.
@@ -212,8 +225,8 @@ proptest! {
 
     /// Store, backup, document, another store: the same state, but for the people.
     #[test]
-    fn what_was_stored_comes_back_without_people(feeds in feeds(), notice in notices(), counters in counters()) {
-        let original = Backup { feeds, notice, counters };
+    fn what_was_stored_comes_back_without_people(feeds in feeds(), notice in notices(), counters in counters(), budget in budgets()) {
+        let original = Backup { feeds, notice, counters, budget };
         let mut rows = original.changes();
         rows.extend(somebody());
         let (with_people, kept) = stored(&rows, None);

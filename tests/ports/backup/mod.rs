@@ -6,7 +6,7 @@ mod document;
 mod killed;
 
 use drk_relay::domain::backup::Backup;
-use drk_relay::domain::budget::Counters;
+use drk_relay::domain::budget::{Budget, Counters};
 use drk_relay::domain::conversation::{Person, Reminder, Subscription, Talk};
 use drk_relay::domain::decision::Change;
 use drk_relay::domain::figures::{Feed, Publication, Settling, Value};
@@ -48,7 +48,8 @@ fn backup() -> Backup {
     Backup {
         feeds: vec![corona, Feed::new(name("rsv"))],
         notice: Notice::Announced { revision: 10, last_day: Day(20_818), over: Timestamp(1_798_758_000) },
-        counters: Counters { next_outbox: 98_765, reached: 12, repeated: 3, ..Counters::default() },
+        counters: Counters { next_outbox: 98_765, reached: 12, repeated: 3 },
+        budget: (0..612).fold(Budget::default(), |budget, _| budget.charge(NOON.millis())),
     }
 }
 
