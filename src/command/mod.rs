@@ -4,6 +4,7 @@ mod backup;
 mod check_config;
 #[cfg(feature = "simulator")]
 mod demo;
+pub mod journal;
 mod qr;
 mod restore;
 mod run;

@@ -13,6 +13,7 @@ mod fuzzed;
 mod graph;
 mod host;
 mod killed;
+mod month;
 mod mqtt;
 mod outages;
 mod panicked;

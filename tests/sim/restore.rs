@@ -87,9 +87,9 @@ fn a_power_cut_leaves_the_old_store_or_the_whole_backup() {
                 let there = is_restored(&left, &backup, before);
                 assert!(there || restored.is_err(), "said to be done, and not there after a power cut");
                 if there {
-                    kept_all += 1
+                    kept_all += 1;
                 } else {
-                    lost += 1
+                    lost += 1;
                 }
                 restore(&left.files(), &backup).expect("the same again does the rest");
                 assert!(is_restored(&left, &backup, before));
