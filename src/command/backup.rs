@@ -77,15 +77,17 @@ fn put(file: Option<&Path>, document: &Document) -> Result<(), Failure> {
     })
 }
 
-#[expect(clippy::print_stderr, reason = "stdout may be the backup itself")]
+/// What was kept, unless stdout is the backup itself, and what was not.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "what was done is what the command is for; what is wrong goes to stderr")]
 fn say(document: &Document, file: Option<&Path>, left_out: &[String]) {
-    let feeds = document.backup.feeds.iter().map(|feed| {
-        let as_of = feed.current.as_ref().map(|current| current.as_of.date().strftime("vom %d.%m.%Y").to_string());
-        format!("{} ({})", feed.name, as_of.as_deref().unwrap_or("noch keine Zahlen"))
-    });
-    let feeds = feeds.collect::<Vec<_>>().join(", ");
-    let place = file.map_or(String::new(), |path| format!(" in {}", path.display()));
-    eprintln!("Gesichert{place}: Zahlen {feeds}; Zähler; Konfiguration. Keine Personen, keine Geheimnisse.");
+    if let Some(path) = file {
+        let feeds = document.backup.feeds.iter().map(|feed| {
+            let as_of = feed.current.as_ref().map(|current| current.as_of.date().strftime("vom %d.%m.%Y").to_string());
+            format!("{} ({})", feed.name, as_of.as_deref().unwrap_or("noch keine Zahlen"))
+        });
+        let feeds = feeds.collect::<Vec<_>>().join(", ");
+        println!("Gesichert in {}: Zahlen {feeds}; Zähler; Konfiguration. Keine Personen, keine Geheimnisse.", path.display());
+    }
     for place in left_out {
         eprintln!("Hinweis: {place}: sieht aus wie ein Geheimnis und steht in der Sicherung als „…“. Abhilfe: dort löschen.");
     }
