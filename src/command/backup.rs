@@ -61,6 +61,10 @@ async fn backup(whereabouts: &Whereabouts) -> anyhow::Result<Backup> {
             "Ein Relay hat den Speicher, antwortet aber nicht ({}). Abhilfe: sudo benutzen, oder in einer Minute noch einmal.",
             refused.join("; ")
         ),
+        Err(error) if error.is_damage() => anyhow::bail!(
+            "{}: {error} Abhilfe: eine frühere Sicherung nehmen; das Relay legt die Datei beim nächsten Start zur Seite und beginnt neu.",
+            path.display()
+        ),
         Err(error) => Err(error).with_context(|| path.display().to_string()),
     }
 }

@@ -1,6 +1,6 @@
 //! `drk-relay restore`: a backup into the state directory of a new device, and its configuration where there is none. Everything is looked
-//! at before anything is written, and the store comes last: until it is there, the same command simply does the rest. Decides neither what is
-//! to be believed nor what may be replaced.
+//! at before anything is written, and the store comes last: until it is there, the same command simply does the rest. Decides neither what
+//! is to be believed nor what may be replaced.
 #![expect(clippy::print_stdout, reason = "what was done is what the command is for")]
 
 use super::{CONFIGURATION_FILE, Failure};

@@ -10,13 +10,22 @@ use crate::store::{Files, Store, StoreError};
 pub enum RestoreError {
     /// The store cannot be used.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
+    /// The store is damaged; there may be people in it.
+    #[error("{0} Abhilfe: das Relay einmal starten, dann legt es die Datei zur Seite; danach anhalten und noch einmal zurückspielen.")]
+    Damaged(StoreError),
     /// It is not new.
     #[error(
         "Im Speicher {0}: eine Sicherung kommt nur in einen neuen. Es wurde nichts verändert. Abhilfe: auf dem neuen Gerät zurückspielen, \
-         bevor dort jemand schreibt oder Zahlen ankommen; soll der vorhandene Stand weg, das Relay anhalten und die Datei relay.redb löschen."
+         bevor dort jemand schreibt oder Zahlen ankommen; soll der vorhandene Stand weg, das Relay anhalten und relay.redb löschen."
     )]
     Occupied(Occupied),
+}
+
+impl From<StoreError> for RestoreError {
+    fn from(error: StoreError) -> RestoreError {
+        if error.is_damage() { RestoreError::Damaged(error) } else { RestoreError::Store(error) }
+    }
 }
 
 /// What is worth keeping of the store that lies there; `None` if there is none. Nothing is changed.

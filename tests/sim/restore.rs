@@ -1,5 +1,5 @@
-//! A backup goes into a store whenever the power fails: afterwards there is what was there before, or all of the backup, and the same command
-//! does the rest. What a backup looks like as a document is for `tests/ports/backup`.
+//! A backup goes into a store whenever the power fails: afterwards there is what was there before, or all of the backup, and the same
+//! command does the rest. What a backup looks like as a document is for `tests/ports/backup`.
 
 use super::choices::Choices;
 use super::disk::{Disk, LIVE, Room};

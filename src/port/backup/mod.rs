@@ -23,8 +23,8 @@ pub const SIZE_MAX: usize = 16 << 20;
 /// By this a backup is told from any other JSON.
 const FORMAT: &str = "drk-relay-backup";
 /// For who opens the file.
-const NOTE: &str = "Sicherung von drk-relay: Zahlen, Zähler und Konfiguration. Keine Personen und keine Geheimnisse. Auf einem neuen Gerät: \
-                    drk-relay restore DATEI. Nicht bearbeiten: sha256 ist die Prüfsumme von content.";
+const NOTE: &str = "Sicherung von drk-relay: Zahlen, Zähler und Konfiguration. Keine Personen und keine Geheimnisse. Auf einem neuen \
+                    Gerät: drk-relay restore DATEI. Nicht bearbeiten: sha256 ist die Prüfsumme von content.";
 
 /// What is in it.
 #[derive(Clone, PartialEq, Debug)]

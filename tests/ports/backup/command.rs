@@ -3,12 +3,13 @@
 use super::{BSUID, HASH, backup, somebody};
 use crate::killed::Publisher;
 use crate::program::{Machine, Mosquitto, Place, until};
-use drk_relay::domain::backup::Backup;
+use drk_relay::domain::backup::{Backup, Occupied};
 use drk_relay::domain::ids::InstanceId;
-use drk_relay::port::backup::Document;
-use drk_relay::store::{Files, Store};
+use drk_relay::port::backup::{Document, Unusable};
+use drk_relay::relay::backup::RestoreError;
+use drk_relay::store::{Files, Store, StoreError};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
 /// A machine with nobody to talk to, whose configuration has sentences and a topic of its own.
 pub(super) fn machine() -> (Machine, [Place; 2]) {
@@ -23,6 +24,8 @@ pub(super) fn machine() -> (Machine, [Place; 2]) {
     (machine, places)
 }
 
+/// Any user but the one who runs the tests.
+const SERVICE: u32 = 61_234;
 const TOPIC: &str = "---\ntitle: Symptome\nkeywords: symptome\nsource: RKI\ndate: 2026-11-01\n---\nHusten.\n";
 
 /// A machine on which nobody has done anything yet.
@@ -114,8 +117,12 @@ async fn an_old_device_moves_to_a_new_one() {
     fill(&old);
     back_up(&old).await;
     let (new, _others) = new_machine();
+    fs::create_dir(new.path("state")).expect("a directory");
+    // The service's directory is its user's. Only root may give something away.
+    let given = chown(new.path("state"), Some(SERVICE), Some(SERVICE)).is_ok();
     let (code, text, why) = restore(&new, &old).await;
     assert_eq!((code, why.as_str()), (Some(0), ""), "{text}");
+    assert_eq!(fs::metadata(new.path("state/relay.redb")).expect("there").uid() == SERVICE, given);
     for line in [
         "relay.toml: angelegt\n",
         "texts/du.ftl: angelegt\n",
@@ -201,8 +208,39 @@ async fn what_cannot_be_restored_changes_nothing() {
     let (code, _, why) = new.says(&["restore", "/nowhere/backup.json"]).await;
     assert!(code == Some(1) && why.contains("/nowhere/backup.json"), "{why}");
     assert!(!new.path("state").exists() && !new.path("relay.toml").exists(), "something was written");
+    let (damaged, _others) = machine();
+    fs::create_dir(damaged.path("state")).expect("a directory");
+    damaged.write("state/relay.redb", "no store at all", 0o600);
+    damaged.write("backup.json", &without.write(), 0o600);
+    for (code, _, why) in [damaged.says(&["backup"]).await, restore(&damaged, &damaged).await] {
+        assert!(code == Some(1) && why.contains("Der Speicher ist beschädigt") && why.contains("Abhilfe: "), "{why}");
+    }
+    assert_eq!(fs::read_to_string(damaged.path("state/relay.redb")).expect("there"), "no store at all");
     let (code, _, why) = new.says(&["backup"]).await;
     assert!(code == Some(64) && why.contains("Die Konfiguration lässt sich nicht lesen"), "{why}");
+}
+
+/// What the handbook quotes is what the program says.
+#[test]
+fn the_handbook_quotes_what_is_said() {
+    let page = include_str!("../../../docs/handbuch/sichern-und-umziehen.md");
+    let table = page.split("## Wenn es nicht geht").nth(1).expect("the last chapter");
+    let said = [
+        Unusable::Foreign.to_string(),
+        Unusable::Truncated.to_string(),
+        Unusable::Altered.to_string(),
+        Unusable::Newer { version: "0.2.0".to_owned() }.to_string(),
+        StoreError::Held.to_string(),
+        RestoreError::Occupied(Occupied::People).to_string(),
+        include_str!("../../../src/command/backup.rs").to_owned(),
+        include_str!("../../../src/command/restore.rs").to_owned(),
+    ];
+    let quoted: Vec<&str> = table.split('„').skip(1).filter_map(|rest| rest.split('“').next()).collect();
+    assert_eq!(quoted.len(), 8, "{quoted:?}");
+    for quote in quoted {
+        let quote = quote.trim_start_matches("… ");
+        assert!(said.iter().any(|said| said.contains(quote)), "{quote}");
+    }
 }
 
 /// The broker keeps what was published, and gives it to the new device as it did to the old one.

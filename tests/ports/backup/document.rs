@@ -42,7 +42,7 @@ fn forged(change: impl FnOnce(&mut Json)) -> String {
 fn a_human_can_read_it() {
     let text = document().write();
     for line in [
-        "  \"format\": \"drk-relay-backup\",\n  \"schema\": 1,\n  \"note\": \"Sicherung von drk-relay: Zahlen, Zähler und Konfiguration. Keine Personen",
+        "  \"format\": \"drk-relay-backup\",\n  \"schema\": 1,\n  \"note\": \"Sicherung von drk-relay: Zahlen,",
         "  \"made\": \"2026-11-22T17:30:00Z\",\n",
         "\n        \"current\": {\n          \"as_of\": \"2026-11-22\",\n          \"revision\": 12,\n          \"values\": {\n            \
          \"cases_new\": \"17\",\n            \"incidence\": \"57.4\"\n          }\n        },\n",

@@ -1,5 +1,5 @@
-//! `drk-relay backup` and `restore`: the document, whatever it is made of and whatever becomes of it, and the real binary, running, stopped,
-//! killed and refused. What a power cut leaves is for `tests/sim/restore`.
+//! `drk-relay backup` and `restore`: the document, whatever it is made of and whatever becomes of it, and the real binary, running,
+//! stopped, killed and refused. What a power cut leaves is for `tests/sim/restore`.
 
 mod command;
 mod document;

@@ -1,5 +1,5 @@
-//! A month of a branch through the real `run()`, by a clock that goes fast where nothing happens: people with and without numbers, names and
-//! texts, who answer, fall silent, stop, move and come back; a token that dies, messages that fail, restarts, backups. Meanwhile and
+//! A month of a branch through the real `run()`, by a clock that goes fast where nothing happens: people with and without numbers, names
+//! and texts, who answer, fall silent, stop, move and come back; a token that dies, messages that fail, restarts, backups. Meanwhile and
 //! afterwards every byte of every file in the state directory and of the log at its finest level is searched for them (promise 10). Judges
 //! no other promise: those are for `replay` and `tests/sim`.
 //!

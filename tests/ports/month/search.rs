@@ -1,5 +1,5 @@
-//! Looks for what must not be there, in bytes of any kind: as it is written, in UTF-16, in hexadecimal digits, escaped as JSON and URLs do it,
-//! with anything between the digits of a number, and in whatever looks like base64, in both alphabets and however it is aligned. Knows
+//! Looks for what must not be there, in bytes of any kind: as it is written, in UTF-16, in hexadecimal digits, escaped as JSON and URLs do
+//! it, with anything between the digits of a number, and in whatever looks like base64, in both alphabets and however it is aligned. Knows
 //! nothing of stores and logs.
 
 use base64::Engine;
@@ -157,7 +157,7 @@ mod tests {
         Search::new(ALL.map(|(kind, text)| Needle::new(kind, text)))
     }
 
-    /// It finds every kind in every form, wherever it stands, and nothing in what is harmless. Otherwise finding nothing would prove nothing.
+    /// It finds every kind in every form, wherever it stands, and nothing in what is harmless. Or finding nothing would prove nothing.
     #[test]
     fn whatever_is_planted_is_found() {
         let search = search();

@@ -1,5 +1,5 @@
-//! The town: a broker, a Meta, people and the real relay between them, which is stopped and started now and then. Plays what is planned, and
-//! says what may be known of whom.
+//! The town: a broker, a Meta, people and the real relay between them, which is stopped and started now and then. Plays what is planned,
+//! and says what may be known of whom.
 
 use super::people::{self, LIVELY, doris, emil, emil_moved};
 use super::search::{Found, Kind};
