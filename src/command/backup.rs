@@ -2,7 +2,7 @@
 //! it. Decides neither what is kept nor what it looks like.
 
 use super::{CONFIGURATION_FILE, Failure};
-use crate::config::{Config, ConfigError, Whereabouts, Written};
+use crate::config::{Config, Whereabouts, Written};
 use crate::domain::backup::Backup;
 use crate::port::backup::Document;
 use crate::port::clock::Clock;
@@ -11,7 +11,7 @@ use crate::port::status::{self, NoBackup};
 use crate::relay::backup::kept;
 use crate::run::STORE;
 use crate::store::{Files, StoreError};
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -70,14 +70,13 @@ async fn backup(whereabouts: &Whereabouts) -> anyhow::Result<Backup> {
 }
 
 /// A file is there as a whole or not at all, and for its owner only: it says nothing about anybody, but it is nobody else's business.
-fn put(file: Option<&Path>, document: &Document) -> Result<(), Failure> {
+fn put(file: Option<&Path>, document: &Document) -> anyhow::Result<()> {
     let text = document.write();
     let Some(path) = file else {
-        return Ok(std::io::stdout().write_all(text.as_bytes()).context("Standardausgabe")?);
+        return std::io::stdout().write_all(text.as_bytes()).context("Standardausgabe");
     };
     durable::replace(path, text.as_bytes()).map_err(|error| {
-        let what = format!("Die Sicherung lässt sich nicht schreiben: {error}.");
-        Failure::Fatal(ConfigError::single(&path.display().to_string(), &what, "Ordner, Rechte und Platz prüfen.").into())
+        anyhow!("{}: die Sicherung lässt sich nicht schreiben: {error}. Abhilfe: Ordner, Rechte und Platz prüfen.", path.display())
     })
 }
 

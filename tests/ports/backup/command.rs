@@ -65,6 +65,8 @@ async fn a_running_relay_and_its_store_give_the_same() {
     let (code, _, why) = machine.says(&["backup"]).await;
     assert!(code == Some(1) && why.contains("es gibt noch keinen Speicher") && why.contains("Abhilfe: "), "{why}");
     fill(&machine);
+    let (code, _, why) = machine.says(&["backup", "/nowhere/backup.json"]).await;
+    assert!(code == Some(1) && why.contains("/nowhere/backup.json: die Sicherung lässt sich nicht schreiben") && why.contains("Abhilfe: "));
     let (said, stopped) = back_up(&machine).await;
     assert!(said.contains("corona (vom 22.11.2026), rsv (noch keine Zahlen)") && said.contains("Keine Personen"), "{said}");
     assert_eq!(stopped.backup, backup());
