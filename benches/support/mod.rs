@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, reason = "a benchmark stops where it cannot go on")]
 
 use drk_relay::domain::budget::Counters;
+use drk_relay::domain::budget::Toll;
 use drk_relay::domain::conversation::{Person, Reminder, Subscription, Talk};
 use drk_relay::domain::decision::{Change, Effect};
 use drk_relay::domain::event::{Event, Outcome};
@@ -190,7 +191,7 @@ pub(crate) fn town(store: &mut Store, count: u32, now: Timestamp, mix: Mix) {
                 kind: Kind::Publication { since: 0 },
                 delivery,
                 doubt: Doubt::None,
-                price: None,
+                toll: Toll::default(),
                 closes: window.closes(),
             };
             let sent = (mix == Mix::Informed).then_some(Change::Outbox(OutboxId((*id).into()), entry));

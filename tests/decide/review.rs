@@ -3,6 +3,7 @@
 use crate::script::{compare, given};
 use crate::world::{World, rules, two_feeds};
 use crate::{after, script};
+use drk_relay::domain::budget::Toll;
 use drk_relay::domain::conversation::{Person, Talk};
 use drk_relay::domain::decision::Change;
 use drk_relay::domain::ids::{OutboxId, PersonHash, PersonId};
@@ -138,7 +139,14 @@ fn a_full_queue_refuses_an_answer_and_not_the_figures() {
         let delivery = Delivery::Resting { until: window.latest.plus(3_600), attempt: 1 };
         world.state.apply(&Change::Outbox(
             OutboxId(id),
-            Entry { person: crowd, kind: Kind::Help { ask: true }, delivery, doubt: Doubt::None, price: None, closes: window.closes() },
+            Entry {
+                person: crowd,
+                kind: Kind::Help { ask: true },
+                delivery,
+                doubt: Doubt::None,
+                toll: Toll::default(),
+                closes: window.closes(),
+            },
         ));
     }
     let event = world.heard(crate::world::text("Zahlen"), window.latest);

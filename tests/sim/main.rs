@@ -8,6 +8,7 @@ mod excuses;
 mod herd;
 mod life;
 mod meta;
+mod month;
 mod people;
 mod process;
 mod promises;

@@ -27,6 +27,17 @@ enum Shown {
     Mixed,
 }
 
+/// What people do who are asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Habit {
+    /// Answer, mostly: soon, later, or when the window has closed; whatever chance has them say.
+    Chance,
+    /// Nothing.
+    Silent,
+    /// Go on, 10 minutes to 4 hours later, by day and by night.
+    Loyal,
+}
+
 /// Somebody with a phone.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
@@ -244,17 +255,24 @@ impl World {
         self.choices.below(2_000)
     }
 
-    /// Whoever is asked answers, mostly: soon, later, or when the window has closed.
+    /// Whoever is asked may answer.
     pub(crate) fn maybe_answer(&mut self, person: usize, send: &Send) {
-        if !self.faults || !asks(&send.body) || !self.choices.chance(65) {
+        if !asks(&send.body) {
             return;
         }
-        let delay = match self.choices.below(10) {
-            0..=5 => self.choices.below(4 * HOUR),
-            6..=7 => self.choices.below(60_000),
-            _ => self.choices.below(30 * HOUR),
+        let (delay, said) = match self.habit {
+            Habit::Silent => return,
+            Habit::Chance if !self.faults || !self.choices.chance(65) => return,
+            Habit::Chance => {
+                let delay = match self.choices.below(10) {
+                    0..=5 => self.choices.below(4 * HOUR),
+                    6..=7 => self.choices.below(60_000),
+                    _ => self.choices.below(30 * HOUR),
+                };
+                (delay, words(&mut self.choices))
+            }
+            Habit::Loyal => (HOUR / 6 + self.choices.below(4 * HOUR), yes(&FEEDS[..1])),
         };
-        let said = words(&mut self.choices);
         self.after(delay, Transit::Speak(person, said));
     }
 }

@@ -6,7 +6,7 @@ use super::people::counts;
 use super::rows::{Rows, live};
 use super::sends::Sent;
 use super::silence::Silence;
-use drk_relay::domain::budget::{self, Worth};
+use drk_relay::domain::budget::{Purse, Room, Worth};
 use drk_relay::domain::conversation::{Person, Talk};
 use drk_relay::domain::decide;
 use drk_relay::domain::decision::{Body, Change, Effect};
@@ -401,10 +401,16 @@ impl Ledger {
     /// Checks every promise after a step; returns what was seen, for coverage.
     pub(crate) fn observe(&mut self, state: &State, events: &[Event], effects: &[Effect], now: Millis) -> Vec<&'static str> {
         let mut seen = Vec::new();
-        let means = budget::means(state.budget, &self.rules, now);
-        seen.extend((means != Some(Worth::Usual)).then_some("messages run short"));
-        seen.extend(means.is_none().then_some("messages are spent"));
-        self.excuses.free(self.now, state.clock == Clock::Trusted && state.hold.is_none() && means == Some(Worth::Usual));
+        let purse = Purse::new(state, &self.rules, now);
+        seen.extend((!purse.buys(Worth::Promised)).then_some("messages run short"));
+        seen.extend((!purse.buys(Worth::Owed)).then_some("messages are spent"));
+        let room = match state.budget.room(now) {
+            Room::Enough => true,
+            Room::Few(room) => room > 0,
+            Room::OneAt(_) => false,
+        };
+        let paid_for = purse.buys(Worth::Promised) && room;
+        self.excuses.free(self.now, state.clock == Clock::Trusted && state.hold.is_none() && paid_for);
         let mut sends = 0;
         for effect in effects {
             if let Effect::Send(send) = effect {

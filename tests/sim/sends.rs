@@ -18,7 +18,7 @@ const GUARD: RangeInclusive<u32> = 5..=30;
 const PULLED: u64 = 5;
 
 /// By whose midnight Meta's months begin is not known: hours from Greenwich.
-const ZONES: [i8; 5] = [-12, -8, 0, 1, 14];
+const ZONES: [i8; 4] = [-8, 0, 1, 2];
 
 /// A message that has left.
 pub(super) struct Sent {

@@ -9,7 +9,7 @@
 use super::choices::Choices;
 use super::disk::{Disk, LIVE};
 use super::meta::{Meta, Strictness};
-use super::people::{FEEDS, Person};
+use super::people::{FEEDS, Habit, Person};
 use super::process::RelayClock;
 use super::promises::{Ledger, durable};
 use super::publishers::{Broker, METRICS};
@@ -30,6 +30,8 @@ use std::collections::{BTreeMap, VecDeque};
 pub(crate) const START: Millis = Millis(1_792_836_000_000);
 /// In a small world there are messages for three people who take both feeds (`budget::places`): one of four waits.
 const MONTHLY: u32 = 3 * 68;
+/// In some there are so few that the month ends before its time.
+const MONTHLY_FEW: u32 = 70;
 /// A loop that turns this often without time passing never ends.
 const SPINS: u32 = 50_000;
 /// A relay that is woken this often within a minute, and neither lets anything out nor moves its queue, turns in circles. 100,000 verdicts
@@ -106,6 +108,8 @@ pub(crate) struct World {
     pub(crate) meta: Meta,
     pub(crate) broker: Broker,
     pub(crate) people: Vec<Person>,
+    /// What they do who are asked.
+    pub(crate) habit: Habit,
     /// Who has which address, and under which name Meta knows them there.
     pub(crate) addresses: BTreeMap<Address, (usize, PersonHash)>,
     pub(crate) ledger: Ledger,
@@ -146,7 +150,8 @@ impl World {
         let per_second = if choices.chance(25) { Some(1 + choices.below(4) as usize) } else { None };
         let free = *choices.of(&[FREE, 20]);
         let strictness = Strictness { per_second, pair_burst: *choices.of(&[1, 2, 45]), free, pays: true };
-        let rules = Rules { monthly_messages: Some(MONTHLY), ..rules() };
+        let monthly = *choices.of(&[MONTHLY, MONTHLY, MONTHLY_FEW]);
+        let rules = Rules { monthly_messages: Some(monthly), ..rules() };
         let mut world = World::with(choices, people, rules, true, |_| ());
         world.meta.strictness = strictness;
         world
@@ -171,6 +176,7 @@ impl World {
             meta: Meta::default(),
             broker: Broker::default(),
             people,
+            habit: if faults { Habit::Chance } else { Habit::Silent },
             addresses: BTreeMap::new(),
             ledger,
             rules,

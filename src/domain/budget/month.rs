@@ -1,17 +1,18 @@
 //! The months that are being counted, and what Meta was seen to do with their messages. Knows no cap.
 
-use super::{FREE, Price, Surprise};
+use super::{FREE, Price, Surprise, Toll};
 use crate::domain::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Months that are kept: the two that a moment may belong to, and as many again for a clock that was wrong for a while.
 const KEPT: usize = 4;
-/// Seconds by which the earliest time zone is ahead of UTC (Kiritimati), and by which the latest is behind it (Baker Island); and an hour
-/// each for clocks that differ, and for what is delivered a little later.
-const EARLIEST: u32 = 15 * 3_600;
-const LATEST: u32 = 13 * 3_600;
-/// Messages beyond the free ones that may be out until one of them has arrived: fewer than ten, so that a cut-off costs no more than that.
-const CANARIES: u8 = 8;
+/// By whose midnight Meta's months begin: seconds by which our own is ahead of Greenwich at most, and Meta's behind it (California); and an
+/// hour each for clocks that differ, and for what is delivered a little later.
+const EARLIEST: u32 = 3 * 3_600;
+const LATEST: u32 = 9 * 3_600;
+/// Messages beyond the free ones that may be out until something is known of them: so few that a cut-off is noticed within ten, even if
+/// each of them has overtaken one of the free ones on the way. More than these never do that.
+const CANARIES: u32 = 5;
 /// While Meta does not deliver, one message in so many seconds tries whether it does again: who has entered a payment method waits no
 /// longer than this.
 const AGAIN: u32 = 3_600;
@@ -42,12 +43,14 @@ pub struct Month {
 /// What Meta does with messages beyond the free ones. Without a payment method it takes them and does not deliver them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Beyond {
-    /// None has arrived yet.
+    /// It is not known.
     Untested {
         /// How many have left.
-        left: u8,
-        /// When the first left.
-        first: Timestamp,
+        left: u32,
+        /// How many of these Meta calls free: they have overtaken others on the way, or its count is behind ours.
+        free: u32,
+        /// How many have arrived, without a word of what they cost.
+        arrived: u32,
         /// When the latest left.
         latest: Timestamp,
     },
@@ -55,8 +58,6 @@ pub enum Beyond {
     Delivered,
     /// They do not.
     CutOff {
-        /// When the first left.
-        first: Timestamp,
         /// When one may try again.
         again: Timestamp,
     },
@@ -64,7 +65,7 @@ pub enum Beyond {
 
 impl Default for Beyond {
     fn default() -> Beyond {
-        Beyond::Untested { left: 0, first: Timestamp(0), latest: Timestamp(0) }
+        Beyond::Untested { left: 0, free: 0, arrived: 0, latest: Timestamp(0) }
     }
 }
 
@@ -93,11 +94,11 @@ impl Budget {
         self.with(left, |month| Month { charged: month.charged.saturating_sub(1), ..month })
     }
 
-    /// Meta tells what the message that it took at `taken` costs.
+    /// Meta tells what a message costs that it took at `taken`, and of which this was known.
     #[must_use]
-    pub fn priced(self, taken: Timestamp, price: Price) -> Budget {
+    pub fn priced(self, taken: Timestamp, toll: Toll, price: Price) -> Budget {
         self.with(taken, |month| {
-            let beyond = month.beyond.priced(price);
+            let beyond = month.beyond.priced(toll, price);
             match price {
                 Price::Free => Month { free: month.free.saturating_add(1), beyond, ..month },
                 Price::Paid => {
@@ -108,27 +109,32 @@ impl Budget {
         })
     }
 
-    /// The message that Meta took at `taken` has arrived, whatever it cost.
+    /// A message that Meta took at `taken`, and that is not free by our count, has arrived.
     #[must_use]
-    pub fn delivered(self, taken: Timestamp) -> Budget {
-        self.with(taken, |month| Month { beyond: month.beyond.delivered(taken), ..month })
+    pub fn arrived(self, taken: Timestamp) -> Budget {
+        self.with(taken, |month| Month { beyond: month.beyond.arrived(), ..month })
+    }
+
+    /// Whether the next message is one of the month's free ones.
+    pub fn toll(self, now: Millis) -> Toll {
+        if self.charged(now) < FREE { Toll::Within } else { Toll::Beyond }
     }
 
     /// Whether messages beyond the free ones are out that should have arrived by now, if Meta delivered them: since when, then.
     pub fn unproven(self, now: Millis) -> Option<Timestamp> {
         let since = |month: Month| match month.beyond {
-            Beyond::Untested { left, latest, .. } if left >= CANARIES => Some(latest),
+            Beyond::Untested { latest, .. } if month.beyond.out() >= CANARIES => Some(latest),
             Beyond::Untested { .. } | Beyond::Delivered | Beyond::CutOff { .. } => None,
         };
-        self.at(now.second()).filter_map(since).min()
+        self.at(now).filter_map(since).min()
     }
 
     /// None of those has arrived, although everything else that Meta tells did.
     #[must_use]
     pub fn cut_off(self, now: Millis) -> Budget {
         self.with(now.second(), |month| match month.beyond {
-            Beyond::Untested { left, first, .. } if left >= CANARIES => {
-                Month { beyond: Beyond::CutOff { first, again: now.second().plus(AGAIN) }, ..month }
+            Beyond::Untested { .. } if month.beyond.out() >= CANARIES => {
+                Month { beyond: Beyond::CutOff { again: now.second().plus(AGAIN) }, ..month }
             }
             Beyond::Untested { .. } | Beyond::Delivered | Beyond::CutOff { .. } => month,
         })
@@ -136,17 +142,26 @@ impl Budget {
 
     /// How many may leave at `now`, whatever the cap.
     pub fn room(self, now: Millis) -> Room {
-        self.at(now.second()).map(Month::room).min().unwrap_or(Room::Enough)
+        self.at(now).map(Month::room).min().unwrap_or(Room::Enough)
     }
 
     /// Messages of the month at `now` that have left and may have arrived: of the fuller one, while two may be Meta's.
     pub fn charged(self, now: Millis) -> u32 {
-        self.at(now.second()).map(|month| month.charged).max().unwrap_or(0)
+        self.at(now).map(|month| month.charged).max().unwrap_or(0)
     }
 
-    /// The month to which that local date belongs, by whoever's midnight.
+    /// The months to which `now` may belong: one, or two near a boundary.
+    pub fn at(self, now: Millis) -> impl Iterator<Item = Month> {
+        let [earlier, later] = numbers(now.second());
+        [earlier, later].into_iter().skip(usize::from(earlier == later)).map(move |number| self.numbered(number))
+    }
+
+    /// The month of that date, by whoever's midnight.
     pub fn of(self, date: jiff::civil::Date) -> Month {
-        let number = number(date);
+        self.numbered(number(date))
+    }
+
+    fn numbered(self, number: u32) -> Month {
         let month = self.months.into_iter().find(|month| month.number == number);
         month.unwrap_or(Month { number, ..Month::default() })
     }
@@ -162,14 +177,8 @@ impl Budget {
             Beyond::CutOff { .. } => true,
             Beyond::Untested { .. } | Beyond::Delivered => false,
         };
-        let cut_off = self.at(now.second()).any(is_cut_off).then_some(Surprise::CutOff);
-        cut_off.or(self.at(now.second()).any(|month| month.early).then_some(Surprise::Charged))
-    }
-
-    /// The months that are kept of those to which this second may belong.
-    fn at(self, second: Timestamp) -> impl Iterator<Item = Month> {
-        let numbers = numbers(second);
-        self.months.into_iter().filter(move |month| numbers.contains(&month.number))
+        let cut_off = self.at(now).any(is_cut_off).then_some(Surprise::CutOff);
+        cut_off.or(self.at(now).any(|month| month.early).then_some(Surprise::Charged))
     }
 
     /// Changes the months to which this second may belong. The oldest gives way to a new one.
@@ -198,10 +207,10 @@ impl Month {
     fn room(self) -> Room {
         let free = FREE.saturating_sub(self.charged) as usize;
         match self.beyond {
-            Beyond::Untested { left, .. } => Room::Few(free + usize::from(CANARIES.saturating_sub(left))),
+            Beyond::Untested { .. } => Room::Few(free + CANARIES.saturating_sub(self.beyond.out()) as usize),
             Beyond::Delivered => Room::Enough,
             Beyond::CutOff { .. } if free > 0 => Room::Few(free),
-            Beyond::CutOff { again, .. } => Room::OneAt(again),
+            Beyond::CutOff { again } => Room::OneAt(again),
         }
     }
 }
@@ -209,30 +218,45 @@ impl Month {
 impl Beyond {
     fn left(self, now: Timestamp) -> Beyond {
         match self {
-            Beyond::Untested { left: 0, .. } => Beyond::Untested { left: 1, first: now, latest: now },
-            Beyond::Untested { left, first, latest } => Beyond::Untested { left: left.saturating_add(1), first, latest: latest.max(now) },
+            Beyond::Untested { left, free, arrived, latest } => {
+                Beyond::Untested { left: left.saturating_add(1), free, arrived, latest: latest.max(now) }
+            }
             Beyond::Delivered => Beyond::Delivered,
-            Beyond::CutOff { first, .. } => Beyond::CutOff { first, again: now.plus(AGAIN) },
+            Beyond::CutOff { .. } => Beyond::CutOff { again: now.plus(AGAIN) },
         }
     }
 
-    /// Who charges can collect. While Meta still calls them free, its count is behind ours, and they arrive.
-    fn priced(self, price: Price) -> Beyond {
-        match (self, price) {
-            (Beyond::Untested { left, .. }, Price::Paid) if left > 0 => Beyond::Delivered,
-            (Beyond::CutOff { .. }, Price::Paid) => Beyond::Delivered,
-            (Beyond::CutOff { .. }, Price::Free) => Beyond::default(),
-            (Beyond::Untested { first, latest, .. }, Price::Free) => Beyond::Untested { left: 0, first, latest },
-            (Beyond::Untested { .. } | Beyond::Delivered, Price::Free | Price::Paid) => self,
-        }
-    }
-
-    /// One that left with the last of the free ones may be one of them.
-    fn delivered(self, taken: Timestamp) -> Beyond {
+    /// Messages of which nothing is known.
+    fn out(self) -> u32 {
         match self {
-            Beyond::Untested { left, first, .. } if left > 0 && taken > first => Beyond::Delivered,
-            Beyond::CutOff { first, .. } if taken > first => Beyond::Delivered,
-            Beyond::Untested { .. } | Beyond::Delivered | Beyond::CutOff { .. } => self,
+            Beyond::Untested { left, free, arrived, .. } => left.saturating_sub(free.saturating_add(arrived)),
+            Beyond::Delivered | Beyond::CutOff { .. } => 0,
+        }
+    }
+
+    /// Who charges can collect. What is free is none of these.
+    fn priced(self, toll: Toll, price: Price) -> Beyond {
+        match (self, toll, price) {
+            (_, _, Price::Paid) => Beyond::Delivered,
+            (Beyond::Untested { left, free, arrived, latest }, Toll::Beyond, Price::Free) => {
+                Beyond::Untested { left, free: free.saturating_add(1), arrived, latest }
+            }
+            (Beyond::Untested { left, free, arrived, latest }, Toll::Arrived, Price::Free) => {
+                Beyond::Untested { left, free: free.saturating_add(1), arrived: arrived.saturating_sub(1), latest }
+            }
+            (Beyond::CutOff { .. }, Toll::Beyond | Toll::Arrived, Price::Free) => Beyond::default(),
+            (Beyond::Delivered, Toll::Beyond | Toll::Arrived, Price::Free) | (_, Toll::Within | Toll::Said(_), Price::Free) => self,
+        }
+    }
+
+    /// One has arrived that is not free by our count, and nothing is known of its price. It may have overtaken one of the free ones; more
+    /// than the first few have not.
+    fn arrived(self) -> Beyond {
+        match self {
+            Beyond::Untested { arrived, .. } if arrived >= CANARIES => Beyond::Delivered,
+            Beyond::Untested { left, free, arrived, latest } => Beyond::Untested { left, free, arrived: arrived + 1, latest },
+            Beyond::CutOff { .. } => Beyond::default(),
+            Beyond::Delivered => Beyond::Delivered,
         }
     }
 }
@@ -310,7 +334,7 @@ mod tests {
     fn counters_stop_at_their_end() {
         let full = Month { number: numbers(NOW)[0], charged: u32::MAX, free: u32::MAX, paid: u32::MAX, ..Month::default() };
         let budget = Budget { months: [full, Month::default(), Month::default(), Month::default()] };
-        let more = budget.charge(NOW.millis()).priced(NOW, Price::Free).priced(NOW, Price::Paid);
+        let more = budget.charge(NOW.millis()).priced(NOW, Toll::Within, Price::Free).priced(NOW, Toll::Within, Price::Paid);
         let month = more.of(date(2026, 11, 10));
         assert_eq!((month.charged, month.free, month.paid), (u32::MAX, u32::MAX, u32::MAX));
         let half = Month { charged: 1 << 31, ..full };
@@ -320,41 +344,50 @@ mod tests {
 
     #[test]
     fn whoever_charges_too_early_is_noticed() {
-        assert_eq!(after(1_000, NOW).priced(NOW, Price::Free).surprise(NOW.millis()), None);
-        assert_eq!(after(1_000, NOW).priced(NOW, Price::Paid).surprise(NOW.millis()), Some(Surprise::Charged));
-        assert_eq!(after(1_001, NOW).priced(NOW, Price::Paid).surprise(NOW.millis()), None);
+        assert_eq!(after(1_000, NOW).priced(NOW, Toll::Within, Price::Free).surprise(NOW.millis()), None);
+        assert_eq!(after(1_000, NOW).priced(NOW, Toll::Within, Price::Paid).surprise(NOW.millis()), Some(Surprise::Charged));
+        assert_eq!(after(1_001, NOW).priced(NOW, Toll::Within, Price::Paid).surprise(NOW.millis()), None);
         let later = TURN.plus(86_400);
-        assert_eq!(after(5, NOW).priced(NOW, Price::Paid).charge(later.millis()).surprise(later.millis()), None, "that was last month");
+        assert_eq!(
+            after(5, NOW).priced(NOW, Toll::Within, Price::Paid).charge(later.millis()).surprise(later.millis()),
+            None,
+            "that was last month"
+        );
     }
 
     #[test]
     fn a_few_try_whether_what_is_not_free_arrives() {
         let at = |second: Timestamp| second.millis();
-        assert_eq!(after(999, NOW).room(at(NOW)), Room::Few(1 + 8));
-        assert_eq!(after(1_007, NOW).room(at(NOW)), Room::Few(1));
-        let eight = after(1_008, NOW);
-        assert_eq!((eight.room(at(NOW)), eight.unproven(at(NOW))), (Room::Few(0), Some(NOW)));
-        assert_eq!(after(1_007, NOW).unproven(at(NOW)), None);
+        assert_eq!(after(999, NOW).room(at(NOW)), Room::Few(1 + 5));
+        assert_eq!(after(1_004, NOW).room(at(NOW)), Room::Few(1));
+        let five = after(1_005, NOW);
+        assert_eq!((five.room(at(NOW)), five.unproven(at(NOW))), (Room::Few(0), Some(NOW)));
+        assert_eq!(after(1_004, NOW).unproven(at(NOW)), None);
 
-        let gone = eight.cut_off(at(NOW.plus(120)));
+        let gone = five.cut_off(at(NOW.plus(120)));
         assert_eq!((gone.surprise(at(NOW)), gone.room(at(NOW))), (Some(Surprise::CutOff), Room::OneAt(NOW.plus(120 + 3_600))));
         let tried = gone.charge(at(NOW.plus(4_000)));
         assert_eq!(tried.room(at(NOW)), Room::OneAt(NOW.plus(4_000 + 3_600)));
-        let back = tried.delivered(NOW.plus(4_000));
+        let back = tried.priced(NOW.plus(4_000), Toll::Beyond, Price::Paid);
         assert_eq!((back.surprise(at(NOW)), back.room(at(NOW))), (None, Room::Enough));
     }
 
     #[test]
-    fn only_what_is_not_free_proves_anything() {
-        let (few, eight, gone) = (after(10, NOW), after(1_008, NOW), after(1_008, NOW).cut_off(NOW.millis()));
+    fn what_proves_that_they_arrive() {
+        let (five, gone) = (after(1_005, NOW), after(1_005, NOW).cut_off(NOW.millis()));
         let room = |budget: Budget| budget.room(NOW.millis());
-        for tried in [eight, gone] {
-            assert_eq!(room(tried.delivered(NOW.plus(1))), Room::Enough);
-            assert_eq!(room(tried.priced(NOW, Price::Paid)), Room::Enough);
-            assert_eq!(room(tried.delivered(NOW)), room(tried), "it may be one of the free ones");
-            assert_eq!(room(tried.priced(NOW, Price::Free)), Room::Few(8), "Meta counts fewer than we do");
+        let free = |budget: Budget, toll: Toll| budget.priced(NOW, toll, Price::Free);
+        for tried in [five, gone] {
+            assert_eq!(room(tried.priced(NOW, Toll::Beyond, Price::Paid)), Room::Enough);
+            assert_eq!(room(free(tried, Toll::Within)), room(tried), "it is one of the free ones");
         }
-        assert_eq!(few.delivered(NOW.plus(1)), few, "nobody had asked");
-        assert_eq!(few.priced(NOW, Price::Paid).of(date(2026, 11, 10)).beyond, Beyond::default());
+        assert_eq!(room(free(five, Toll::Beyond)), Room::Few(1), "another has not come");
+        let known = (0..5).fold(five, |budget, _| free(budget.arrived(NOW), Toll::Arrived));
+        assert_eq!((room(known), known.unproven(NOW.millis())), (Room::Few(5), None), "Meta counts fewer than we do");
+        // Without a word of prices, as many that arrive as cannot all have overtaken others.
+        let arrived = |times: u32| (0..times).fold(after(1_010, NOW), |budget, _| budget.arrived(NOW));
+        assert_eq!([room(arrived(5)), room(arrived(6))], [Room::Few(0), Room::Enough]);
+        assert_eq!([room(gone.arrived(NOW)), room(free(gone, Toll::Beyond))], [Room::Few(5); 2], "it tries anew");
+        assert_eq!([after(999, NOW), after(1_000, NOW)].map(|budget| budget.toll(NOW.millis())), [Toll::Within, Toll::Beyond]);
     }
 }

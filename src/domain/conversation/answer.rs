@@ -44,7 +44,8 @@ pub(super) fn answer(state: &State, rules: &Rules, now: Millis, id: PersonId, pe
     }
     let turn = Turn { state, rules, now, person, wish: burst.wish, at: burst.at };
     let (mut talk, answer) = turn.table();
-    if answer.is_some_and(|answer| answer.shows_figures() && draft.refusal(answer).is_some()) {
+    let admitted = talk.is_admitted();
+    if answer.is_some_and(|answer| answer.shows_figures() && draft.refusal(answer, admitted).is_some()) {
         // They will not be shown: nobody must take them for seen.
         talk = unshown(talk);
     }
@@ -53,7 +54,7 @@ pub(super) fn answer(state: &State, rules: &Rules, now: Millis, id: PersonId, pe
     }
     draft.decision.changes.push(Change::Person(id, Person { talk, burst: None, ..person.clone() }));
     if let Some(kind) = answer {
-        draft.enqueue(id, kind, person.window);
+        draft.enqueue(id, kind, person.window, admitted);
     }
     if let Some(wamid) = state.unread.get(&id) {
         draft.decision.effects.push(Effect::MarkRead(wamid.clone()));

@@ -16,13 +16,13 @@ use crate::domain::time::{Millis, Timestamp};
 /// old figures are never flushed: whoever writes gets what they missed.
 pub fn page(state: &State, rules: &Rules, now: Millis) -> Decision {
     let mut draft = Draft::within(state, rules, now);
-    let paid_for = draft.refusal(Kind::Publication { since: 0 }) != Some(Refusal::Spent);
+    let paid_for = draft.refusal(Kind::Publication { since: 0 }, true) != Some(Refusal::Spent);
     let open = (now.second().plus(state.guard.seconds()), false, PersonId(0));
     for (.., id) in state.lacking.range(open..).take(if paid_for { PAGE } else { 0 }) {
         let Some(person) = state.people.get(*id) else { continue };
         let Talk::Subscribed { subscription, mut reminder } = person.talk else { continue };
         if !state.outbox.of(*id).any(|(_, entry)| entry.kind.shows_figures() && entry.stage() == Stage::Waiting) {
-            draft.enqueue(*id, Kind::Publication { since: subscription.revision }, person.window);
+            draft.enqueue(*id, Kind::Publication { since: subscription.revision }, person.window, true);
             reminder = draft.spared(rules, *id, reminder);
         }
         let talk = Talk::Subscribed { subscription: up_to_date(state, subscription), reminder };

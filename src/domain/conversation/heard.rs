@@ -94,7 +94,7 @@ fn reacted(state: &State, now: Millis, heard: &Heard, id: PersonId, before: Opti
     let Some(person) = before.filter(question) else { return Decision::refused(Refusal::NothingToDo) };
     let mut draft = Draft::new(state);
     draft.decision.changes.push(Change::Seen(heard.hash, heard.at.hour()));
-    draft.enqueue(id, Kind::Hint, person.window);
+    draft.enqueue(id, Kind::Hint, person.window, person.talk.is_admitted());
     draft.finish()
 }
 
@@ -216,7 +216,7 @@ impl<'a> Turn<'a> {
         // After a change of names the window is that of the old ones: an edit does not open the new one's.
         let reachable = counts(&self.heard.said) || state.addresses.contains(self.id);
         let confirm = !stale && !confirmed && !confirming && open && reachable;
-        if confirm && self.draft.enqueue(self.id, Kind::Stopped, self.window) {
+        if confirm && self.draft.enqueue(self.id, Kind::Stopped, self.window, false) {
             self.draft.decision.effects.push(Effect::MarkRead(self.heard.wamid.clone()));
         } else if !confirming {
             self.draft.decision.changes.push(Change::ForgetAddress(self.id));

@@ -2,7 +2,7 @@
 
 use super::draft::Draft;
 use super::{Person, Talk};
-use crate::domain::budget;
+use crate::domain::budget::{self, Purse};
 use crate::domain::decision::{Change, Decision, Refusal};
 use crate::domain::ids::PersonId;
 use crate::domain::outbox::Kind;
@@ -13,7 +13,7 @@ use crate::domain::time::Millis;
 /// Who is to be told of a free place: the first in line whose window is open. `None` if there is no place, or nobody to tell.
 pub fn next_in_line(state: &State, rules: &Rules, now: Millis) -> Option<PersonId> {
     let free = budget::admits(state, rules, now, state.people.admitted());
-    let free = free && budget::means(state.budget, rules, now).is_some_and(|means| Kind::Place.worth() <= means);
+    let free = free && Purse::new(state, rules, now).buys(Kind::Place.worth(true));
     let open = |id: &PersonId| state.people.get(*id).is_some_and(|person| person.window.sendable(now, state.guard));
     (free && !state.notice.is_over()).then(|| state.people.line().find(open)).flatten()
 }
@@ -26,6 +26,6 @@ pub fn offer(state: &State, rules: &Rules, now: Millis) -> Decision {
     let mut draft = Draft::within(state, rules, now);
     let talk = Talk::Waiting { since, answered, feeds, offered: true };
     draft.decision.changes.push(Change::Person(id, Person { talk, ..person.clone() }));
-    draft.enqueue(id, Kind::Place, person.window);
+    draft.enqueue(id, Kind::Place, person.window, true);
     draft.finish()
 }

@@ -54,12 +54,12 @@ fn remind(draft: &mut Draft, rules: &Rules, now: Millis, id: PersonId, person: &
         Reminder::Spared
     } else if subscription.revision < newest {
         // So is what is still on its way.
-        if draft.enqueue(id, Kind::Publication { since: subscription.revision }, person.window) {
+        if draft.enqueue(id, Kind::Publication { since: subscription.revision }, person.window, true) {
             draft.decision.changes.extend(settled);
             subscription.revision = newest;
         }
         Reminder::Spared
-    } else if spared || !live || !draft.enqueue(id, Kind::Reminder, person.window) {
+    } else if spared || !live || !draft.enqueue(id, Kind::Reminder, person.window, true) {
         Reminder::Spared
     } else {
         Reminder::Sent

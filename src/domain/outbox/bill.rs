@@ -3,7 +3,7 @@
 
 use super::entry::{Delivery, Entry};
 use super::is_past_grace;
-use crate::domain::budget::{Budget, Room};
+use crate::domain::budget::{Budget, Room, Toll};
 use crate::domain::decision::{Change, Decision};
 use crate::domain::event::{News, Outcome, Status};
 use crate::domain::state::State;
@@ -46,20 +46,22 @@ pub(super) fn after_attempt(budget: Budget, left: Timestamp, outcome: Outcome) -
     }
 }
 
-/// After a status of this message; `now` is ours.
-pub(super) fn after_status(budget: Budget, entry: &Entry, status: &Status, now: Timestamp) -> Budget {
+/// After a status of this message: what is counted, and what is known of its price. `now` is ours.
+pub(super) fn after_status(budget: Budget, entry: &Entry, status: &Status, now: Timestamp) -> (Budget, Toll) {
     let taken = taken(entry).unwrap_or(now);
-    let budget = match (entry.price, status.price) {
-        (None, Some(price)) => budget.priced(taken, price),
-        (Some(_), _) | (None, None) => budget,
+    let (budget, toll) = match (entry.toll, status.price, status.news) {
+        (Toll::Said(_), _, _) | (Toll::Within | Toll::Arrived, None, _) => (budget, entry.toll),
+        (Toll::Within | Toll::Beyond | Toll::Arrived, Some(price), _) => (budget.priced(taken, entry.toll, price), Toll::Said(price)),
+        (Toll::Beyond, None, News::Delivered | News::Read) => (budget.arrived(taken), Toll::Arrived),
+        (Toll::Beyond, None, News::Sent | News::Failed(_)) => (budget, entry.toll),
     };
-    match status.news {
+    let budget = match status.news {
         // Charged since it left. What certainly did not leave, and yet is known to Meta, was refunded.
         News::Sent | News::Delivered | News::Read if has_not_left(entry) => budget.charge(now.millis()),
-        News::Delivered | News::Read => budget.delivered(taken),
-        News::Sent => budget,
+        News::Sent | News::Delivered | News::Read => budget,
         News::Failed(_) => budget.refund(taken),
-    }
+    };
+    (budget, toll)
 }
 
 /// When Meta took it, as far as we know; in the month that this lies in, it was charged.

@@ -26,7 +26,7 @@ pub(super) use hold::set_right;
 pub use hold::{Hold, Why};
 pub use queue::Outbox;
 
-use super::budget::{self, Budget, Counters};
+use super::budget::{Budget, Counters, Purse};
 use super::decision::{Change, Decision, Effect, Refusal, Send};
 use super::event::{News, Outcome, Status};
 use super::ids::OutboxId;
@@ -189,14 +189,15 @@ fn repeat(state: &State, now: Millis) -> Decision {
 
 fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
     let mut decision = Decision::acted();
-    let (mut bucket, mut budget, mut repeated) = (state.bucket, state.budget, 0);
+    let (mut bucket, mut budget, mut purse, mut repeated) = (state.bucket, state.budget, Purse::new(state, rules, now), 0);
     let rate = rate(state, rules, now);
     for id in state.outbox.next(urgent(state, now, rate)).take(free_slots(state, now)) {
         if bucket.ready_at(now, rate, 1) > now {
             break;
         }
         let Some(entry) = state.outbox.get(id) else { continue };
-        let affordable = budget::means(budget, rules, now).is_some_and(|means| entry.kind.worth() <= means);
+        let admitted = state.people.get(entry.person).is_some_and(|person| person.talk.is_admitted());
+        let affordable = purse.buys(entry.kind.worth(admitted));
         let Some(send) = render(state, rules, now, id, entry).filter(|_| affordable) else {
             decision.changes.push(Change::ForgetOutbox(id));
             let dropped =
@@ -205,11 +206,12 @@ fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
             decision.changes.extend(conversation::message_ended(state, id, entry.person));
             continue;
         };
-        (bucket, budget) = (bucket.take(now, rate), budget.charge(now));
+        let toll = budget.toll(now);
+        (bucket, budget, purse) = (bucket.take(now, rate), budget.charge(now), purse.spend());
         // Attempts before this one did not go out.
         repeated += u32::from(entry.doubt == Doubt::Repeated && entry.attempt() == 0);
         let delivery = Delivery::InFlight { attempt: entry.attempt(), since: now.second() };
-        decision.changes.push(Change::Outbox(id, Entry { delivery, ..*entry }));
+        decision.changes.push(Change::Outbox(id, Entry { delivery, toll, ..*entry }));
         decision.changes.extend(conversation::leaves(state, id, entry));
         decision.effects.push(Effect::Send(Box::new(send)));
     }
@@ -355,15 +357,16 @@ pub fn status(state: &State, rules: &Rules, now: Millis, status: &Status) -> Dec
     let at = if state.clock == Clock::Trusted { status.at.min(now.second()) } else { status.at };
     let accepted = entry.accepted_at().unwrap_or(at);
     let delivery = match (entry.delivery, status.news) {
-        (Delivery::Delivered { .. }, _) | (Delivery::Accepted { .. }, News::Sent) => return priced(state, id, entry, status),
+        (Delivery::Delivered { .. }, _) | (Delivery::Accepted { .. }, News::Sent) => return priced(state, id, entry, status, at),
         (Delivery::Failed { code }, _) if code != 0 => return Decision::refused(Refusal::Duplicate),
         (_, News::Sent) => Delivery::Accepted { at: accepted, wamid },
         (_, News::Delivered | News::Read) => Delivery::Delivered { at: accepted, wamid },
         (_, News::Failed(code)) => Delivery::Failed { code },
     };
-    let known = Entry { price: entry.price.or(status.price), ..*entry };
+    let (budget, toll) = bill::after_status(state.budget, entry, status, at);
+    let known = Entry { toll, ..*entry };
     let mut decision = moved(state, rules, now, id, &known, entry.accepted_at(), delivery);
-    decision.changes.extend(billed(state, bill::after_status(state.budget, entry, status, at)));
+    decision.changes.extend(billed(state, budget));
     match status.news {
         News::Failed(code) => decision.changes.extend(hold::after_failure(state, now, status.at, code)),
         // The status of a probe may come before its answer.
@@ -376,11 +379,16 @@ pub fn status(state: &State, rules: &Rules, now: Millis, status: &Status) -> Dec
 }
 
 /// A status that says nothing new, but perhaps what the message costs.
-fn priced(state: &State, id: OutboxId, entry: &Entry, status: &Status) -> Decision {
-    let (None, Some(price), Some(taken)) = (entry.price, status.price, entry.accepted_at()) else {
-        return Decision::refused(Refusal::Duplicate);
+fn priced(state: &State, id: OutboxId, entry: &Entry, status: &Status, now: Timestamp) -> Decision {
+    let (budget, toll) = match status.news {
+        News::Sent | News::Delivered | News::Read => bill::after_status(state.budget, entry, status, now),
+        // It has arrived: whatever is said now, it was charged.
+        News::Failed(_) => (state.budget, entry.toll),
     };
-    let changes = vec![Change::Outbox(id, Entry { price: Some(price), ..*entry }), Change::Budget(state.budget.priced(taken, price))];
+    if toll == entry.toll {
+        return Decision::refused(Refusal::Duplicate);
+    }
+    let changes = [Change::Outbox(id, Entry { toll, ..*entry })].into_iter().chain(billed(state, budget)).collect();
     Decision { changes, ..Decision::acted() }
 }
 
