@@ -3,7 +3,7 @@
 use super::{BSUID, HASH, backup, name, somebody};
 use drk_relay::config::Written;
 use drk_relay::domain::backup::Backup;
-use drk_relay::domain::budget::{Budget, Counters, Price};
+use drk_relay::domain::budget::{Budget, Counters, Price, Toll};
 use drk_relay::domain::decision::Change;
 use drk_relay::domain::figures::{Feed, Publication, Settling, Value};
 use drk_relay::domain::ids::{InstanceId, Name};
@@ -201,8 +201,8 @@ fn counters() -> impl Strategy<Value = Counters> {
 fn budgets() -> impl Strategy<Value = Budget> {
     let turn = |budget: Budget, (at, what): (u32, u8)| match what {
         0 => budget.refund(Timestamp(at)),
-        1 => budget.priced(Timestamp(at), Price::Free),
-        2 => budget.priced(Timestamp(at), Price::Paid),
+        1 => budget.priced(Timestamp(at), Toll::Within, Price::Free),
+        2 => budget.priced(Timestamp(at), Toll::Beyond, Price::Paid),
         _ => budget.charge(Timestamp(at).millis()),
     };
     prop::collection::vec((any::<u32>(), 0..8_u8), 0..20).prop_map(move |turns| turns.into_iter().fold(Budget::default(), turn))
