@@ -3,6 +3,7 @@
 //! Events are decided and applied one by one, everything is committed in one transaction, and only then are effects handed out. A failed
 //! commit is fatal, because memory is ahead of the disk then: the process ends and starts again from what is durable.
 
+pub mod backup;
 pub mod pulse;
 
 use crate::domain::conversation;

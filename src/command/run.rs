@@ -1,6 +1,7 @@
 //! `drk-relay run`: the relay as systemd starts it. Holds no rule: it reads the configuration, binds the port and waits for a signal.
 
 use super::Failure;
+use super::journal::journal;
 use crate::config::{Checked, Files, IngressConfig};
 use crate::port::clock::Clock;
 use crate::port::stream::Source;
@@ -10,7 +11,6 @@ use anyhow::Context;
 use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Level;
-use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
 pub(super) async fn execute(config: &Path) -> Result<(), Failure> {
@@ -41,9 +41,7 @@ pub(super) async fn execute(config: &Path) -> Result<(), Failure> {
     Ok(Box::pin(run(config, around, stop)).await?)
 }
 
-/// One line an event on stderr, which is the journal's. The libraries speak only when something is wrong: at `debug` some of them would
-/// print what must not be in a log.
+/// On stderr, which is the journal's.
 fn log() {
-    let levels = Targets::new().with_default(Level::WARN).with_target("drk_relay", Level::INFO);
-    tracing_subscriber::registry().with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(levels)).init();
+    tracing_subscriber::registry().with(journal(Level::INFO, std::io::stderr)).init();
 }

@@ -374,6 +374,6 @@ impl From<pulse::HeldPulse> for Held {
 }
 
 /// Every [`Timestamp`] is one: they end in 2106.
-fn moment(at: Timestamp) -> Moment {
+pub(super) fn moment(at: Timestamp) -> Moment {
     Moment::from_second(i64::from(at.0)).unwrap_or(Moment::UNIX_EPOCH)
 }
