@@ -15,13 +15,14 @@ use crate::config::{Config, GraphConfig, StatusConfig};
 use crate::domain::event::Event;
 use crate::domain::ids::InstanceId;
 use crate::domain::time::Millis;
+use crate::port::alarms::Alarms;
 use crate::port::board::{Board, Links};
 use crate::port::clock::{self, Clock};
 use crate::port::link::Link;
 use crate::port::pseudonym::Pseudonyms;
 use crate::port::stream::Source;
 use crate::port::webhook::Behind;
-use crate::port::{Arrival, graph, mqtt, status, systemd, webhook};
+use crate::port::{Arrival, alarm, graph, mqtt, status, systemd, webhook};
 use crate::relay::{Pulse, Relay, Roster};
 use crate::store::{Files, StoreError};
 use anyhow::Context;
@@ -90,14 +91,16 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let links = Links { mqtt: link(), graph: graph.link().clone(), webhook: ways.webhook.clone(), ways: ways.links() };
     let behind = Behind { inbox: inbox.clone(), link: links.webhook.clone(), knocks: ways.knocks.clone() };
     let trusted = watch::Sender::new(false);
-    let board = Board { pulse, inbox: inbox.clone(), links, clock: clock.clone(), zone, started };
+    let alarms = Alarms::new(&config.alarm, config.heartbeat.as_ref(), &ways.outward, &zone, &clock)?;
+    let board = Board { pulse, inbox: inbox.clone(), links, alarms, clock: clock.clone(), zone, started };
+    let told = (&board.alarms, &board.links.mqtt);
     let mut restarted = false;
     let ports = async {
         tokio::join!(
             clock::watch_trust(config.clock, &clock, &inbox, &trusted),
             restarting("mqtt", &drill, async || loop {
                 tokio::select! {
-                    never = mqtt::run(&config.mqtt, &ways.to_broker, &inbox, &mut outlets.receipts, &board.links.mqtt) => match never {},
+                    never = mqtt::run(&config.mqtt, &ways.to_broker, &inbox, &mut outlets.receipts, told) => match never {},
                     // The broker repeats what was not acknowledged, but only over another connection.
                     Ok(()) = reopened.changed() => {}
                 }
@@ -118,6 +121,7 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
                 None => pending().await,
             }),
             restarting("systemd", &drill, async || systemd::run(&manager, &board).await),
+            restarting("alarm", &drill, async || alarm::run(&board, &config.state_dir).await),
         )
     };
     let (mut ended, mut stop, ports) = (pin!(ended), pin!(stop), pin!(ports));

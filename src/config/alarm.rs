@@ -1,4 +1,4 @@
-//! What is read of `[alarm]` and `[heartbeat]`: who is told what is wrong, besides MQTT, and who notices when nobody says anything any more.
+//! What is read of `[alarm]` and `[heartbeat]`: who is told what is wrong, besides MQTT, and who notices when the relay falls silent.
 
 use super::document::{Complaint, Item, Section, kind, quoted};
 use super::files::{Files, Form, Secret};

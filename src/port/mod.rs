@@ -1,6 +1,8 @@
 //! The outside world, one file or folder each. Ports turn bytes into events and effects into bytes; they decide nothing, and no port knows
 //! another. What all of them share is here: how something arrives, and how it is acknowledged.
 
+pub mod alarm;
+pub mod alarms;
 pub mod board;
 pub mod certificate;
 pub mod certificates;

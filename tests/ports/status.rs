@@ -11,6 +11,7 @@ use drk_relay::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
 use drk_relay::domain::state as domain;
 use drk_relay::domain::time::Timestamp;
 use drk_relay::domain::window::Window;
+use drk_relay::port::alarms::Alarms;
 use drk_relay::port::board::{Board, Links, WayLinks};
 use drk_relay::port::clock::Clock;
 use drk_relay::port::link::Link;
@@ -147,7 +148,7 @@ fn served() -> Served {
     let (clock, pulse) = (Clock::System, watch::Sender::default());
     let link = || Link::new(Clock::System);
     let links = Links { mqtt: link(), graph: link(), webhook: link(), ways: WayLinks::default() };
-    let board = Board { pulse: pulse.clone(), inbox, links, started: clock.mark(), clock, zone: TimeZone::UTC };
+    let board = Board { pulse: pulse.clone(), inbox, links, alarms: Alarms::silent(), started: clock.mark(), clock, zone: TimeZone::UTC };
     let server = tokio::spawn(async move { serve(&listener, &board).await });
     Served { socket, pulse, arrivals, _directory: directory, _server: AbortOnDropHandle::new(server) }
 }
