@@ -116,7 +116,7 @@ fn heard(nth: u32) -> Event {
 /// What was accepted in `support::town` has reached the phone, of people who did not write.
 fn status(nth: u32) -> Event {
     let person = whom(nth) + 1;
-    Event::Status(Status { id: None, wamid: support::wamid_hash(u64::from(person) | 1 << 40), at: NOW, news: News::Delivered })
+    Event::Status(Status { id: None, wamid: support::wamid_hash(u64::from(person) | 1 << 40), at: NOW, news: News::Delivered, price: None })
 }
 
 /// Yesterday's value, changed again.

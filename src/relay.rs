@@ -3,6 +3,7 @@
 //! Events are decided and applied one by one, everything is committed in one transaction, and only then are effects handed out. A failed
 //! commit is fatal, because memory is ahead of the disk then: the process ends and starts again from what is durable.
 
+pub mod backup;
 pub mod pulse;
 
 use crate::domain::conversation;
@@ -284,7 +285,8 @@ fn report(state: &State, change: &Change) {
         Change::Throttle(throttle) => tracing::info!(?throttle, "Meta grants fewer messages a second"),
         Change::Hold(Some(_)) | Change::Person(..) | Change::Forget(_) | Change::Address(..) | Change::ForgetAddress(_) => {}
         Change::Outbox(..) | Change::ForgetOutbox(_) | Change::Feed(..) | Change::ForgetFeed(_) | Change::Notice(_) => {}
-        Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) | Change::Seen(..) | Change::ForgetSeen(_) => {}
+        Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) | Change::Budget(_) => {}
+        Change::Seen(..) | Change::ForgetSeen(_) => {}
         Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {}
         Change::Rewritten(_) | Change::Rewrite(_) | Change::RoundTrip(_) => {}
     }

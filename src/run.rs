@@ -12,6 +12,7 @@ pub use turning::{Outlets, Turning, turn};
 pub use ways::beside;
 
 use crate::config::{Config, GraphConfig, StatusConfig};
+use crate::domain::backup::Backup;
 use crate::domain::event::Event;
 use crate::domain::ids::InstanceId;
 use crate::domain::time::Millis;
@@ -60,13 +61,15 @@ pub struct Surroundings {
     pub drill: Drill,
 }
 
-/// What the relay shows after every step, each as far as somebody watches: both cost a walk over all people.
+/// What the relay shows after every step, each as far as somebody watches: two of them cost a walk over all people.
 #[derive(Clone, Debug, Default)]
 pub struct Show {
     /// How it fares.
     pub pulse: watch::Sender<Pulse>,
     /// Everyone's row, for the demo.
     pub roster: watch::Sender<Roster>,
+    /// What a backup keeps.
+    pub backup: watch::Sender<Backup>,
 }
 
 /// Runs until `stop` resolves. Stopping needs no ceremony: what was acknowledged is durable.
@@ -75,7 +78,8 @@ pub struct Show {
 /// If the store cannot be opened, or a commit fails, or the relay panics.
 pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let Surroundings { clock, listener, show, manager, drill } = around;
-    let (started, pulse, zone) = (clock.mark(), show.pulse.clone(), config.rules.zone.clone());
+    let (started, zone) = (clock.mark(), config.rules.zone.clone());
+    let (pulse, backup) = (show.pulse.clone(), show.backup.clone());
     std::fs::create_dir_all(&config.state_dir).with_context(|| format!("{}: lässt sich nicht anlegen", config.state_dir.display()))?;
     let pseudonyms = Pseudonyms::open(&config.state_dir.join(KEY)).context(KEY)?;
     let (mut source, ways) = Ways::open(&config, listener, &clock).await?;
@@ -92,7 +96,7 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let behind = Behind { inbox: inbox.clone(), link: links.webhook.clone(), knocks: ways.knocks.clone() };
     let trusted = watch::Sender::new(false);
     let alarms = Alarms::new(&config.alarm, config.heartbeat.as_ref(), &ways.outward, &zone, &clock)?;
-    let board = Board { pulse, inbox: inbox.clone(), links, alarms, clock: clock.clone(), zone, started };
+    let board = Board { pulse, backup, inbox: inbox.clone(), links, alarms, clock: clock.clone(), zone, started };
     let told = (&board.alarms, &board.links.mqtt);
     let mut restarted = false;
     let ports = async {
@@ -149,7 +153,7 @@ fn status_socket(config: &StatusConfig) -> anyhow::Result<Option<UnixListener>> 
 }
 
 /// A random id for a store that is made now.
-fn fresh_instance() -> anyhow::Result<InstanceId> {
+pub(crate) fn fresh_instance() -> anyhow::Result<InstanceId> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
     Ok(InstanceId(u64::from_le_bytes(bytes)))

@@ -11,7 +11,7 @@ mod rows;
 pub use files::{Directory, Files, Folder};
 pub use rewrite::Progress;
 
-use crate::domain::budget::Counters;
+use crate::domain::budget::{Budget, Counters};
 use crate::domain::conversation::Person;
 use crate::domain::decision::Change;
 use crate::domain::figures::Feed;
@@ -29,7 +29,7 @@ use std::path::Path;
 
 /// The layout of the tables. A store with a higher number was written by a newer program; one with a lower number, before the first
 /// release, by nobody who needs it.
-const SCHEMA: u32 = 3;
+const SCHEMA: u32 = 4;
 
 /// Page cache of one file in bytes; while it is rewritten there are two. redb's own default is 1 GiB; a Pi Zero has 512 MiB in all. Nothing
 /// is read but at the start. But a part of it holds the pages of the commit that is being made: with 1 MiB those of a full group are pushed
@@ -144,21 +144,30 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn of(files: &Files, fresh: InstanceId) -> Result<Store, StoreError> {
-        let (database, found) = match files.open()? {
-            Some(database) => {
-                let found = layout(&database)?.ok_or_else(|| StoreError::Damaged("keine Tabelle meta".to_owned()))?;
-                (database, found)
-            }
-            // Under another name until it is whole: a power cut or a full disk in between leaves nothing that looks like a damaged store.
-            None => {
-                let database = files.fresh()?;
-                create(&database, fresh)?;
-                files.replace()?;
-                files.sync()?;
-                (database, (SCHEMA, fresh))
-            }
-        };
-        Ok(Store { database, instance: known(found)?, files: Some(files.clone()), rewriting: Rewriting::Idle })
+        Store::existing(files)?.map_or_else(|| Store::begin(files, fresh, &[]), Ok)
+    }
+
+    /// The same, if there is one.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn existing(files: &Files) -> Result<Option<Store>, StoreError> {
+        let Some(database) = files.open()? else { return Ok(None) };
+        let found = layout(&database)?.ok_or_else(|| StoreError::Damaged("keine Tabelle meta".to_owned()))?;
+        Ok(Some(Store { database, instance: known(found)?, files: Some(files.clone()), rewriting: Rewriting::Idle }))
+    }
+
+    /// Makes a new one that holds what these changes come to, in the place of what lies there. Under another name until it is whole: a
+    /// power cut or a full disk in between leaves what was there, and nothing that looks like a damaged store.
+    ///
+    /// # Errors
+    /// If the disk fails or is full.
+    pub fn begin(files: &Files, fresh: InstanceId, changes: &[Change]) -> Result<Store, StoreError> {
+        let database = files.fresh()?;
+        create(&database, fresh, &Batch::of(changes))?;
+        files.replace()?;
+        files.sync()?;
+        Ok(Store { database, instance: fresh, files: Some(files.clone()), rewriting: Rewriting::Idle })
     }
 
     /// The same on a lone backend: a benchmark's, or one that counts and delays its syncs. It cannot be rewritten.
@@ -170,7 +179,7 @@ impl Store {
         let found = match layout(&database)? {
             Some(found) => found,
             None => {
-                create(&database, fresh)?;
+                create(&database, fresh, &Batch::default())?;
                 (SCHEMA, fresh)
             }
         };
@@ -218,6 +227,9 @@ impl Store {
         let meta = transaction.open_table(META)?;
         if let Some(counters) = read::<Counters>(&meta, Meta::Counters)? {
             state.apply(&Change::Counters(counters));
+        }
+        if let Some(budget) = read::<Budget>(&meta, Meta::Budget)? {
+            state.apply(&Change::Budget(budget));
         }
         if let Some(hold) = read::<Option<Hold>>(&meta, Meta::Hold)? {
             state.apply(&Change::Hold(hold));
@@ -308,7 +320,8 @@ fn known((found, instance): (u32, InstanceId)) -> Result<InstanceId, StoreError>
     }
 }
 
-fn create(database: &Database, fresh: InstanceId) -> Result<(), StoreError> {
+/// The tables of a new store, and what is in them from the beginning.
+fn create(database: &Database, fresh: InstanceId, rows: &Batch) -> Result<(), StoreError> {
     let transaction = database.begin_write()?;
     transaction.open_table(META)?.insert(Meta::Schema as u8, encode(&(SCHEMA, fresh)).as_slice())?;
     transaction.open_table(PEOPLE)?;
@@ -317,6 +330,7 @@ fn create(database: &Database, fresh: InstanceId) -> Result<(), StoreError> {
     transaction.open_table(FEEDS)?;
     transaction.open_table(WORDINGS)?;
     transaction.open_table(SEEN)?;
+    rows.write(&transaction)?;
     transaction.commit()?;
     Ok(())
 }

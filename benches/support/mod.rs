@@ -190,6 +190,7 @@ pub(crate) fn town(store: &mut Store, count: u32, now: Timestamp, mix: Mix) {
                 kind: Kind::Publication { since: 0 },
                 delivery,
                 doubt: Doubt::None,
+                price: None,
                 closes: window.closes(),
             };
             let sent = (mix == Mix::Informed).then_some(Change::Outbox(OutboxId((*id).into()), entry));

@@ -1,9 +1,11 @@
-//! What is typed: `drk-relay run`, `check-config`, `status`, `qr`, `demo`. Commands start and show things; they hold no rule.
+//! What is typed: `drk-relay run`, `check-config`, `status`, `backup`, `qr`, `demo`. Commands start and show things; they hold no rule.
 
+mod backup;
 mod check_config;
 #[cfg(feature = "simulator")]
 mod demo;
 mod qr;
+mod restore;
 mod run;
 #[cfg(feature = "simulator")]
 mod self_test;
@@ -47,6 +49,10 @@ enum Command {
     },
     /// Wie es dem laufenden Relay geht: Abos, Fenster, Ausgang, Zahlen, Verbindungen.
     Status(status::Options),
+    /// Zahlen, Zähler und Konfiguration in eine Datei sichern, ohne Personen; auch während das Relay läuft.
+    Backup(backup::Options),
+    /// Eine Sicherung auf einem neuen Gerät zurückspielen.
+    Restore(restore::Options),
     /// Der QR-Code, mit dem man ein Abo beginnt, im Terminal und als Plakat.
     Qr(qr::Options),
     /// Der Tunnel zum Relay-Host: einen Schlüssel dafür machen, und prüfen, ob er zustande kommt.
@@ -94,6 +100,8 @@ impl Arguments {
             Command::Run { config } => run::execute(&config).await,
             Command::CheckConfig { config } => check_config::execute(&config),
             Command::Status(options) => status::execute(&options).await,
+            Command::Backup(options) => backup::execute(&options).await,
+            Command::Restore(options) => restore::execute(&options),
             Command::Qr(options) => qr::execute(&options),
             Command::Tunnel(options) => tunnel::execute(&options).await,
             Command::Webhook(options) => webhook::execute(&options).await,

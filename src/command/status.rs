@@ -4,7 +4,9 @@
 use super::{CONFIGURATION_FILE, Failure};
 use crate::config::{Config, RUNTIME_DIRECTORY, SOCKET};
 use crate::domain::pacing::GUARD_MIN;
-use crate::port::status::{self, Answer, Budget, CertificateReport, Feed, Held, LinkReport, Outbox, Pace, Relay, Report, SCHEMA, State};
+use crate::port::status::{
+    self, Answer, Budget, CertificateReport, Feed, Held, LinkReport, Outbox, Pace, Relay, Report, SCHEMA, Standing, State, Surprise,
+};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::de::IgnoredAny;
@@ -199,7 +201,20 @@ impl Page {
 
     fn budget(&mut self, budget: Budget) {
         let limit = budget.limit.map_or(String::new(), |limit| format!(" von {limit}"));
-        self.line("in diesem Monat", &format!("{}{limit} Nachrichten von Meta angenommen", budget.accepted));
+        let Budget { sent, free, paid, forecast, .. } = budget;
+        self.line("in diesem Monat", &format!("{sent}{limit} Nachrichten gesendet; laut Meta {free} kostenlos, {paid} berechnet"));
+        let outlook = match budget.standing {
+            Standing::Enough => format!("voraussichtlich {forecast} bis zum Monatsende"),
+            Standing::Short => format!("voraussichtlich {forecast} bis zum Monatsende: das reicht nicht"),
+            Standing::Reserve => "nur noch die Reserve: wer schreibt, bekommt Antwort, neue Zahlen gehen nicht mehr hinaus".to_owned(),
+            Standing::Spent => "verbraucht: bis zum Monatswechsel wird nichts mehr gesendet".to_owned(),
+        };
+        self.line("", &outlook);
+        match budget.surprise {
+            Some(Surprise::Charged) => self.line("", "Meta berechnet schon Nachrichten, die nach unserer Zählung kostenlos sind"),
+            Some(Surprise::CutOff) => self.line("", "Meta nimmt Nachrichten an und stellt sie nicht zu: jede Stunde versucht es eine"),
+            None => {}
+        }
         if let Some(places) = budget.places {
             self.line("Plätze", &format!("{} von {places} vergeben", budget.taken));
         }

@@ -92,13 +92,7 @@ impl Files {
             let folder = self.at(&kinds::path(item)?);
             let failed =
                 |error| kinds::wrong(format!("{}: {}.", folder.display(), why(&error)), "den Pfad oder die Leserechte berichtigen.");
-            let mut paths = Vec::new();
-            for entry in std::fs::read_dir(&folder).map_err(failed)? {
-                let path = entry.map_err(failed)?.path();
-                let visible = path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."));
-                paths.extend((visible && path.extension().is_some_and(|found| found == extension)).then_some(path));
-            }
-            paths.sort();
+            let paths = listed(&folder, extension).map_err(failed)?;
             if !(1..=TEXTS_MAX).contains(&paths.len()) {
                 let what = format!("{} enthält {} Dateien *.{extension}, erlaubt sind 1 bis {TEXTS_MAX}.", folder.display(), paths.len());
                 return Err(kinds::wrong(what, "den richtigen Ordner nennen, oder den Abschnitt löschen."));
@@ -185,6 +179,18 @@ impl Files {
     }
 }
 
+/// The visible files with this extension in a folder, ordered by name.
+pub(super) fn listed(folder: &Path, extension: &str) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let visible = path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."));
+        paths.extend((visible && path.extension().is_some_and(|found| found == extension)).then_some(path));
+    }
+    paths.sort();
+    Ok(paths)
+}
+
 /// A folder of texts.
 pub(super) struct TextFolder {
     /// What it is called in reports.
@@ -205,7 +211,7 @@ pub(super) struct TextFile {
 }
 
 impl TextFile {
-    fn read(path: &Path) -> Result<TextFile, Complaint> {
+    pub(super) fn read(path: &Path) -> Result<TextFile, Complaint> {
         let bytes = content(path, 0).map_err(|refusal| refusal.complaint(None))?;
         let broken = Refusal::Broken { what: "ist nicht in UTF-8 geschrieben", remedy: "im Editor als UTF-8 speichern." };
         let text = String::from_utf8(bytes).map_err(|_| broken.complaint(None))?;

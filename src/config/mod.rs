@@ -18,14 +18,16 @@ mod texts;
 mod tls;
 mod topics;
 mod ways;
+mod written;
 
 pub use alarm::{AlarmConfig, HeartbeatConfig};
 pub use files::Files;
-pub use public::{Public, RUNTIME_DIRECTORY, SOCKET, StatusConfig};
+pub use public::{Public, RUNTIME_DIRECTORY, SOCKET, StatusConfig, Whereabouts};
 pub use report::{ConfigError, Problem};
 pub use ways::{
     AcmeConfig, Address, CertificateConfig, EgressConfig, IngressConfig, ProbeConfig, TlsConfig, TlsServer, TunnelConfig, TunnelForward,
 };
+pub use written::Written;
 
 use crate::domain::budget::local;
 use crate::domain::ids::Name;

@@ -1,13 +1,15 @@
 //! What is known of a configuration without its secrets: for commands of people who may not read them, and for the socket at which they
 //! ask.
 
-use super::document::{Document, Section};
+use super::document::{Document, Section, quoted};
 use super::files::Files;
-use super::kinds::{path as a_path, text};
+use super::kinds::{name as a_name, path as a_path, text};
 use super::outside::phone_number;
 use super::phone::PhoneNumber;
 use super::report::Source;
 use super::{Config, ConfigError, content};
+use crate::domain::ids::Name;
+use crate::domain::rules::FEEDS_MAX;
 use crate::domain::wording::{BRANCH_MAX, PRIVACY_MAX};
 use std::path::{Path, PathBuf};
 
@@ -36,7 +38,41 @@ pub struct Public {
     pub sockets: Vec<PathBuf>,
 }
 
+/// Where a relay with this configuration keeps what it keeps.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Whereabouts {
+    /// Where it may answer who asks.
+    pub sockets: Vec<PathBuf>,
+    /// Where the store and the key of all hashes lie.
+    pub state_dir: PathBuf,
+    /// The feeds that it takes figures of.
+    pub feeds: Vec<Name>,
+    /// The folder of sentences, if there is one.
+    pub texts: Option<PathBuf>,
+    /// The folder of topics, if there is one.
+    pub topics: Option<PathBuf>,
+}
+
 impl Config {
+    /// What the configuration at `path` says of where things are. Reads no other file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with what is needed.
+    pub fn whereabouts(path: &Path) -> Result<Whereabouts, ConfigError> {
+        Config::whereabouts_of(path, &content(path)?)
+    }
+
+    /// The same of a text that would lie at `path`.
+    ///
+    /// # Errors
+    /// As [`Config::whereabouts`].
+    pub fn whereabouts_of(path: &Path, text: &str) -> Result<Whereabouts, ConfigError> {
+        let name = path.display().to_string();
+        let document = Document::parse(Source { name: &name, text })?;
+        let found = whereabouts(&mut document.root(), &files_of(path));
+        found.ok_or_else(|| ConfigError::new(&name, document.into_findings().problems))
+    }
+
     /// Reads the file and no secret, and of the file only what is needed: whoever may not read the secrets, or is not finished with the
     /// rest, can still print a poster.
     ///
@@ -45,7 +81,7 @@ impl Config {
     pub fn public(path: &Path) -> Result<Public, ConfigError> {
         let (name, content) = (path.display().to_string(), content(path)?);
         let document = Document::parse(Source { name: &name, text: &content })?;
-        let public = known(&mut document.root(), &Files::new(path.parent().unwrap_or(Path::new("")), None));
+        let public = known(&mut document.root(), &files_of(path));
         public.ok_or_else(|| ConfigError::new(&name, document.into_findings().problems))
     }
 }
@@ -59,14 +95,52 @@ fn known(root: &mut Section<'_>, files: &Files) -> Option<Public> {
         Some((name?, privacy?))
     });
     let phone_number = root.section("whatsapp").and_then(|mut section| section.optional("phone_number", phone_number));
-    let socket = root.section("status").and_then(|mut section| section.optional("socket", a_path));
+    let sockets = sockets(root, files, state_dir.as_deref());
     root.end_early();
-    let ((branch, privacy), state_dir) = (branch?, state_dir?);
+    let (branch, privacy) = branch?;
+    Some(Public { branch, privacy, phone_number: phone_number?, sockets: sockets? })
+}
+
+fn whereabouts(root: &mut Section<'_>, files: &Files) -> Option<Whereabouts> {
+    let state_dir = root.required("state_dir", "\"/var/lib/drk-relay\"", a_path);
+    let feeds = root.sections("feed", FEEDS_MAX).and_then(|sections| {
+        let feeds = sections.into_iter().map(|mut section| {
+            let name = section.required("name", "\"corona\"", a_name);
+            section.end_early();
+            name
+        });
+        feeds.collect()
+    });
+    let (texts, topics) = (folder(root, files, "texts"), folder(root, files, "topics"));
+    let sockets = sockets(root, files, state_dir.as_deref());
+    root.end_early();
+    Some(Whereabouts { sockets: sockets?, state_dir: files.at(&state_dir?), feeds: feeds?, texts: texts?, topics: topics? })
+}
+
+/// Where a relay may answer: who started it decides, if the configuration does not.
+fn sockets(root: &mut Section<'_>, files: &Files, state_dir: Option<&Path>) -> Option<Vec<PathBuf>> {
+    let socket = root.section("status").and_then(|mut section| section.optional("socket", a_path));
     let sockets = match socket? {
         Some(socket) => vec![files.at(&socket)],
-        None => vec![files.at(&state_dir).join(SOCKET), Path::new(RUNTIME_DIRECTORY).join(SOCKET)],
+        None => vec![files.at(state_dir?).join(SOCKET), Path::new(RUNTIME_DIRECTORY).join(SOCKET)],
     };
-    Some(Public { branch, privacy, phone_number: phone_number?, sockets })
+    Some(sockets)
+}
+
+/// The folder that a section names, if there is such a section.
+fn folder(root: &mut Section<'_>, files: &Files, key: &'static str) -> Option<Option<PathBuf>> {
+    let mut section = root.section(key)?;
+    if !section.is_given() {
+        return Some(None);
+    }
+    let folder = section.required("folder", &quoted(key), a_path);
+    section.end_early();
+    Some(Some(files.at(&folder?)))
+}
+
+/// The files beside the configuration at `path`; no credentials.
+fn files_of(path: &Path) -> Files {
+    Files::new(path.parent().unwrap_or(Path::new("")), None)
 }
 
 impl StatusConfig {

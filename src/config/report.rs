@@ -182,19 +182,30 @@ const UUID: [usize; 5] = [8, 4, 4, 4, 12];
 /// The bytes of a line that may be secret: values of keys that are called so, user and password of an address, long runs of letters and
 /// digits. Looks at the text, because a line that is not TOML may contain a secret, too.
 fn secrets(line: &str) -> Vec<Range<usize>> {
-    let mut hidden = Vec::new();
-    for (at, _) in line.match_indices('=') {
-        let key = line[..at].trim_end_matches([' ', '\t', '"', '\'']).to_lowercase();
-        if SECRET_NAMES.iter().any(|name| key.ends_with(name)) {
-            hidden.push(at + 1..line.len());
-        }
-    }
-    for (at, _) in line.match_indices("://") {
+    let called = called_so(line).map(|at| at + 1..line.len());
+    called.chain(logins(line)).chain(runs(line)).collect()
+}
+
+/// Where the value of a key begins that is called like a secret: its equals signs.
+fn called_so(line: &str) -> impl Iterator<Item = usize> {
+    line.match_indices('=').map(|(at, _)| at).filter(|at| {
+        let key = line[..*at].trim_end_matches([' ', '\t', '"', '\'']).to_lowercase();
+        SECRET_NAMES.iter().any(|name| key.ends_with(name))
+    })
+}
+
+/// User and password of addresses.
+fn logins(line: &str) -> impl Iterator<Item = Range<usize>> {
+    line.match_indices("://").filter_map(|(at, _)| {
         let from = at + "://".len();
         let authority = line[from..].split(['"', '\'', ' ']).next().unwrap_or_default();
-        hidden.extend(authority.rfind('@').map(|end| from..from + end));
-    }
-    let mut from = 0;
+        authority.rfind('@').map(|end| from..from + end)
+    })
+}
+
+/// Long runs of letters and digits.
+fn runs(line: &str) -> Vec<Range<usize>> {
+    let (mut hidden, mut from) = (Vec::new(), 0);
     for run in line.split_inclusive(|char: char| !char.is_ascii_alphanumeric()) {
         let word = run.trim_end_matches(|char: char| !char.is_ascii_alphanumeric());
         if word.len() >= SECRET_RUN && word.bytes().any(|byte| byte.is_ascii_digit()) {
@@ -216,7 +227,25 @@ fn secrets(line: &str) -> Vec<Range<usize>> {
 
 /// A text in which what may be secret is left out: somebody may have written the secret where its file should be named.
 pub(super) fn discreet(text: &str) -> String {
-    let (mut shown, hidden) = (String::new(), secrets(text));
+    without(text, &secrets(text))
+}
+
+/// The same for a line of a file that is kept: what is not commented out should take effect again as it is. Of that, only values are left
+/// out that no configuration needs: of keys called like secrets (a host's key is none), user and password of an address.
+pub(super) fn guarded(line: &str) -> String {
+    let mut quoted = false;
+    let comment = line.find(|char: char| {
+        quoted ^= char == '"';
+        char == '#' && !quoted
+    });
+    let (kept, comment) = line.split_at(comment.unwrap_or(line.len()));
+    let host_key = |at: &usize| kept[..*at].trim_end().ends_with("host_key");
+    let called = called_so(kept).filter(|at| !host_key(at)).map(|at| at + 1..kept.len());
+    without(kept, &called.chain(logins(kept)).collect::<Vec<_>>()) + &discreet(comment)
+}
+
+fn without(text: &str, hidden: &[Range<usize>]) -> String {
+    let mut shown = String::new();
     for (at, char) in text.char_indices() {
         match hidden.iter().any(|range| range.contains(&at)) {
             false => shown.push(char),

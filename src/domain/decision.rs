@@ -1,6 +1,6 @@
 //! Everything the relay can answer. Orders as data: nothing here carries anything out.
 
-use super::budget::Counters;
+use super::budget::{Budget, Counters};
 use super::conversation::Person;
 use super::event::ReceiptTopic;
 use super::figures::Feed;
@@ -63,8 +63,10 @@ pub enum Change {
     Wording(u32, Box<str>),
     /// Nobody's consent refers to this wording any more.
     ForgetWording(u32),
-    /// Counters: the next message id, messages in this month.
+    /// Counters: the next message id, how far the broadcast has come.
     Counters(Counters),
+    /// Messages of the months that are being counted.
+    Budget(Budget),
     /// This message has been heard: its id and the hour of its own timestamp.
     Seen(WamidHash, u32),
     /// All ids of this hour are forgotten.
@@ -218,6 +220,8 @@ pub enum Refusal {
     NothingToDo,
     /// Too many messages wait already.
     Full,
+    /// The month's messages have been used up, but for what goes before this.
+    Spent,
 }
 
 impl Refusal {
@@ -236,6 +240,7 @@ impl Refusal {
             Refusal::UnknownPerson => "Zu dieser Person ist nichts gespeichert.",
             Refusal::NothingToDo => "Nichts zu tun.",
             Refusal::Full => "Es warten schon zu viele Nachrichten: diese Antwort entfällt.",
+            Refusal::Spent => "Die Nachrichten dieses Monats sind bis auf die Reserve verbraucht: diese entfällt.",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Everything that can happen to the relay. No wire format: ports have turned bytes into these, or refused them.
 
+pub use super::budget::Price;
 use super::figures::Value;
 use super::ids::{Address, FeedId, Identity, Name, OutboxId, PersonHash, PersonId, Wamid, WamidHash};
 use super::time::{Day, Timestamp};
@@ -196,6 +197,8 @@ pub struct Status {
     pub at: Timestamp,
     /// What happened.
     pub news: News,
+    /// What the message costs, if Meta says so in a form that is known.
+    pub price: Option<Price>,
 }
 
 /// What a status says. Higher ranks never go back to lower ones.

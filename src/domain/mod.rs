@@ -3,6 +3,7 @@
 
 pub mod addresses;
 pub mod alarm;
+pub mod backup;
 pub mod budget;
 pub mod conversation;
 pub mod decision;

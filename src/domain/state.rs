@@ -1,7 +1,7 @@
 //! Everything the relay knows. Decides nothing: [`State::apply`] takes facts, and cannot fail.
 
 use super::addresses::Addresses;
-use super::budget::Counters;
+use super::budget::{Budget, Counters};
 use super::conversation::{Person, Reminder, Talk};
 use super::decision::{Change, Ingress};
 use super::event::Key;
@@ -59,6 +59,8 @@ pub struct State {
     pub seen: Seen,
     /// Counters that never run backwards.
     pub counters: Counters,
+    /// Messages of the months that are being counted.
+    pub budget: Budget,
     /// When the file was made anew, or first known to be there. `None` before the clock was ever trusted.
     pub rewritten: Option<Timestamp>,
     /// Subscribers that the running broadcast has not reached, by the closing of their window; of those whose windows close together, who
@@ -110,6 +112,7 @@ impl State {
                     self.lacking = self.all_lacking();
                 }
             }
+            Change::Budget(budget) => self.budget = *budget,
             Change::Seen(hash, hour) => self.seen.insert(*hash, *hour),
             Change::ForgetSeen(hour) => self.seen.forget(*hour),
             Change::Unread(id, Some(wamid)) => drop(self.unread.insert(*id, wamid.clone())),
@@ -134,7 +137,7 @@ impl State {
             Change::Seen(..) | Change::ForgetSeen(_) => Some(Key::Seen),
             Change::Rewritten(_) | Change::Rewrite(_) => Some(Key::Rewrite),
             Change::Address(..) | Change::ForgetAddress(_) | Change::Outbox(..) | Change::ForgetOutbox(_) => None,
-            Change::Hold(_) | Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) => None,
+            Change::Hold(_) | Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) | Change::Budget(_) => None,
             Change::Guard(_)
             | Change::Throttle(_)
             | Change::RoundTrip(_)

@@ -6,6 +6,7 @@ use super::certificates::Certificates;
 use super::clock::{Clock, Mark};
 use super::link::Link;
 use super::{Arrival, Inbox};
+use crate::domain::backup::Backup;
 use crate::relay::pulse::Pulse;
 use jiff::tz::TimeZone;
 use std::time::Duration;
@@ -19,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Board {
     /// Where the relay shows itself, as far as somebody looks.
     pub pulse: watch::Sender<Pulse>,
+    /// Where it shows what a backup keeps, as far as somebody wants one.
+    pub backup: watch::Sender<Backup>,
     /// The way to make it step.
     pub inbox: Inbox,
     /// The links of the ports.
@@ -63,7 +66,16 @@ impl Board {
     /// Only meanwhile somebody watches: otherwise the relay would walk over all people after every step. The empty arrival makes it step; a
     /// relay that is too busy to take it shows itself anyway.
     pub async fn look(&self) -> Option<Pulse> {
-        let mut pulses = self.pulse.subscribe();
+        self.shown(&self.pulse).await
+    }
+
+    /// What a backup keeps after such a step; `None` also while the relay has no store, because the disk is full.
+    pub async fn kept(&self) -> Option<Backup> {
+        self.shown(&self.backup).await
+    }
+
+    async fn shown<T: Clone>(&self, window: &watch::Sender<T>) -> Option<T> {
+        let mut window = window.subscribe();
         let nudge = async {
             // A relay that is gone does not show itself either.
             let _ = self.inbox.send(Arrival { events: Vec::new(), ack: None }).await;
@@ -71,11 +83,11 @@ impl Board {
         };
         let shown = async {
             tokio::select! {
-                shown = pulses.changed() => shown.is_ok(),
+                shown = window.changed() => shown.is_ok(),
                 () = nudge => false,
             }
         };
         let shown = tokio::time::timeout(PATIENCE, shown).await.unwrap_or(false);
-        shown.then(|| pulses.borrow().clone())
+        shown.then(|| window.borrow().clone())
     }
 }

@@ -6,17 +6,36 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+/// For us alone.
+const PRIVATE: u32 = 0o600;
+/// For everybody to read.
+const PUBLIC: u32 = 0o644;
+
 /// Replaces the file at `path`, which only we may read (0600). On the disk when this returns.
 ///
 /// # Errors
 /// If the disk is full or fails, or the directory is not there. The old file is untouched then.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = beside(path);
-    write_new(&beside, bytes)?;
+    write_new(&beside, bytes, PRIVATE)?;
     fs::rename(&beside, path)?;
-    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(directory) => File::open(directory)?.sync_all(),
-        None => File::open(".")?.sync_all(),
+    sync_directory_of(path)
+}
+
+/// Puts a file where none is, for everybody to read (0644), and says whether it did. On the disk when this returns.
+///
+/// # Errors
+/// If the disk is full or fails, or the directory is not there. There is no file then.
+pub fn place(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let beside = beside(path);
+    write_new(&beside, bytes, PUBLIC)?;
+    // Unlike a rename, a link replaces nothing.
+    let placed = fs::hard_link(&beside, path);
+    fs::remove_file(&beside)?;
+    match placed {
+        Ok(()) => sync_directory_of(path).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -26,7 +45,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// As [`replace`].
 pub fn rehearse(path: &Path, size: usize) -> io::Result<()> {
     let beside = beside(path);
-    write_new(&beside, &vec![b'#'; size])?;
+    write_new(&beside, &vec![b'#'; size], PRIVATE)?;
     fs::remove_file(beside)
 }
 
@@ -37,13 +56,19 @@ fn beside(path: &Path) -> PathBuf {
     beside.into()
 }
 
-/// A file for us alone. What a power cut has left there goes, whoever may read it.
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Makes durable what the file is called.
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// A new file. What a power cut has left there goes, whoever may read it.
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }

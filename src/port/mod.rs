@@ -3,6 +3,7 @@
 
 pub mod alarm;
 pub mod alarms;
+pub mod backup;
 pub mod board;
 pub mod certificate;
 pub mod certificates;

@@ -1,6 +1,7 @@
 //! What the relay looks like from outside: counts, never a person. Read off the state at one moment; decides nothing.
 
-use crate::domain::budget::{Standing, Surprise, places};
+use crate::domain::budget::{self, places};
+pub use crate::domain::budget::{Month, Standing, Surprise};
 use crate::domain::conversation::{Person, Reminder, Talk};
 use crate::domain::decision::Ingress;
 use crate::domain::figures::Feed;
@@ -134,14 +135,16 @@ pub struct PacePulse {
 /// Messages and people, as far as they are limited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct BudgetPulse {
-    /// Messages that Meta accepted in the month that it is now, by local time.
-    pub accepted: u32,
+    /// The month that it is now, by local time.
+    pub month: Month,
     /// Messages a month that are allowed; `None`: without limit.
     pub limit: Option<u32>,
     /// People for whom there is room; `None`: without limit.
     pub places: Option<usize>,
     /// People who take a place.
     pub taken: usize,
+    /// Messages that will have left by the end of the month, if everybody stays.
+    pub forecast: u64,
     /// Whether they suffice.
     pub standing: Standing,
     /// What Meta does otherwise than expected.
@@ -165,12 +168,13 @@ impl Pulse {
             feeds: rules.feeds.iter().map(|feed| FeedPulse::of(feed, state.feed(&feed.name).map(|(_, feed)| feed))).collect(),
             lacking: state.broadcasting().then_some(state.lacking.len()),
             budget: BudgetPulse {
-                accepted: state.counters.accepted_in_month_of(now, &rules.zone),
+                month: state.budget.of(budget::local(now, &rules.zone).date()),
                 limit: rules.monthly_messages,
                 places: places(rules),
                 taken: state.people.admitted(),
-                standing: Standing::Enough,
-                surprise: None,
+                forecast: budget::forecast(state, rules, now, state.people.admitted()),
+                standing: budget::standing(state, rules, now),
+                surprise: state.budget.surprise(now),
             },
             last_day: match state.notice {
                 Notice::None => None,

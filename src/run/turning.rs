@@ -2,6 +2,7 @@
 //! arrivals are dropped unacknowledged, and the store is opened again and again. Knows no port.
 
 use super::{STORE, Show};
+use crate::domain::backup::Backup;
 use crate::domain::decision::{Effect, Receipt, Send};
 use crate::domain::event::Event;
 use crate::domain::ids::Wamid;
@@ -234,7 +235,7 @@ impl<Open: FnMut(Millis) -> Result<Relay, StoreError>> Wheelhouse<Open> {
         full.pause = (pause * 2).min(PAUSE_MAX);
         let (mut over, mut dropped) = (pin!(tokio::time::sleep(pause)), Vec::with_capacity(BATCH));
         loop {
-            let Show { pulse, roster: _ } = &self.show;
+            let Show { pulse, roster: _, backup: _ } = &self.show;
             if !pulse.is_closed() {
                 pulse.send_replace(Pulse { full: Some(self.clock.when(since)), ..Pulse::default() });
             }
@@ -259,12 +260,15 @@ impl<Open: FnMut(Millis) -> Result<Relay, StoreError>> Wheelhouse<Open> {
     }
 
     fn show(&self, relay: &Relay) {
-        let Show { pulse, roster } = &self.show;
+        let Show { pulse, roster, backup } = &self.show;
         if !pulse.is_closed() {
             pulse.send_replace(relay.pulse(self.clock.now()));
         }
         if !roster.is_closed() {
             roster.send_replace(relay.roster());
+        }
+        if !backup.is_closed() {
+            backup.send_replace(Backup::of(relay.state()));
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use super::{StoreError, builder};
 use crate::domain::time::{Day, Timestamp};
-use redb::{Builder, Database, DatabaseError};
+use redb::backends::FileBackend;
+use redb::{Builder, Database, DatabaseError, StorageError};
 use std::fmt::Debug;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,7 +64,10 @@ pub struct Directory(pub PathBuf);
 
 impl Folder for Directory {
     fn open(&self, name: &str, builder: &Builder) -> Result<Database, DatabaseError> {
-        builder.create(self.0.join(name))
+        // Whoever makes it, and whatever their umask is: what is in it concerns nobody else.
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(self.0.join(name));
+        builder.create_with_backend(FileBackend::new(file.map_err(StorageError::Io)?)?)
     }
 
     fn fill(&self, name: &str, bytes: usize) -> io::Result<()> {
@@ -173,7 +178,7 @@ impl Files {
         builder.set_check_integrity_on_open(true);
         // A file that is damaged in a way that redb has not thought of may make it panic.
         let opened = catch_unwind(AssertUnwindSafe(|| self.folder.open(&self.name, &builder)));
-        let database = opened.unwrap_or_else(|_| Err(redb::StorageError::Corrupted("redb panicked".to_owned()).into()))?;
+        let database = opened.unwrap_or_else(|_| Err(StorageError::Corrupted("redb panicked".to_owned()).into()))?;
         // Only now: whoever holds the file may be making a fresh one.
         self.discard()?;
         // Whoever renamed it last may not have come to this.

@@ -33,6 +33,7 @@ pub(super) enum Meta {
     Rewritten = 4,
     Guard = 5,
     Throttle = 6,
+    Budget = 7,
 }
 
 /// What a list of changes comes to: the last word on every row, in the order of the keys.
@@ -68,6 +69,7 @@ impl Batch {
                 Change::Wording(fingerprint, text) => drop(batch.wordings.insert(*fingerprint, Some(encode(text)))),
                 Change::ForgetWording(fingerprint) => drop(batch.wordings.insert(*fingerprint, None)),
                 Change::Counters(counters) => drop(batch.meta.insert(Meta::Counters as u8, encode(counters))),
+                Change::Budget(budget) => drop(batch.meta.insert(Meta::Budget as u8, encode(budget))),
                 Change::Seen(id, hour) => batch.seen.entry(*hour).or_default().push(*id),
                 Change::ForgetSeen(hour) => {
                     batch.seen.remove(hour);

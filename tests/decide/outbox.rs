@@ -182,27 +182,27 @@ fn figures_that_come_back_beside_newer_ones_are_sent_once() {
 }
 
 #[test]
-fn every_message_that_meta_takes_is_counted_once_even_one_taken_back() {
+fn every_message_is_charged_when_it_leaves_even_one_taken_back() {
     after(
         &format!("{SUBSCRIBED} \n net silent"),
         "
-        21.11. 16:00:00 accepted 2
+        21.11. 16:00:00 charged 2
                         says Zahlen
                         read
                         = subscribed until 22.11. 16:00:00
                         -> 20.11.: 17; 57,4
+                        charged 3
                         says Stopp @ 21.11. 16:00:01
                         read
                         = stopped + address
                         -> abgemeldet
                         answer accepted
                         = stopped
-                        accepted 3
+                        charged 4
                         answer accepted 1
                         refused UnknownMessage
-                        accepted 4
                         status delivered
-                        accepted 4
+                        charged 4
         ",
     );
 }

@@ -140,7 +140,7 @@ fn a_queue_full_of_answers_leaves_room_for_a_reminder() {
         world.state.apply(&Change::Person(PersonId(nth), person));
         let delivery = Delivery::Resting { until: window.latest.plus(3_600), attempt: 1 };
         let (person, kind, doubt, closes) = (PersonId(nth), Kind::Help { ask: true }, Doubt::None, window.closes());
-        world.state.apply(&Change::Outbox(OutboxId(id), Entry { person, kind, delivery, doubt, closes }));
+        world.state.apply(&Change::Outbox(OutboxId(id), Entry { person, kind, delivery, doubt, price: None, closes }));
     }
     compare(world, "", &format!("22.11. 09:59:00 {REMINDER} \n 22.11. 09:59:30 nothing"));
 }

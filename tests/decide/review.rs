@@ -138,7 +138,7 @@ fn a_full_queue_refuses_an_answer_and_not_the_figures() {
         let delivery = Delivery::Resting { until: window.latest.plus(3_600), attempt: 1 };
         world.state.apply(&Change::Outbox(
             OutboxId(id),
-            Entry { person: crowd, kind: Kind::Help { ask: true }, delivery, doubt: Doubt::None, closes: window.closes() },
+            Entry { person: crowd, kind: Kind::Help { ask: true }, delivery, doubt: Doubt::None, price: None, closes: window.closes() },
         ));
     }
     let event = world.heard(crate::world::text("Zahlen"), window.latest);

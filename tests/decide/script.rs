@@ -160,7 +160,7 @@ fn happen(world: &mut World, what: &str) {
         ("restart", "") => return world.restart(),
         ("statuses", on) => return world.statuses = on == "on",
         ("net", answer) => return world.net = net(answer),
-        ("accepted", count) => return assert_eq!(world.state.counters.accepted.to_string(), count, "messages that Meta accepted"),
+        ("charged", count) => return assert_eq!(world.state.budget.charged(world.now).to_string(), count, "messages of this month"),
         ("repeated", count) => return assert_eq!(world.state.counters.repeated.to_string(), count, "figures that left a second time"),
         ("guard", seconds) => return assert_eq!(world.state.guard.seconds().to_string(), seconds, "the guard"),
         ("rate", rate) => return assert_eq!(outbox::rate(&world.state, &world.rules, world.now).to_string(), rate, "the rate"),

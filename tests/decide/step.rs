@@ -44,7 +44,7 @@ fn address(id: u32) -> Address {
 
 /// This person's message, under the same number.
 fn message(id: u32, kind: Kind, latest: Timestamp, delivery: Delivery) -> Change {
-    let entry = Entry { person: PersonId(id), kind, delivery, doubt: Doubt::None, closes: latest.plus(WINDOW) };
+    let entry = Entry { person: PersonId(id), kind, delivery, doubt: Doubt::None, price: None, closes: latest.plus(WINDOW) };
     Change::Outbox(OutboxId(id.into()), entry)
 }
 
@@ -167,7 +167,7 @@ fn answers_leave_before_reminders_and_these_before_figures() {
     let talk = Talk::Subscribed { subscription: subscription(0), reminder: Reminder::Sent };
     let kinds = [Kind::Publication { since: 0 }, Kind::Reminder, Kind::Help { ask: false }];
     let rows = (0..).zip(kinds).flat_map(|(id, kind)| {
-        let entry = Entry { person: PersonId(id), kind, delivery: queued, doubt: Doubt::None, closes: NOW.plus(WINDOW - 9) };
+        let entry = Entry { person: PersonId(id), kind, delivery: queued, doubt: Doubt::None, price: None, closes: NOW.plus(WINDOW - 9) };
         person(id, NOW.minus(9), talk.clone()).into_iter().chain([Change::Outbox(OutboxId(id.into()), entry)])
     });
     let left = within(1_000, rows.chain([Change::Feed(FeedId(0), Box::new(Feed::new(name("corona"))))]).collect());
@@ -189,7 +189,7 @@ fn whoever_would_be_too_late_behind_the_queue_goes_first() {
     let latest = NOW.minus(WINDOW - 60);
     let subscriber = person(0, latest, Talk::Subscribed { subscription: subscription(0), reminder: Reminder::Sent });
     let (person, kind, closes) = (PersonId(0), Kind::Reminder, latest.plus(WINDOW));
-    let reminder = Entry { person, kind, delivery: Delivery::Queued { attempt: 0 }, doubt: Doubt::None, closes };
+    let reminder = Entry { person, kind, delivery: Delivery::Queued { attempt: 0 }, doubt: Doubt::None, price: None, closes };
     let queue = crowd(6_000, Delivery::Queued { attempt: 0 });
     let left = within(1_000, queue.chain(subscriber).chain([Change::Outbox(OutboxId(0), reminder)]).collect());
     assert_eq!(left.first(), Some(&address(0)), "the answers go first");

@@ -266,7 +266,7 @@ impl World {
 
     pub(crate) fn status(&self, id: OutboxId, news: News, at: Timestamp) -> Event {
         assert!(self.sends.iter().any(|send| send.id == id), "a status of nothing");
-        Event::Status(Status { id: Some(id), wamid: wamid(id), at, news })
+        Event::Status(Status { id: Some(id), wamid: wamid(id), at, news, price: None })
     }
 
     /// What the person has said and nobody has answered: whatever is due, that comes first.

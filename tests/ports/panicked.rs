@@ -78,13 +78,13 @@ async fn panic_in_flight(machine: &Machine, api: TcpListener, drill: &Drill, clo
     cloud.look(|model| *model = meta);
     if told == Told::Delivered {
         cloud.report(&wamid, Report::Delivered).await;
-        within(pulses.wait_for(|pulse| pulse.budget.accepted == 1)).await.expect("it runs");
+        within(pulses.wait_for(|pulse| pulse.outbox.delivered == 1)).await.expect("it runs");
     }
     cloud.say(&person.user_id, "Ja").await;
     let next = within(accepted.recv()).await.expect("the confirmation");
     assert!(next.buttons.is_empty() && next.wamid != wamid, "{next:?}");
     let both = if told == Told::Delivered { 2 } else { 1 };
-    within(pulses.wait_for(|pulse| pulse.budget.accepted == both)).await.expect("it runs");
+    within(pulses.wait_for(|pulse| pulse.outbox.accepted + pulse.outbox.delivered == both)).await.expect("it runs");
     let counters = cloud.counters();
     assert_eq!((counters.sent, counters.twice, counters.outside_window), (2, 0, 0));
 }

@@ -4,18 +4,21 @@
 use crate::program::{Machine, Place, says, until, within};
 use crate::webhook::{NUMBER, SECRET};
 use drk_relay::config::StatusConfig;
+use drk_relay::domain::backup::Backup;
 use drk_relay::domain::conversation::{Person, Reminder, Subscription, Talk};
 use drk_relay::domain::decision::Change;
+use drk_relay::domain::figures::Feed;
 use drk_relay::domain::ids::{FeedId, FeedSet, Name, PersonHash, PersonId};
 use drk_relay::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
 use drk_relay::domain::state as domain;
 use drk_relay::domain::time::Timestamp;
 use drk_relay::domain::window::Window;
 use drk_relay::port::alarms::Alarms;
+use drk_relay::port::backup::Document;
 use drk_relay::port::board::{Board, Links, WayLinks};
 use drk_relay::port::clock::Clock;
 use drk_relay::port::link::Link;
-use drk_relay::port::status::{Answer, Relay, Report, State, Unavailable, ask, bind, serve};
+use drk_relay::port::status::{Answer, NoBackup, Relay, Report, State, Unavailable, ask, ask_for_backup, bind, serve};
 use drk_relay::port::{Arrival, INBOX};
 use drk_relay::relay::pulse::{PeopleCount, Pulse};
 use drk_relay::simulator::meta::webhook::{body, sign};
@@ -24,9 +27,9 @@ use jiff::tz::TimeZone;
 use std::convert::Infallible;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
@@ -135,6 +138,7 @@ async fn without_a_place_for_the_socket_the_relay_does_what_it_is_for() {
 struct Served {
     socket: PathBuf,
     pulse: watch::Sender<Pulse>,
+    backup: watch::Sender<Backup>,
     arrivals: mpsc::Receiver<Arrival>,
     _directory: TempDir,
     _server: AbortOnDropHandle<Infallible>,
@@ -145,12 +149,14 @@ fn served() -> Served {
     let socket = directory.path().join("status.sock");
     let listener = bind(&StatusConfig { socket: socket.clone() }).expect("a free place");
     let (inbox, arrivals) = mpsc::channel(INBOX);
-    let (clock, pulse) = (Clock::System, watch::Sender::default());
+    let (clock, pulse, backup) = (Clock::System, watch::Sender::default(), watch::Sender::default());
     let link = || Link::new(Clock::System);
     let links = Links { mqtt: link(), graph: link(), webhook: link(), ways: WayLinks::default() };
-    let board = Board { pulse: pulse.clone(), inbox, links, alarms: Alarms::silent(), started: clock.mark(), clock, zone: TimeZone::UTC };
+    let (board_backup, started) = (backup.clone(), clock.mark());
+    let alarms = Alarms::silent();
+    let board = Board { pulse: pulse.clone(), backup: board_backup, inbox, links, alarms, started, clock, zone: TimeZone::UTC };
     let server = tokio::spawn(async move { serve(&listener, &board).await });
-    Served { socket, pulse, arrivals, _directory: directory, _server: AbortOnDropHandle::new(server) }
+    Served { socket, pulse, backup, arrivals, _directory: directory, _server: AbortOnDropHandle::new(server) }
 }
 
 #[tokio::test(start_paused = true)]
@@ -162,6 +168,51 @@ async fn a_relay_that_makes_no_step_is_a_finding() {
     let arrival = served.arrivals.recv().await.expect("it was asked to step");
     assert!(arrival.events.is_empty());
     assert!(served.pulse.is_closed(), "nobody looks any more");
+}
+
+/// What a relay with these figures answers to these bytes, when the peer then says no more (`half`), or does not hang up.
+async fn answer_to(bytes: &[u8], half: bool) -> String {
+    let mut served = served();
+    let relay = AbortOnDropHandle::new(tokio::spawn(async move {
+        while served.arrivals.recv().await.is_some() {
+            served.pulse.send_replace(Pulse::default());
+            served.backup.send_replace(Backup { feeds: vec![Feed::new(Name::new("corona").expect("a name"))], ..Backup::default() });
+        }
+    }));
+    let (mut stream, mut text) = (UnixStream::connect(&served.socket).await.expect("it serves"), String::new());
+    stream.write_all(bytes).await.expect("a small word");
+    if half {
+        stream.shutdown().await.expect("connected");
+    }
+    within(stream.read_to_string(&mut text)).await.expect("an answer");
+    drop(relay);
+    text
+}
+
+#[tokio::test]
+async fn one_word_is_understood() {
+    for (word, half) in [("", true), ("", false), ("\n", false), ("status\n", false), ("status", true), ("status", false)] {
+        let report: Report = serde_json::from_str(&answer_to(word.as_bytes(), half).await).expect("the document");
+        assert!(matches!(report.relay, Answer::Turning(_)), "{word:?} {half}");
+    }
+    for (word, half) in [("backup\n", false), (" backup\r\n", false), ("backup", true)] {
+        let document = Document::read(answer_to(word.as_bytes(), half).await.as_bytes()).expect("a backup");
+        assert_eq!((document.backup.feeds.len(), document.configuration), (1, None), "{word:?} {half}");
+    }
+    for (word, half) in [("restore\n", false), ("backup now\n", false), ("Backup\n", false), ("\u{0}", true), ("0123456789abcdef", false)] {
+        let text = answer_to(word.as_bytes(), half).await;
+        assert!(text.contains("Dieses Wort kennt das Relay nicht. Abhilfe: ") && text.contains("refused"), "{word:?}: {text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_that_makes_no_step_gives_no_backup() {
+    let served = served();
+    let refused = ask_for_backup(&served.socket).await.expect_err("it hangs");
+    assert!(matches!(&refused, NoBackup::Refused(why) if why.contains("Abhilfe: drk-relay status")), "{refused}");
+    drop(served);
+    let gone = ask_for_backup(Path::new("/nowhere")).await.expect_err("nobody is there");
+    assert!(matches!(gone, NoBackup::Nobody(_)), "{gone}");
 }
 
 #[tokio::test]
@@ -226,7 +277,7 @@ const DOCUMENT: &str = r#"{
       {"name": "rsv", "title": "RSV", "as_of": null, "revision": 0, "published": null}
     ],
     "lacking": 8,
-    "budget": {"accepted": 612, "limit": 1000, "places": 27, "taken": 26},
+    "budget": {"sent": 612, "free": 600, "paid": 0, "forecast": 960, "limit": 1000, "standing": "enough", "surprise": null, "places": 27, "taken": 26},
     "ingress": {"since": "2026-11-22T17:25:30Z", "latest": "2026-11-22T17:29:00Z"},
     "last_day": "2026-12-31",
     "damaged": ["/var/lib/drk-relay/relay.redb.damaged-20261122-172500"], "added_later": {"and": "not known yet"}

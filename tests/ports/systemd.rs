@@ -171,11 +171,12 @@ async fn who_hangs_is_not_fed() {
     let shelf = disk.clone();
     let open = move |_| Relay::open(Store::on(shelf.clone(), InstanceId(7))?, rules.clone());
     let (clock, show, stopped) = (Clock::System, Show::default(), CancellationToken::new());
-    let pulse = show.pulse.clone();
+    let (pulse, backup) = (show.pulse.clone(), show.backup.clone());
     let Turning { inbox, outlets: _outlets, ended, .. } = turn(open, clock.clone(), show, stopped.clone()).expect("a thread");
     let link = || Link::new(Clock::System);
     let links = Links { mqtt: link(), graph: link(), webhook: link(), ways: WayLinks::default() };
-    let board = Board { pulse, inbox: inbox.clone(), links, alarms: Alarms::silent(), started: clock.mark(), clock, zone: TimeZone::UTC };
+    let (started, alarms) = (clock.mark(), Alarms::silent());
+    let board = Board { pulse, backup, inbox: inbox.clone(), links, alarms, started, clock, zone: TimeZone::UTC };
     let listener = Listener::new();
     let manager = Manager::at(&listener.path(), Some(Duration::from_millis(20))).expect("an address");
     let port = AbortOnDropHandle::new(tokio::spawn(async move { systemd::run(&manager, &board).await }));

@@ -14,6 +14,7 @@ mod promises;
 mod publishers;
 #[cfg(feature = "simulator")]
 mod replay;
+mod restore;
 mod rewrite;
 mod rows;
 mod sends;

@@ -2,8 +2,9 @@
 //! proven against the simulated Cloud API in `tests/ports`.
 
 use super::people::Person;
+use drk_relay::domain::budget::FREE;
 use drk_relay::domain::decision::Send;
-use drk_relay::domain::event::{Event, News, Status};
+use drk_relay::domain::event::{Event, News, Price, Status};
 use drk_relay::domain::ids::{OutboxId, PersonHash, WamidHash};
 use drk_relay::domain::time::{Millis, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
@@ -31,11 +32,15 @@ pub(crate) struct Strictness {
     pub(crate) per_second: Option<usize>,
     /// Messages to one person that are borrowed from the future.
     pub(crate) pair_burst: u64,
+    /// Messages a month that it carries free of charge.
+    pub(crate) free: u32,
+    /// Whether there is a payment method: without one, it takes what is not free and does not deliver it.
+    pub(crate) pays: bool,
 }
 
 impl Default for Strictness {
     fn default() -> Strictness {
-        Strictness { per_second: None, pair_burst: PAIR_BURST }
+        Strictness { per_second: None, pair_burst: PAIR_BURST, free: FREE, pays: true }
     }
 }
 
@@ -61,6 +66,8 @@ pub(crate) struct Meta {
     second: VecDeque<Millis>,
     /// Messages accepted: their wamids count up.
     accepted: u64,
+    /// Messages accepted by month: its months begin by Greenwich.
+    months: BTreeMap<(i16, i8), u32>,
 }
 
 impl Meta {
@@ -114,16 +121,33 @@ impl Meta {
         let pair = self.pairs.entry(person.hash).or_default();
         pair.borrowed = pair.borrowed.max(now.millis().0) + PAIR_INTERVAL;
         self.accepted += 1;
+        *self.months.entry(month(now)).or_default() += 1;
         WamidHash(self.accepted)
     }
 
-    /// What will be told of a message that was accepted.
-    pub(crate) fn fate(fails: bool) -> Vec<News> {
-        if fails { vec![News::Sent, News::Failed(131_049)] } else { vec![News::Sent, News::Delivered, News::Read] }
+    /// What the message costs that was accepted just now.
+    pub(crate) fn price(&self, now: Timestamp) -> Price {
+        let count = self.months.get(&month(now)).copied().unwrap_or(0);
+        if count <= self.strictness.free { Price::Free } else { Price::Paid }
+    }
+
+    /// What will be told of the message that was accepted just now.
+    pub(crate) fn fate(&self, now: Timestamp, fails: bool) -> Vec<News> {
+        match self.price(now) {
+            Price::Paid if !self.strictness.pays => Vec::new(),
+            Price::Free | Price::Paid if fails => vec![News::Sent, News::Failed(131_049)],
+            Price::Free | Price::Paid => vec![News::Sent, News::Delivered, News::Read],
+        }
     }
 
     /// A status webhook's content.
-    pub(crate) fn status(id: Option<OutboxId>, wamid: WamidHash, at: Timestamp, news: News) -> Event {
-        Event::Status(Status { id, wamid, at, news })
+    pub(crate) fn status(id: Option<OutboxId>, wamid: WamidHash, at: Timestamp, news: News, price: Option<Price>) -> Event {
+        Event::Status(Status { id, wamid, at, news, price })
     }
+}
+
+/// Year and month, by Greenwich.
+fn month(at: Timestamp) -> (i16, i8) {
+    let at = jiff::Timestamp::from_second(at.0.into()).expect("a time").to_zoned(jiff::tz::TimeZone::UTC);
+    (at.year(), at.month())
 }

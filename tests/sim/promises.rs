@@ -6,6 +6,7 @@ use super::people::counts;
 use super::rows::{Rows, live};
 use super::sends::Sent;
 use super::silence::Silence;
+use drk_relay::domain::budget::{self, Worth};
 use drk_relay::domain::conversation::{Person, Talk};
 use drk_relay::domain::decide;
 use drk_relay::domain::decision::{Body, Change, Effect};
@@ -62,6 +63,8 @@ pub(crate) struct Ledger {
     pub(super) hints: BTreeMap<(PersonHash, Timestamp), OutboxId>,
     /// Places that the budget pays for.
     places: Option<usize>,
+    /// Messages that Meta took, by time zone, year and month.
+    pub(super) spent: BTreeMap<(i8, i16, i8), u32>,
     /// When Meta last took a question for each person, in true time.
     pub(super) questions: BTreeMap<PersonHash, Timestamp>,
     /// A herd counts whom nobody asked before the closing; elsewhere that breaks a promise.
@@ -115,6 +118,7 @@ impl Ledger {
             left: Vec::new(),
             hints: BTreeMap::new(),
             places,
+            spent: BTreeMap::new(),
             questions: BTreeMap::new(),
             missing: None,
             rows,
@@ -206,7 +210,12 @@ impl Ledger {
             Change::Outbox(..) => true,
             Change::Forget(_) | Change::Address(..) | Change::ForgetAddress(_) | Change::ForgetOutbox(_) | Change::Feed(..) => false,
             Change::ForgetFeed(_) | Change::Guard(_) | Change::Throttle(_) => false,
-            Change::Notice(_) | Change::Hold(_) | Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) => false,
+            Change::Notice(_)
+            | Change::Hold(_)
+            | Change::Wording(..)
+            | Change::ForgetWording(_)
+            | Change::Counters(_)
+            | Change::Budget(_) => false,
             Change::Rewritten(_) | Change::Rewrite(_) => false,
             Change::Seen(..)
             | Change::ForgetSeen(_)
@@ -392,7 +401,10 @@ impl Ledger {
     /// Checks every promise after a step; returns what was seen, for coverage.
     pub(crate) fn observe(&mut self, state: &State, events: &[Event], effects: &[Effect], now: Millis) -> Vec<&'static str> {
         let mut seen = Vec::new();
-        self.excuses.free(self.now, state.clock == Clock::Trusted && state.hold.is_none());
+        let means = budget::means(state.budget, &self.rules, now);
+        seen.extend((means != Some(Worth::Usual)).then_some("messages run short"));
+        seen.extend(means.is_none().then_some("messages are spent"));
+        self.excuses.free(self.now, state.clock == Clock::Trusted && state.hold.is_none() && means == Some(Worth::Usual));
         let mut sends = 0;
         for effect in effects {
             if let Effect::Send(send) = effect {

@@ -1,6 +1,7 @@
 //! What leaves: when, how often, to whom, and what becomes of it. Knows nobody's row but the one that a message is about.
 
 use super::promises::{Ledger, asks};
+use drk_relay::domain::budget;
 use drk_relay::domain::conversation::{Person, Talk};
 use drk_relay::domain::decision::Send;
 use drk_relay::domain::event::Outcome;
@@ -8,12 +9,16 @@ use drk_relay::domain::ids::{OutboxId, PersonHash};
 use drk_relay::domain::outbox::{Kind, Stage};
 use drk_relay::domain::state::State;
 use drk_relay::domain::time::{Millis, Timestamp};
+use jiff::tz::{Offset, TimeZone};
 use std::ops::RangeInclusive;
 
 /// Nothing may be written later than so many seconds before the closing, at least and at most: the guard (promise 2).
 const GUARD: RangeInclusive<u32> = 5..=30;
 /// A reminder may be pulled earlier by what the planned rate requires (80 % of the rate, promise 4), and by this many seconds.
 const PULLED: u64 = 5;
+
+/// By whose midnight Meta's months begin is not known: hours from Greenwich.
+const ZONES: [i8; 5] = [-12, -8, 0, 1, 14];
 
 /// A message that has left.
 pub(super) struct Sent {
@@ -31,6 +36,7 @@ impl Ledger {
     /// Meta took a message; whether it has taken it before. Promise 8: only figures, and only once more, if nobody knew what became of
     /// them.
     pub(crate) fn accepted(&mut self, send: &Send, now: Millis) -> bool {
+        self.spends(now);
         let sent = self.sent.get_mut(&send.id).expect("it has left");
         sent.accepted += 1;
         if asks(&send.body) {
@@ -38,6 +44,18 @@ impl Ledger {
         }
         assert!(sent.accepted == 1 || (sent.accepted == 2 && sent.publication && sent.unknown), "twice: {send:?}");
         sent.accepted > 1
+    }
+
+    /// Promise 9: in whatever time zone a month begins, no more leave in it than are allowed.
+    fn spends(&mut self, now: Millis) {
+        for hours in ZONES {
+            let local = budget::local(now, &TimeZone::fixed(Offset::constant(hours)));
+            let spent = self.spent.entry((hours, local.year(), local.month())).or_default();
+            *spent += 1;
+            let cap = self.rules.monthly_messages;
+            let kept = self.excuses.has_been_lied_to() || cap.is_none_or(|cap| *spent <= cap);
+            assert!(kept, "{spent} messages in {}-{}, {cap:?} allowed", local.year(), local.month());
+        }
     }
 
     /// A message was refused, lost or too late.

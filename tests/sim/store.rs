@@ -27,9 +27,9 @@ fn the_instance_id_is_drawn_once() {
 fn a_newer_store_is_refused_and_left_alone() {
     let disk = Disk::new();
     drop(Store::of(&disk.files(), InstanceId(1)).expect("new"));
-    tamper(&disk, "meta", 0, &[0, 4, 1]);
+    tamper(&disk, "meta", 0, &[0, 5, 1]);
     let refused = Store::of(&disk.files(), InstanceId(1));
-    assert!(matches!(refused, Err(StoreError::Newer { found: 4 })), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::Newer { found: 5 })), "{refused:?}");
 }
 
 #[test]

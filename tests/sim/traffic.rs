@@ -200,13 +200,15 @@ impl World {
     fn statuses(&mut self, send: &Send, wamid: WamidHash) {
         let fails = self.fault(4, "accepted, then failed");
         let (mut latest, mut late, at) = (0, false, self.now.second());
-        for news in Meta::fate(fails) {
+        for news in self.meta.fate(at, fails) {
+            let price = if self.fault(10, "status without a price") { None } else { Some(self.meta.price(at)) };
+            let price = price.filter(|_| news != News::Read);
             let callback = if self.fault(10, "status without callback data") { None } else { Some(send.id) };
             let late_status = self.fault(10, "late status");
             let delay = self.choices.below(if late_status { 3_600_000 } else { 3_000 });
             late |= delay < latest;
             latest = latest.max(delay);
-            let status = Transit::Webhook(vec![Meta::status(callback, wamid, at, news)]);
+            let status = Transit::Webhook(vec![Meta::status(callback, wamid, at, news, price)]);
             if self.fault(6, "status repeated") {
                 for _ in 0..1 + self.choices.below(2) {
                     let delay = self.choices.below(60_000);
@@ -229,7 +231,7 @@ impl World {
         let callback = if self.choices.chance(50) { Some(OutboxId(id)) } else { None };
         let news = *self.choices.of(&[News::Sent, News::Delivered, News::Read, News::Failed(131_026), News::Failed(131_042)]);
         let delay = self.choices.below(10_000);
-        self.after(delay, Transit::Webhook(vec![Meta::status(callback, WamidHash(id), at, news)]));
+        self.after(delay, Transit::Webhook(vec![Meta::status(callback, WamidHash(id), at, news, None)]));
     }
 
     /// Meta announces a restriction, or that there is none any more.

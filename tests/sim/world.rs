@@ -13,7 +13,7 @@ use super::people::{FEEDS, Person};
 use super::process::RelayClock;
 use super::promises::{Ledger, durable};
 use super::publishers::{Broker, METRICS};
-use drk_relay::domain::budget;
+use drk_relay::domain::budget::{self, FREE};
 use drk_relay::domain::decision::{Effect, Send};
 use drk_relay::domain::event::{Event, Figure, Outcome, Said};
 use drk_relay::domain::ids::{Address, InstanceId, Name, OutboxId, PersonHash, PersonId};
@@ -144,7 +144,8 @@ impl World {
         let count = 1 + choices.below(4);
         let people = Person::some(count, &mut choices);
         let per_second = if choices.chance(25) { Some(1 + choices.below(4) as usize) } else { None };
-        let strictness = Strictness { per_second, pair_burst: *choices.of(&[1, 2, 45]) };
+        let free = *choices.of(&[FREE, 20]);
+        let strictness = Strictness { per_second, pair_burst: *choices.of(&[1, 2, 45]), free, pays: true };
         let rules = Rules { monthly_messages: Some(MONTHLY), ..rules() };
         let mut world = World::with(choices, people, rules, true, |_| ());
         world.meta.strictness = strictness;

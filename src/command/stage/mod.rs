@@ -103,7 +103,7 @@ impl Stage {
         let broker = AbortOnDropHandle::new(tokio::spawn(Broker::default().serve(broker)));
         let ((pulse, pulses), (roster, rosters)) = (watch::channel(Pulse::default()), watch::channel(Roster::default()));
         let (stop, stopped) = oneshot::channel::<()>();
-        let show = Show { pulse, roster };
+        let show = Show { pulse, roster, ..Show::default() };
         let around = Surroundings { clock: clock.clone(), listener: Some(Source::Tcp(listener)), show, manager: Manager::default(), drill };
         let running = Box::pin(run(config.clone(), around, async { drop(stopped.await) }));
         let stage = Stage {

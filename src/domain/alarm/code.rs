@@ -110,12 +110,12 @@ impl Code {
             }
             Code::ClockUntrusted => "Die Uhr des Geräts ist nicht sicher gestellt: Es wird angenommen, aber nichts gesendet.",
             Code::TunnelDown => {
-                "Der Tunnel zum Relay-Host steht nicht oder bricht immer wieder ab: Was Leute schreiben, kommt nicht an. Meta wiederholt es \
-                 sieben Tage lang."
+                "Der Tunnel zum Relay-Host steht nicht oder bricht immer wieder ab: Was Leute schreiben, kommt nicht an. Meta wiederholt \
+                 es sieben Tage lang."
             }
             Code::AddressUnproven => {
-                "Die Adresse, die Meta aufruft, führt nicht zu diesem Relay: Was Leute schreiben, kommt nicht an. Meta wiederholt es sieben \
-                 Tage lang."
+                "Die Adresse, die Meta aufruft, führt nicht zu diesem Relay: Was Leute schreiben, kommt nicht an. Meta wiederholt es \
+                 sieben Tage lang."
             }
             Code::WebhooksRefused => "Was als Webhook von Meta ankommt, ist nicht als echt zu erkennen und wird abgelehnt.",
             Code::Certificate => "Das Zertifikat fehlt, läuft bald ab oder lässt sich nicht erneuern. Ohne gültiges stellt Meta nichts zu.",

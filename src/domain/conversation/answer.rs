@@ -38,13 +38,13 @@ pub fn answers(state: &State, rules: &Rules, now: Millis) -> Decision {
 
 /// Answers what a person has said.
 pub(super) fn answer(state: &State, rules: &Rules, now: Millis, id: PersonId, person: &Person, burst: &Burst) -> Decision {
-    let mut draft = Draft::new(state);
+    let mut draft = Draft::within(state, rules, now);
     if burst.at.plus(WINDOW) <= now.second() {
         return overslept(draft, id, person);
     }
     let turn = Turn { state, rules, now, person, wish: burst.wish, at: burst.at };
     let (mut talk, answer) = turn.table();
-    if answer.is_some_and(|answer| answer.shows_figures() && !draft.has_room(answer)) {
+    if answer.is_some_and(|answer| answer.shows_figures() && draft.refusal(answer).is_some()) {
         // They will not be shown: nobody must take them for seen.
         talk = unshown(talk);
     }
@@ -181,7 +181,7 @@ impl Turn<'_> {
         let Some(feeds) = self.meant() else { return (self.asked(Kind::Choose), Some(Kind::Choose)) };
         let at = self.at;
         let others = self.state.people.admitted() - usize::from(self.person.talk.is_admitted());
-        if budget::places(self.rules).is_some_and(|places| others >= places) {
+        if !budget::admits(self.state, self.rules, self.now, others) {
             let now = self.now.second();
             return (Talk::Waiting { since: now, answered: now, feeds, offered: false }, Some(Kind::Waiting));
         }

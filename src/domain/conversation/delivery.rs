@@ -3,7 +3,7 @@
 use super::draft::Draft;
 use super::{Person, Reminder, Subscription, Talk};
 use crate::domain::budget::Counters;
-use crate::domain::decision::{Change, Decision};
+use crate::domain::decision::{Change, Decision, Refusal};
 use crate::domain::ids::{OutboxId, PersonId};
 use crate::domain::outbox::fault::{Fault, of_code};
 use crate::domain::outbox::{Delivery, Entry, Kind, PAGE, Stage};
@@ -12,11 +12,13 @@ use crate::domain::state::State;
 use crate::domain::time::{Millis, Timestamp};
 
 /// The next page of a broadcast: those whose window closes first among those whose last revision is older. No stored position, because
-/// windows move while it runs. When nobody with an open window is left, the broadcast is done.
+/// windows move while it runs. When nobody with an open window is left, the broadcast is done; also when the month's messages are, because
+/// old figures are never flushed: whoever writes gets what they missed.
 pub fn page(state: &State, rules: &Rules, now: Millis) -> Decision {
-    let mut draft = Draft::new(state);
+    let mut draft = Draft::within(state, rules, now);
+    let paid_for = draft.refusal(Kind::Publication { since: 0 }) != Some(Refusal::Spent);
     let open = (now.second().plus(state.guard.seconds()), false, PersonId(0));
-    for (.., id) in state.lacking.range(open..).take(PAGE) {
+    for (.., id) in state.lacking.range(open..).take(if paid_for { PAGE } else { 0 }) {
         let Some(person) = state.people.get(*id) else { continue };
         let Talk::Subscribed { subscription, mut reminder } = person.talk else { continue };
         if !state.outbox.of(*id).any(|(_, entry)| entry.kind.shows_figures() && entry.stage() == Stage::Waiting) {
@@ -128,6 +130,14 @@ pub fn message_dropped(state: &State, rules: &Rules, entry: &Entry) -> Option<Ch
         Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => message_expired(state, entry),
         Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => message_expired(state, entry),
     }
+}
+
+/// The month's messages did not suffice for it. If it was figures, the person lacks them still, and the reminder that they would have spared
+/// is wanted again: when it is due, the month may have turned.
+pub fn message_unpaid(state: &State, entry: &Entry) -> Option<Change> {
+    let person = state.people.get(entry.person)?;
+    let talk = person.talk.clone().with_agreement(|old| unseen(entry, old));
+    with_talk(entry.person, person, if entry.kind.is_publication() { talk.unasked() } else { talk })
 }
 
 /// Whether this person still lacks the figures of this message, whose outcome nobody knows.

@@ -1,12 +1,13 @@
 //! A decision in the making: hands out message ids, and keeps one person's messages in order. Decides nothing by itself.
 
 use super::Reminder;
-use crate::domain::budget::Counters;
+use crate::domain::budget::{self, Counters, Worth};
 use crate::domain::decision::{Change, Decision, Refusal, Verdict};
 use crate::domain::ids::{OutboxId, PersonId};
 use crate::domain::outbox::{Class, Delivery, Doubt, Entry, Kind, QUEUE_FOR_ANSWERS, QUEUE_MAX, Stage};
 use crate::domain::rules::{ReminderPolicy, Rules};
 use crate::domain::state::State;
+use crate::domain::time::Millis;
 use crate::domain::window::Window;
 
 /// Changes so far, and the next free message id.
@@ -14,11 +15,19 @@ pub(super) struct Draft<'a> {
     pub(super) state: &'a State,
     pub(super) decision: Decision,
     next: u64,
+    /// The least that the month's messages still suffice for; `None`: for nothing.
+    means: Option<Worth>,
 }
 
 impl<'a> Draft<'a> {
+    /// One whose messages are few: whether the month's still suffice for them is seen when they leave.
     pub(super) fn new(state: &'a State) -> Draft<'a> {
-        Draft { state, decision: Decision::acted(), next: state.counters.next_outbox }
+        Draft { state, decision: Decision::acted(), next: state.counters.next_outbox, means: Some(Worth::Usual) }
+    }
+
+    /// One that writes down what can be paid for, and nothing else: whoever is not told something must not be taken for somebody who was.
+    pub(super) fn within(state: &'a State, rules: &Rules, now: Millis) -> Draft<'a> {
+        Draft { means: budget::means(state.budget, rules, now), ..Draft::new(state) }
     }
 
     /// The decision, with the counter moved on.
@@ -30,25 +39,32 @@ impl<'a> Draft<'a> {
     }
 
     /// Writes a message down. A publication that waits already shows the newest figures when it leaves, so a second one is not written.
-    /// Refused if too many messages wait: the state still changes, the answer is not given. Whether it is written down now.
+    /// Refused if too many messages wait, or the month's run short: the state still changes, the answer is not given. Whether it is written
+    /// down now.
     pub(super) fn enqueue(&mut self, person: PersonId, kind: Kind, window: Window) -> bool {
         let waits = |entry: &Entry| entry.kind.is_publication() && entry.stage() == Stage::Waiting;
         if kind.is_publication() && self.state.outbox.of(person).any(|(_, entry)| waits(entry)) {
             return true;
         }
-        if !self.has_room(kind) {
-            self.decision.verdict = Verdict::Refused(Refusal::Full);
+        if let Some(refusal) = self.refusal(kind) {
+            self.decision.verdict = Verdict::Refused(refusal);
             return false;
         }
-        let entry = Entry { person, kind, delivery: Delivery::Queued { attempt: 0 }, doubt: Doubt::None, closes: window.closes() };
+        let delivery = Delivery::Queued { attempt: 0 };
+        let entry = Entry { person, kind, delivery, doubt: Doubt::None, price: None, closes: window.closes() };
         self.decision.changes.push(Change::Outbox(OutboxId(self.next), entry));
         self.next += 1;
         true
     }
 
-    /// Whether such a message may be written down. Answers are refused first.
-    pub(super) fn has_room(&self, kind: Kind) -> bool {
-        self.state.outbox.queued() < if kind.is_answer() { QUEUE_FOR_ANSWERS } else { QUEUE_MAX }
+    /// Why such a message may not be written down, if so. While too many wait answers are refused first.
+    pub(super) fn refusal(&self, kind: Kind) -> Option<Refusal> {
+        let room = self.state.outbox.queued() < if kind.is_answer() { QUEUE_FOR_ANSWERS } else { QUEUE_MAX };
+        match () {
+            () if !room => Some(Refusal::Full),
+            () if self.means.is_none_or(|means| kind.worth() > means) => Some(Refusal::Spent),
+            () => None,
+        }
     }
 
     /// The reminder of a window in which a publication is about to leave. It carries the question: a reminder that waits is taken back, and

@@ -30,7 +30,7 @@ mod silence;
 
 pub use answer::{answers, next_answer};
 pub use burst::Burst;
-pub use delivery::{is_pointless, lacks_still, leaves, message_accepted, message_dropped, message_ended, message_expired};
+pub use delivery::{is_pointless, lacks_still, leaves, message_accepted, message_dropped, message_ended, message_expired, message_unpaid};
 pub use delivery::{message_failed, page};
 pub use heard::heard;
 pub use identity::moved;

@@ -12,7 +12,8 @@ use crate::domain::time::Millis;
 
 /// Who is to be told of a free place: the first in line whose window is open. `None` if there is no place, or nobody to tell.
 pub fn next_in_line(state: &State, rules: &Rules, now: Millis) -> Option<PersonId> {
-    let free = budget::places(rules).is_none_or(|places| state.people.admitted() < places);
+    let free = budget::admits(state, rules, now, state.people.admitted());
+    let free = free && budget::means(state.budget, rules, now).is_some_and(|means| Kind::Place.worth() <= means);
     let open = |id: &PersonId| state.people.get(*id).is_some_and(|person| person.window.sendable(now, state.guard));
     (free && !state.notice.is_over()).then(|| state.people.line().find(open)).flatten()
 }
@@ -22,7 +23,7 @@ pub fn offer(state: &State, rules: &Rules, now: Millis) -> Decision {
     let next = next_in_line(state, rules, now).and_then(|id| Some((id, state.people.get(id)?)));
     let Some((id, person)) = next else { return Decision::refused(Refusal::NothingToDo) };
     let Talk::Waiting { since, answered, feeds, .. } = person.talk else { return Decision::refused(Refusal::NothingToDo) };
-    let mut draft = Draft::new(state);
+    let mut draft = Draft::within(state, rules, now);
     let talk = Talk::Waiting { since, answered, feeds, offered: true };
     draft.decision.changes.push(Change::Person(id, Person { talk, ..person.clone() }));
     draft.enqueue(id, Kind::Place, person.window);

@@ -18,7 +18,7 @@ pub fn due(state: &State, rules: &Rules, now: Millis, id: PersonId) -> Decision 
     if let Some(burst) = &person.burst {
         return answer(state, rules, now, id, person, burst);
     }
-    let mut draft = Draft::new(state);
+    let mut draft = Draft::within(state, rules, now);
     match &person.talk {
         Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } => gone(&mut draft, id),
         Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => gone(&mut draft, id),
@@ -54,14 +54,14 @@ fn remind(draft: &mut Draft, rules: &Rules, now: Millis, id: PersonId, person: &
         Reminder::Spared
     } else if subscription.revision < newest {
         // So is what is still on its way.
-        draft.enqueue(id, Kind::Publication { since: subscription.revision }, person.window);
-        draft.decision.changes.extend(settled);
-        subscription.revision = newest;
+        if draft.enqueue(id, Kind::Publication { since: subscription.revision }, person.window) {
+            draft.decision.changes.extend(settled);
+            subscription.revision = newest;
+        }
         Reminder::Spared
-    } else if spared || !live {
+    } else if spared || !live || !draft.enqueue(id, Kind::Reminder, person.window) {
         Reminder::Spared
     } else {
-        draft.enqueue(id, Kind::Reminder, person.window);
         Reminder::Sent
     };
     let talk = Talk::Subscribed { subscription, reminder };

@@ -1,6 +1,7 @@
 //! What one message is: what it says, how far it has come, and what follows from that alone. Knows no other message.
 
 use super::KEEP;
+use crate::domain::budget::{Price, Worth};
 use crate::domain::ids::{PersonId, TopicId, WamidHash};
 use crate::domain::pacing::{GUARD_MIN, Guard};
 use crate::domain::time::Timestamp;
@@ -128,6 +129,17 @@ impl Kind {
         }
     }
 
+    /// What it is worth when the month's messages run short.
+    pub fn worth(self) -> Worth {
+        match self {
+            Kind::Stopped | Kind::Privacy { .. } | Kind::Access { .. } | Kind::Ended => Worth::Owed,
+            Kind::Welcome | Kind::Choose | Kind::Subscribed { .. } | Kind::Waiting | Kind::Help { .. } => Worth::First,
+            Kind::Interrupted | Kind::Resumed => Worth::First,
+            Kind::Ask | Kind::Figures | Kind::Publication { .. } | Kind::Reminder | Kind::Place => Worth::Usual,
+            Kind::Topics | Kind::Topic { .. } | Kind::Hint => Worth::Usual,
+        }
+    }
+
     /// Whether it shows the latest figures.
     pub fn shows_figures(self) -> bool {
         match self {
@@ -207,6 +219,8 @@ pub struct Entry {
     pub delivery: Delivery,
     /// Whether an earlier attempt may have arrived.
     pub doubt: Doubt,
+    /// What it costs, as soon as Meta says so.
+    pub price: Option<Price>,
     /// The end of the window that it is for: the first second in which it is closed.
     pub closes: Timestamp,
 }

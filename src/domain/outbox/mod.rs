@@ -15,6 +15,7 @@
 //! come ([`GRACE`]). Messages of one person leave one at a time, in the order in which they were written down. A finished message stays
 //! until its window has been judged, because the verdict looks at it.
 
+mod bill;
 mod entry;
 pub mod fault;
 mod hold;
@@ -25,7 +26,7 @@ pub(super) use hold::set_right;
 pub use hold::{Hold, Why};
 pub use queue::Outbox;
 
-use super::budget::Counters;
+use super::budget::{self, Budget, Counters};
 use super::decision::{Change, Decision, Effect, Refusal, Send};
 use super::event::{News, Outcome, Status};
 use super::ids::OutboxId;
@@ -76,10 +77,10 @@ pub fn deadline(state: &State, rules: &Rules, now: Millis) -> Option<Millis> {
     }
     let outbox = &state.outbox;
     let wake = outbox.wakes().map(Timestamp::millis);
-    let repeat = is_overdue(state).then_some(now);
+    let repeat = (bill::is_cut_off(state, now) || is_overdue(state)).then_some(now);
     let refill = (state.broadcasting() && outbox.queued() < REFILL).then_some(now);
     let offer = conversation::next_in_line(state, rules, now).map(|_| now);
-    let start = (free_slots(state) > 0 && outbox.ready() > 0).then(|| may_start_at(state, rules, now));
+    let start = (free_slots(state, now) > 0 && outbox.ready() > 0).then(|| may_start_at(state, rules, now));
     [wake, repeat, refill, offer, start].into_iter().flatten().min()
 }
 
@@ -90,6 +91,9 @@ pub fn turn(state: &State, rules: &Rules, now: Millis) -> Decision {
     if state.clock == Clock::Untrusted {
         return Decision::refused(Refusal::NothingToDo);
     }
+    if bill::is_cut_off(state, now) {
+        return bill::cut_off(state, now);
+    }
     if is_overdue(state) {
         return repeat(state, now);
     }
@@ -99,16 +103,16 @@ pub fn turn(state: &State, rules: &Rules, now: Millis) -> Decision {
     if conversation::next_in_line(state, rules, now).is_some() {
         return conversation::offer(state, rules, now);
     }
-    if free_slots(state) > 0 && state.outbox.ready() > 0 && may_start_at(state, rules, now) <= now {
+    if free_slots(state, now) > 0 && state.outbox.ready() > 0 && may_start_at(state, rules, now) <= now {
         return start(state, rules, now);
     }
     wake(state, now)
 }
 
-/// How many more may be in flight: while sending is held, one probe at a time.
-fn free_slots(state: &State) -> usize {
+/// How many more may be in flight: while sending is held, one probe at a time; while nobody knows whether Meta delivers, a few.
+fn free_slots(state: &State, now: Millis) -> usize {
     let slots = if state.hold.is_some() { 1 } else { SLOTS };
-    slots.saturating_sub(state.outbox.in_flight())
+    bill::bounded(state, now, slots.saturating_sub(state.outbox.in_flight()))
 }
 
 /// Messages a second that Meta grants at present.
@@ -124,10 +128,10 @@ pub fn attainable_rate(state: &State, rules: &Rules, now: Millis) -> u32 {
 /// When the next messages may leave, if a slot is free: as many together as wait, but not so many that the first would wait for long.
 fn may_start_at(state: &State, rules: &Rules, now: Millis) -> Millis {
     let rate = rate(state, rules, now);
-    let wanted = state.outbox.ready().min(free_slots(state)) as u64;
+    let wanted = state.outbox.ready().min(free_slots(state, now)) as u64;
     let together = wanted.min(u64::from(rate / GROUPS_PER_SECOND)).clamp(1, GROUP.min(BURST));
     let paced = state.bucket.ready_at(now, rate, together);
-    state.hold.map_or(paced, |hold| paced.max(hold.until.millis()))
+    [state.hold.map(|hold| hold.until.millis()), bill::opens(state, now)].into_iter().flatten().fold(paced, Millis::max)
 }
 
 /// One message of each person in a turn: what its end means for the person is a whole row, and the next one builds upon that.
@@ -185,20 +189,23 @@ fn repeat(state: &State, now: Millis) -> Decision {
 
 fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
     let mut decision = Decision::acted();
-    let (mut bucket, mut repeated) = (state.bucket, 0);
+    let (mut bucket, mut budget, mut repeated) = (state.bucket, state.budget, 0);
     let rate = rate(state, rules, now);
-    for id in state.outbox.next(urgent(state, now, rate)).take(free_slots(state)) {
+    for id in state.outbox.next(urgent(state, now, rate)).take(free_slots(state, now)) {
         if bucket.ready_at(now, rate, 1) > now {
             break;
         }
         let Some(entry) = state.outbox.get(id) else { continue };
-        let Some(send) = render(state, rules, now, id, entry) else {
+        let affordable = budget::means(budget, rules, now).is_some_and(|means| entry.kind.worth() <= means);
+        let Some(send) = render(state, rules, now, id, entry).filter(|_| affordable) else {
             decision.changes.push(Change::ForgetOutbox(id));
-            decision.changes.extend(conversation::message_dropped(state, rules, entry));
+            let dropped =
+                if affordable { conversation::message_dropped(state, rules, entry) } else { conversation::message_unpaid(state, entry) };
+            decision.changes.extend(dropped);
             decision.changes.extend(conversation::message_ended(state, id, entry.person));
             continue;
         };
-        bucket = bucket.take(now, rate);
+        (bucket, budget) = (bucket.take(now, rate), budget.charge(now));
         // Attempts before this one did not go out.
         repeated += u32::from(entry.doubt == Doubt::Repeated && entry.attempt() == 0);
         let delivery = Delivery::InFlight { attempt: entry.attempt(), since: now.second() };
@@ -213,6 +220,7 @@ fn start(state: &State, rules: &Rules, now: Millis) -> Decision {
     if bucket != state.bucket {
         decision.changes.push(Change::Paced(bucket));
     }
+    decision.changes.extend(billed(state, budget));
     decision
 }
 
@@ -241,8 +249,10 @@ pub fn sent(state: &State, rules: &Rules, now: Millis, id: OutboxId, outcome: Ou
         (Delivery::InFlight { attempt, since }, _) => (attempt, Some(since)),
         // The port was restarted while this attempt went on: what it learned is welcome, but nothing is tried again.
         (Delivery::Unknown { .. }, Outcome::Accepted(_)) => (0, None),
-        (Delivery::Unknown { .. }, Outcome::Rejected { code, .. }) => {
-            return moved(state, rules, now, id, entry, None, Delivery::Failed { code });
+        (Delivery::Unknown { since }, Outcome::Rejected { code, .. }) => {
+            let mut decision = moved(state, rules, now, id, entry, None, Delivery::Failed { code });
+            decision.changes.extend(billed(state, bill::after_attempt(state.budget, since, outcome)));
+            return decision;
         }
         (_, _) => return Decision::refused(Refusal::NothingToDo),
     };
@@ -260,6 +270,7 @@ pub fn sent(state: &State, rules: &Rules, now: Millis, id: OutboxId, outcome: Ou
         Outcome::Unknown => Delivery::Unknown { since: now.second() },
     };
     let mut decision = moved(state, rules, now, id, entry, left, delivery);
+    decision.changes.extend(billed(state, left.map_or(state.budget, |left| bill::after_attempt(state.budget, left, outcome))));
     decision.changes.extend(hold::after(state, now, outcome));
     decision.changes.extend(throttled(state, rules, now, outcome));
     if outcome == Outcome::TooLate && now.second() > entry.not_after(state.guard) && !answered {
@@ -325,13 +336,9 @@ fn throttled(state: &State, rules: &Rules, now: Millis, outcome: Outcome) -> Opt
     }
 }
 
-/// The answer to a message that was taken back while it was on its way: it counts, and changes nothing else.
+/// The answer to a message that was taken back while it was on its way: it was charged, and says how fast we may be and whether at all.
 fn taken_back(state: &State, rules: &Rules, now: Millis, outcome: Outcome) -> Decision {
     let mut decision = Decision::refused(Refusal::UnknownMessage);
-    match outcome {
-        Outcome::Accepted(_) => decision.changes.push(Change::Counters(state.counters.accept(now, &rules.zone))),
-        Outcome::Later | Outcome::Rejected { .. } | Outcome::TooLate | Outcome::Unknown => {}
-    }
     decision.changes.extend(hold::after(state, now, outcome));
     decision.changes.extend(throttled(state, rules, now, outcome));
     decision
@@ -348,13 +355,15 @@ pub fn status(state: &State, rules: &Rules, now: Millis, status: &Status) -> Dec
     let at = if state.clock == Clock::Trusted { status.at.min(now.second()) } else { status.at };
     let accepted = entry.accepted_at().unwrap_or(at);
     let delivery = match (entry.delivery, status.news) {
-        (Delivery::Delivered { .. }, _) | (Delivery::Accepted { .. }, News::Sent) => return Decision::refused(Refusal::Duplicate),
+        (Delivery::Delivered { .. }, _) | (Delivery::Accepted { .. }, News::Sent) => return priced(state, id, entry, status),
         (Delivery::Failed { code }, _) if code != 0 => return Decision::refused(Refusal::Duplicate),
         (_, News::Sent) => Delivery::Accepted { at: accepted, wamid },
         (_, News::Delivered | News::Read) => Delivery::Delivered { at: accepted, wamid },
         (_, News::Failed(code)) => Delivery::Failed { code },
     };
-    let mut decision = moved(state, rules, now, id, entry, entry.accepted_at(), delivery);
+    let known = Entry { price: entry.price.or(status.price), ..*entry };
+    let mut decision = moved(state, rules, now, id, &known, entry.accepted_at(), delivery);
+    decision.changes.extend(billed(state, bill::after_status(state.budget, entry, status, at)));
     match status.news {
         News::Failed(code) => decision.changes.extend(hold::after_failure(state, now, status.at, code)),
         // The status of a probe may come before its answer.
@@ -364,6 +373,20 @@ pub fn status(state: &State, rules: &Rules, now: Millis, status: &Status) -> Dec
         News::Sent | News::Delivered | News::Read => {}
     }
     decision
+}
+
+/// A status that says nothing new, but perhaps what the message costs.
+fn priced(state: &State, id: OutboxId, entry: &Entry, status: &Status) -> Decision {
+    let (None, Some(price), Some(taken)) = (entry.price, status.price, entry.accepted_at()) else {
+        return Decision::refused(Refusal::Duplicate);
+    };
+    let changes = vec![Change::Outbox(id, Entry { price: Some(price), ..*entry }), Change::Budget(state.budget.priced(taken, price))];
+    Decision { changes, ..Decision::acted() }
+}
+
+/// The month's count, if it has changed.
+fn billed(state: &State, budget: Budget) -> Option<Change> {
+    (budget != state.budget).then_some(Change::Budget(budget))
 }
 
 /// Meta announces that we may not answer people, until then if it says so.
@@ -388,7 +411,6 @@ fn moved(state: &State, rules: &Rules, now: Millis, id: OutboxId, entry: &Entry,
     let next = Entry { delivery, closes, ..*entry };
     decision.changes.push(Change::Outbox(id, next));
     if entry.accepted_at().is_none() && next.accepted_at().is_some() {
-        decision.changes.push(Change::Counters(state.counters.accept(now, &rules.zone)));
         decision.changes.extend(conversation::message_accepted(state, rules, &next));
         decision.changes.extend(superseded(state, id, entry));
     }

@@ -69,5 +69,6 @@ fn code(refusal: Refusal) -> &'static str {
         Refusal::UnknownPerson => "unknown-person",
         Refusal::NothingToDo => "nothing-to-do",
         Refusal::Full => "full",
+        Refusal::Spent => "spent",
     }
 }

@@ -1,15 +1,18 @@
-//! The status socket: who connects is told how the relay fares, as one JSON document, and that is all. Takes no orders, reads nothing from
-//! its peer, and shows nobody: counts and links only. `command/status` makes German of it.
+//! The status socket: who connects is told how the relay fares, or what a backup of it holds, as one JSON document, and that is all. Takes
+//! no orders, reads one word of its peer at most, and shows nobody: counts, links and figures only. `command/status` makes German of it.
 
 mod report;
 
 pub use report::{
-    Answer, Budget, CertificateReport, Feed, Held, Ingress, LinkReport, Links, Outbox, Pace, People, Relay, Report, SCHEMA, State,
+    Answer, Budget, CertificateReport, Feed, Held, Ingress, LinkReport, Links, Outbox, Pace, People, Relay, Report, SCHEMA, Standing,
+    State, Surprise,
 };
 
+use super::backup::Document;
 use super::board::Board;
 use super::stream::{self, InTheWay};
 use crate::config::StatusConfig;
+use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,6 +29,10 @@ const WRITING: Duration = Duration::from_secs(2);
 const ASKING: Duration = Duration::from_secs(20);
 /// An answer is far smaller; whatever is longer is not a relay's.
 const ANSWER: u64 = 1024 * 1024;
+/// The longest word that is understood, with its line break.
+const WORD: usize = 16;
+/// How long a word is waited for: who has one brings it along. Who types nothing (`socat - UNIX:…`) waits so much longer for the status.
+const LISTENING: Duration = Duration::from_millis(300);
 /// After a failed accept: a process without descriptors must not turn in circles.
 const BREATH: Duration = Duration::from_secs(1);
 
@@ -84,11 +91,58 @@ pub async fn serve(listener: &UnixListener, board: &Board) -> std::convert::Infa
     }
 }
 
+/// What one may ask for.
+#[derive(Clone, Copy)]
+enum Request {
+    /// How the relay fares. So does who says nothing.
+    Status,
+    /// What a backup holds.
+    Backup,
+}
+
+impl Request {
+    fn word(self) -> &'static str {
+        match self {
+            Request::Status => "status",
+            Request::Backup => "backup",
+        }
+    }
+
+    /// What this word asks for; `None` if it is none that this relay knows.
+    fn of(word: &[u8]) -> Option<Request> {
+        let word = word.trim_ascii();
+        if word.is_empty() {
+            return Some(Request::Status);
+        }
+        [Request::Status, Request::Backup].into_iter().find(|request| request.word().as_bytes() == word)
+    }
+}
+
+/// What a relay says that has no backup to give, or does not know the word: German, to be shown as it is.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Refused {
+    refused: String,
+}
+
+/// Why a relay gives no backup.
+#[derive(Debug, thiserror::Error)]
+pub enum NoBackup {
+    /// Nobody answers there, or this user may not ask.
+    #[error(transparent)]
+    Nobody(#[from] io::Error),
+    /// It says why.
+    #[error("{0}")]
+    Refused(String),
+    /// It is an older one, which gives its status whatever it is asked, or none at all.
+    #[error("Die Antwort ist nicht von einem Relay dieser Version. Abhilfe: das Relay nach einem Update neu starten.")]
+    Foreign,
+}
+
 async fn answer(mut stream: UnixStream, board: Board) {
-    let report = Report::of(&board, board.look().await.as_ref());
+    let mut text = answered(Request::of(&word(&mut stream).await), &board).await;
+    text.push('\n');
     let written = async {
-        let mut text = serde_json::to_string_pretty(&report).map_err(io::Error::other)?;
-        text.push('\n');
         stream.write_all(text.as_bytes()).await?;
         stream.shutdown().await
     };
@@ -99,14 +153,63 @@ async fn answer(mut stream: UnixStream, board: Board) {
     }
 }
 
-/// Asks the relay at this socket: the JSON document, as it came.
+/// What the peer says until its line ends, or it has said enough.
+async fn word(stream: &mut UnixStream) -> Vec<u8> {
+    let mut word = Vec::with_capacity(WORD);
+    let said = async {
+        while word.len() < WORD && !word.ends_with(b"\n") {
+            match stream.read_u8().await {
+                Ok(byte) => word.push(byte),
+                // It has no more to say, or is gone: then the answer finds nobody.
+                Err(_) => return,
+            }
+        }
+    };
+    // Who says nothing in time asks for the status; half a word is none.
+    let _ = timeout(LISTENING, said).await;
+    word
+}
+
+async fn answered(request: Option<Request>, board: &Board) -> String {
+    let refused = |why: &str| serde_json::to_string_pretty(&Refused { refused: why.to_owned() });
+    let text = match request {
+        Some(Request::Status) => serde_json::to_string_pretty(&Report::of(board, board.look().await.as_ref())),
+        Some(Request::Backup) => match board.kept().await {
+            Some(backup) => return Document::new(report::moment(board.clock.now().second()), backup, None).write(),
+            None => refused("Das Relay gibt gerade keine Sicherung her. Abhilfe: drk-relay status sagt, warum; danach noch einmal."),
+        },
+        None => refused("Dieses Wort kennt das Relay nicht. Abhilfe: status oder backup."),
+    };
+    text.unwrap_or_else(|_| unreachable!("plain data: writing it to memory cannot fail"))
+}
+
+/// Asks the relay at this socket how it fares: the JSON document, as it came.
 ///
 /// # Errors
 /// If nobody answers there, or this user may not ask.
 pub async fn ask(socket: &Path) -> io::Result<String> {
+    // Without a word: so it is understood by relays that know none, too.
+    asked(socket, "").await
+}
+
+/// Asks the relay at this socket for what a backup of it holds, without its configuration.
+///
+/// # Errors
+/// See [`NoBackup`].
+pub async fn ask_for_backup(socket: &Path) -> Result<Document, NoBackup> {
+    let text = asked(socket, Request::Backup.word()).await?;
+    match serde_json::from_str(&text) {
+        Ok(Refused { refused }) => Err(NoBackup::Refused(refused)),
+        Err(_) => Document::read(text.as_bytes()).map_err(|_| NoBackup::Foreign),
+    }
+}
+
+async fn asked(socket: &Path, word: &str) -> io::Result<String> {
     let asked = async {
-        let mut text = String::new();
-        UnixStream::connect(socket).await?.take(ANSWER).read_to_string(&mut text).await?;
+        let (mut stream, mut text) = (UnixStream::connect(socket).await?, String::new());
+        stream.write_all(word.as_bytes()).await?;
+        stream.shutdown().await?;
+        stream.take(ANSWER).read_to_string(&mut text).await?;
         Ok(text)
     };
     timeout(ASKING, asked).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))

@@ -216,17 +216,51 @@ pub struct Pace {
     pub repeated: u32,
 }
 
-/// Messages that Meta accepted.
+/// Messages of this calendar month, local time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Budget {
-    /// In this calendar month, local time.
-    pub accepted: u32,
+    /// That have left and may have arrived: what has certainly not arrived is not counted.
+    pub sent: u32,
+    /// That Meta calls free.
+    pub free: u32,
+    /// That Meta charges for.
+    pub paid: u32,
+    /// That will have left by the end of the month, if everybody stays.
+    pub forecast: u64,
     /// How many are allowed; `None`: nothing limits them.
     pub limit: Option<u32>,
+    /// Whether they suffice.
+    pub standing: Standing,
+    /// What Meta does otherwise than expected.
+    pub surprise: Option<Surprise>,
     /// For how many people that suffices.
     pub places: Option<usize>,
     /// How many take a place.
     pub taken: usize,
+}
+
+/// Whether the month's messages suffice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// They do.
+    Enough,
+    /// They will not, to the end of the month.
+    Short,
+    /// Only people who write get an answer any more.
+    Reserve,
+    /// Nothing leaves until the month turns.
+    Spent,
+}
+
+/// What Meta does otherwise than expected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Surprise {
+    /// It charges for messages that are free by our count.
+    Charged,
+    /// It takes messages and does not deliver them.
+    CutOff,
 }
 
 /// Verified webhooks.
@@ -287,7 +321,6 @@ impl From<&Pulse> for Answer {
 impl From<&Pulse> for Relay {
     fn from(pulse: &Pulse) -> Relay {
         let pulse::PeopleCount { new, asked, waiting, subscribed, lapsed, orphaned, stopped } = pulse.people;
-        let pulse::BudgetPulse { accepted: month, limit, places, taken, standing: _, surprise: _ } = pulse.budget;
         let pulse::PacePulse { rate, permitted, guard, repeated } = pulse.pace;
         let pulse::OutboxCount { queued, resting, in_flight, unknown, accepted, delivered, failed } = pulse.outbox;
         Relay {
@@ -301,7 +334,7 @@ impl From<&Pulse> for Relay {
             pace: Some(Pace { rate, permitted, guard, repeated }),
             feeds: pulse.feeds.iter().map(Feed::from).collect(),
             lacking: pulse.lacking,
-            budget: Budget { accepted: month, limit, places, taken },
+            budget: pulse.budget.into(),
             last_day: pulse.last_day.map(Day::date),
             damaged: pulse.damaged.clone(),
             ingress: pulse.ingress.map(|ingress| Ingress { since: moment(ingress.since), latest: moment(ingress.latest) }),
@@ -316,6 +349,24 @@ impl From<&pulse::FeedPulse> for Feed {
     }
 }
 
+impl From<pulse::BudgetPulse> for Budget {
+    fn from(budget: pulse::BudgetPulse) -> Budget {
+        let pulse::BudgetPulse { month, limit, places, taken, forecast, standing, surprise } = budget;
+        let standing = match standing {
+            pulse::Standing::Enough => Standing::Enough,
+            pulse::Standing::Short => Standing::Short,
+            pulse::Standing::Reserve => Standing::Reserve,
+            pulse::Standing::Spent => Standing::Spent,
+        };
+        let surprise = surprise.map(|surprise| match surprise {
+            pulse::Surprise::Charged => Surprise::Charged,
+            pulse::Surprise::CutOff => Surprise::CutOff,
+        });
+        let pulse::Month { charged: sent, free, paid, .. } = month;
+        Budget { sent, free, paid, forecast, limit, standing, surprise, places, taken }
+    }
+}
+
 impl From<pulse::HeldPulse> for Held {
     fn from(held: pulse::HeldPulse) -> Held {
         Held { code: held.code, since: moment(held.since), until: moment(held.until) }
@@ -323,6 +374,6 @@ impl From<pulse::HeldPulse> for Held {
 }
 
 /// Every [`Timestamp`] is one: they end in 2106.
-fn moment(at: Timestamp) -> Moment {
+pub(super) fn moment(at: Timestamp) -> Moment {
     Moment::from_second(i64::from(at.0)).unwrap_or(Moment::UNIX_EPOCH)
 }

@@ -271,7 +271,7 @@ fn statuses() -> Vec<Row> {
     let callback = Callback { instance: INSTANCE, id: OutboxId(42) }.encode();
     let one = |word: &str, rest: &str| format!(r#"{{"id":"wamid.OUT","status":"{word}","timestamp":"1795305600"{rest}}}"#);
     let data = format!(r#","biz_opaque_callback_data":"{callback}","recipient_id":"491515550101""#);
-    let news = |id, news| Event::Status(Status { id, wamid: pseudonyms().wamid("wamid.OUT"), at: AT, news });
+    let news = |id, news| Event::Status(Status { id, wamid: pseudonyms().wamid("wamid.OUT"), at: AT, news, price: None });
     let all =
         [one("read", &data), one("failed", r#","errors":[{"code":"131047"}]"#), one("delivered", &data), one("sent", &data)].join(",");
     let of = |statuses: &str| of_value(&format!(r#""statuses":[{statuses}]"#));

@@ -209,7 +209,7 @@ fn every_kind_of_status() {
     let (ours, foreign) = ("v1:0000000000000007:000000000000002a", "v1:0000000000000008:000000000000002a");
     let status = |rest: &str| read(&of_value(&format!(r#""statuses":[{{"timestamp":"1795305600",{rest}}}]"#)));
     let news = |id: Option<u64>, wamid: &str, news| {
-        vec![Event::Status(Status { id: id.map(OutboxId), wamid: pseudonyms().wamid(wamid), at: AT, news })]
+        vec![Event::Status(Status { id: id.map(OutboxId), wamid: pseudonyms().wamid(wamid), at: AT, news, price: None })]
     };
     let with =
         |word: &str| status(&format!(r#""id":"W","status":"{word}","biz_opaque_callback_data":"{ours}","pricing":{{"billable":7}}"#));

@@ -232,8 +232,9 @@ impl<'a> Town<'a> {
         let wamid = self.meta.accept(now, &self.people[person].person, send);
         let told = Millis((self.now.0 / SECOND + 1) * SECOND);
         self.at(told, Transit::Told(Event::Sent { id: send.id, outcome: Outcome::Accepted(wamid) }));
-        for news in Meta::fate(false) {
-            self.at(told, Transit::Told(Meta::status(Some(send.id), wamid, now, news)));
+        let price = Some(self.meta.price(now));
+        for news in self.meta.fate(now, false) {
+            self.at(told, Transit::Told(Meta::status(Some(send.id), wamid, now, news, price)));
         }
         if self.now <= self.people[person].until.plus(MINUTE) {
             let latest = self.meta.latest(&self.people[person].person);

@@ -1,9 +1,9 @@
 //! What became of our messages, and what Meta says is wrong with the number. Ranks nothing and repeats nothing: the domain knows which news
-//! are older. What a message cost (`pricing`) is not read.
+//! are older. What a message cost is read from what Meta calls it, never computed.
 
 use super::loose::{Loose, read};
 use super::{Reader, Skip};
-use crate::domain::event::{Event, News, Status};
+use crate::domain::event::{Event, News, Price, Status};
 use crate::domain::ids::Callback;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -22,7 +22,18 @@ struct Report<'a> {
     #[serde(borrow)]
     biz_opaque_callback_data: Option<Loose<'a>>,
     #[serde(borrow)]
+    pricing: Option<&'a RawValue>,
+    #[serde(borrow)]
     errors: Option<&'a RawValue>,
+}
+
+/// WhatsApp docs: pricing. `billable` is what older payloads have instead of `type`, and will go.
+#[derive(Deserialize)]
+struct Pricing<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Loose<'a>>,
+    #[serde(borrow)]
+    billable: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -54,7 +65,25 @@ impl Reader {
         }
         let at = report.timestamp.as_ref().and_then(Loose::timestamp).ok_or(Skip::Broken)?;
         let wamid = self.pseudonyms.wamid(&wamid.unwrap_or_default());
-        Ok(Some(Event::Status(Status { id, wamid, at, news })))
+        let price = report.pricing.and_then(price);
+        Ok(Some(Event::Status(Status { id, wamid, at, news, price })))
+    }
+}
+
+/// Nothing if it is said in another shape, or in a word that is newer than this line: a price that nobody knows is none.
+fn price(pricing: &RawValue) -> Option<Price> {
+    let Pricing { kind, billable } = read(pricing).ok()?;
+    match kind {
+        Some(kind) => match &*kind.text() {
+            "regular" => Some(Price::Paid),
+            "free_customer_service" | "free_entry_point" | "free_group_customer_service" => Some(Price::Free),
+            _ => None,
+        },
+        None => match billable?.get() {
+            "true" => Some(Price::Paid),
+            "false" => Some(Price::Free),
+            _ => None,
+        },
     }
 }
 

@@ -1,0 +1,270 @@
+//! What a backup says, as JSON says it: days and moments as people write them, figures as decimal numbers, texts line by line. Turned into
+//! what the domain knows, or refused; nothing is taken over that could not have been stored.
+
+use super::Document;
+use crate::config::Written;
+use crate::domain::backup::Backup;
+use crate::domain::budget::{Budget, Counters};
+use crate::domain::figures::{self, Value};
+use crate::domain::ids::{FeedSet, Name};
+use crate::domain::notice;
+use crate::domain::time::{self, Day};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Revisions count publications. Nobody publishes two thousand million times; what is beyond is damage, and would leave no room to count.
+const REVISION_MAX: u32 = u32::MAX / 2;
+
+/// A moment, as RFC 3339 in UTC.
+type Moment = jiff::Timestamp;
+/// A day, as `2026-11-22`.
+type Date = jiff::civil::Date;
+/// Figures by metric: `"57.4"`.
+type Values = BTreeMap<String, String>;
+/// A text, line by line.
+type Lines = Vec<String>;
+
+/// All of it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Content {
+    feeds: Vec<Feed>,
+    notice: Notice,
+    counters: Counters,
+    budget: Budget,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    configuration: Option<Configuration>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Feed {
+    name: String,
+    current: Option<Publication>,
+    previous: Option<Publication>,
+    settling: Option<Settling>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    held: Vec<Held>,
+    published: Moment,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Publication {
+    as_of: Date,
+    revision: u32,
+    values: Values,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settling {
+    as_of: Date,
+    until: Moment,
+    values: Values,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Held {
+    as_of: Option<Date>,
+    values: Values,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
+enum Notice {
+    None,
+    Planned { announce: Moment, last_day: Date, over: Moment },
+    Announced { revision: u32, last_day: Date, over: Moment },
+    Over { last_day: Date },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Configuration {
+    #[serde(rename = "relay.toml")]
+    relay: Lines,
+    texts: BTreeMap<String, Lines>,
+    topics: BTreeMap<String, Lines>,
+}
+
+impl From<&Document> for Content {
+    fn from(document: &Document) -> Content {
+        let Document { backup: Backup { feeds, notice, counters, budget }, configuration, version: _, made: _ } = document;
+        Content {
+            feeds: feeds.iter().map(Feed::from).collect(),
+            notice: Notice::from(*notice),
+            counters: *counters,
+            budget: *budget,
+            configuration: configuration.as_ref().map(Configuration::from),
+        }
+    }
+}
+
+impl Content {
+    /// What it says; what is not to be understood, if something is not.
+    pub(super) fn understood(self) -> Result<(Backup, Option<Written>), &'static str> {
+        let feeds: Vec<figures::Feed> = self.feeds.into_iter().map(Feed::understood).collect::<Option<_>>().ok_or("feeds")?;
+        let twice = |(nth, feed): (usize, &figures::Feed)| feeds[..nth].iter().any(|other| other.name == feed.name);
+        if feeds.len() > FeedSet::MAX || feeds.iter().enumerate().any(twice) {
+            return Err("feeds");
+        }
+        let notice = self.notice.understood().ok_or("notice")?;
+        if self.counters.reached > REVISION_MAX {
+            return Err("counters");
+        }
+        let configuration = self.configuration.map(|configuration| configuration.understood().ok_or("configuration")).transpose()?;
+        Ok((Backup { feeds, notice, counters: self.counters, budget: self.budget }, configuration))
+    }
+}
+
+impl From<&figures::Feed> for Feed {
+    fn from(feed: &figures::Feed) -> Feed {
+        let publication = |publication: &figures::Publication| {
+            let figures::Publication { revision, as_of, values: figures } = publication;
+            Publication { as_of: as_of.date(), revision: *revision, values: values(figures) }
+        };
+        Feed {
+            name: feed.name.to_string(),
+            current: feed.current.as_ref().map(publication),
+            previous: feed.previous.as_ref().map(publication),
+            settling: feed.settling.as_ref().map(|figures::Settling { as_of, values: figures, until }| Settling {
+                as_of: as_of.date(),
+                until: moment(*until),
+                values: values(figures),
+            }),
+            held: feed.held.iter().map(|(day, figures)| Held { as_of: day.map(Day::date), values: values(figures) }).collect(),
+            published: moment(feed.published),
+        }
+    }
+}
+
+impl Feed {
+    fn understood(self) -> Option<figures::Feed> {
+        let publication = |publication: Publication| {
+            let Publication { as_of, revision, values } = publication;
+            let revision = Some(revision).filter(|revision| *revision <= REVISION_MAX)?;
+            Some(figures::Publication { revision, as_of: Day::of(as_of), values: read_values(values)? })
+        };
+        let settling = |Settling { as_of, until, values }| {
+            Some(figures::Settling { as_of: Day::of(as_of), values: read_values(values)?, until: timestamp(until)? })
+        };
+        let held = |Held { as_of, values }| Some((as_of.map(Day::of), read_values(values)?));
+        Some(figures::Feed {
+            name: Name::new(&self.name)?,
+            current: all_or_nothing(self.current, publication)?,
+            previous: all_or_nothing(self.previous, publication)?,
+            settling: all_or_nothing(self.settling, settling)?,
+            held: self.held.into_iter().map(held).collect::<Option<_>>()?,
+            published: timestamp(self.published)?,
+        })
+    }
+}
+
+/// Nothing stays nothing; something must be understood.
+fn all_or_nothing<T, U>(part: Option<T>, understood: impl FnOnce(T) -> Option<U>) -> Option<Option<U>> {
+    part.map_or(Some(None), |part| understood(part).map(Some))
+}
+
+impl From<notice::Notice> for Notice {
+    fn from(notice: notice::Notice) -> Notice {
+        match notice {
+            notice::Notice::None => Notice::None,
+            notice::Notice::Planned { announce, last_day, over } => {
+                Notice::Planned { announce: moment(announce), last_day: last_day.date(), over: moment(over) }
+            }
+            notice::Notice::Announced { revision, last_day, over } => {
+                Notice::Announced { revision, last_day: last_day.date(), over: moment(over) }
+            }
+            notice::Notice::Over { last_day } => Notice::Over { last_day: last_day.date() },
+        }
+    }
+}
+
+impl Notice {
+    fn understood(self) -> Option<notice::Notice> {
+        let notice = match self {
+            Notice::None => notice::Notice::None,
+            Notice::Planned { announce, last_day, over } => {
+                notice::Notice::Planned { announce: timestamp(announce)?, last_day: Day::of(last_day), over: timestamp(over)? }
+            }
+            Notice::Announced { revision, last_day, over } => {
+                let revision = Some(revision).filter(|revision| *revision <= REVISION_MAX)?;
+                notice::Notice::Announced { revision, last_day: Day::of(last_day), over: timestamp(over)? }
+            }
+            Notice::Over { last_day } => notice::Notice::Over { last_day: Day::of(last_day) },
+        };
+        Some(notice)
+    }
+}
+
+impl From<&Written> for Configuration {
+    fn from(written: &Written) -> Configuration {
+        let lines = |text: &str| text.split('\n').map(str::to_owned).collect();
+        let files = |files: &BTreeMap<String, String>| files.iter().map(|(name, text)| (name.clone(), lines(text))).collect();
+        Configuration { relay: lines(written.relay()), texts: files(written.texts()), topics: files(written.topics()) }
+    }
+}
+
+impl Configuration {
+    fn understood(self) -> Option<Written> {
+        let text = |lines: Lines| lines.join("\n");
+        let files = |files: BTreeMap<String, Lines>| files.into_iter().map(|(name, lines)| (name, text(lines))).collect();
+        Written::new(text(self.relay), files(self.texts), files(self.topics))
+    }
+}
+
+fn values(figures: &BTreeMap<Name, Value>) -> Values {
+    figures.iter().map(|(name, value)| (name.to_string(), decimal(*value))).collect()
+}
+
+fn read_values(values: Values) -> Option<BTreeMap<Name, Value>> {
+    values.into_iter().map(|(name, text)| Some((Name::new(&name)?, read_decimal(&text)?))).collect()
+}
+
+/// `57.4`, `-36`: with a point, as programs write it.
+fn decimal(value: Value) -> String {
+    let (digits, decimals) = value.parts();
+    let decimals = usize::from(decimals);
+    let sign = if digits < 0 { "-" } else { "" };
+    let figures = format!("{:0width$}", digits.unsigned_abs(), width = decimals + 1);
+    let (whole, fraction) = figures.split_at(figures.len() - decimals);
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{sign}{whole}{point}{fraction}")
+}
+
+fn read_decimal(text: &str) -> Option<Value> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let value = Value::new(format!("{whole}{fraction}").parse().ok()?, u8::try_from(fraction.len()).ok()?)?;
+    // Whatever else is a number to a computer (`+1`, `1.`, `007`) nobody has written here.
+    (decimal(value) == text).then_some(value)
+}
+
+/// Every [`time::Timestamp`] is one: they end in 2106.
+fn moment(at: time::Timestamp) -> Moment {
+    Moment::from_second(i64::from(at.0)).unwrap_or(Moment::UNIX_EPOCH)
+}
+
+fn timestamp(moment: Moment) -> Option<time::Timestamp> {
+    let second = u32::try_from(moment.as_second()).ok().filter(|_| moment.subsec_nanosecond() == 0);
+    second.map(time::Timestamp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_they_are_written() {
+        for (digits, decimals, text) in
+            [(17, 0, "17"), (574, 1, "57.4"), (-36, 1, "-3.6"), (5, 3, "0.005"), (-5, 6, "-0.000005"), (0, 0, "0"), (1_234, 2, "12.34")]
+        {
+            let value = Value::new(digits, decimals).expect("a value");
+            assert_eq!((decimal(value).as_str(), read_decimal(text)), (text, Some(value)));
+        }
+        for text in ["", "-", "+1", "1.", ".5", "01", "1,5", "1.50", "1e3", "- 1", "0.-5", "1.0000001", "99999999999999999999", "NaN"] {
+            assert_eq!(read_decimal(text), None, "{text}");
+        }
+    }
+}
