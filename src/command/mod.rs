@@ -1,5 +1,6 @@
 //! What is typed: `drk-relay run`, `check-config`, `status`, `backup`, `qr`, `demo`. Commands start and show things; they hold no rule.
 
+mod alarm;
 mod backup;
 mod check_config;
 #[cfg(feature = "simulator")]
@@ -49,6 +50,9 @@ enum Command {
     },
     /// Wie es dem laufenden Relay geht: Abos, Fenster, Ausgang, Zahlen, Verbindungen.
     Status(status::Options),
+    /// Ob ein Alarm bei denen ankommt, die ihn bekommen sollen.
+    #[command(subcommand)]
+    Alarm(alarm::Options),
     /// Zahlen, Zähler und Konfiguration in eine Datei sichern, ohne Personen; auch während das Relay läuft.
     Backup(backup::Options),
     /// Eine Sicherung auf einem neuen Gerät zurückspielen.
@@ -100,6 +104,7 @@ impl Arguments {
             Command::Run { config } => run::execute(&config).await,
             Command::CheckConfig { config } => check_config::execute(&config),
             Command::Status(options) => status::execute(&options).await,
+            Command::Alarm(options) => alarm::execute(&options).await,
             Command::Backup(options) => backup::execute(&options).await,
             Command::Restore(options) => restore::execute(&options),
             Command::Qr(options) => qr::execute(&options),
