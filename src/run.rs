@@ -23,7 +23,7 @@ use crate::port::link::Link;
 use crate::port::pseudonym::Pseudonyms;
 use crate::port::stream::Source;
 use crate::port::webhook::Behind;
-use crate::port::{Arrival, alarm, graph, mqtt, status, systemd, webhook};
+use crate::port::{Arrival, alarm, events, graph, mqtt, status, systemd, webhook};
 use crate::relay::{Pulse, Relay, Roster};
 use crate::store::{Files, StoreError};
 use anyhow::Context;
@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::net::UnixListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use ways::Ways;
 
@@ -128,14 +128,33 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
             restarting("alarm", &drill, async || alarm::run(&board, &config.state_dir).await),
         )
     };
+    tracing::info!(target: events::KEPT, kind = "started", version = env!("CARGO_PKG_VERSION"), "started");
+    let stopping = || {
+        manager.stopping();
+        stopped.cancel();
+    };
+    let ended = until_stopped(ended, stop, ports, stopping).await;
+    match &ended {
+        Ok(()) => tracing::info!(target: events::KEPT, kind = "stopped", "stopped"),
+        Err(error) => tracing::error!(target: events::KEPT, kind = "failed", error = format!("{error:#}"), "failed"),
+    }
+    ended
+}
+
+/// Returns when the relay has ended: by itself, or because it was told to.
+async fn until_stopped<T>(
+    ended: oneshot::Receiver<anyhow::Result<()>>,
+    stop: impl Future<Output = ()>,
+    ports: impl Future<Output = T>,
+    stopping: impl FnOnce(),
+) -> anyhow::Result<()> {
     let (mut ended, mut stop, ports) = (pin!(ended), pin!(stop), pin!(ports));
     tokio::select! {
         result = &mut ended => return result.context("the relay panicked")?,
         () = &mut stop => tracing::info!("stopping"),
         _ = ports => {}
     }
-    manager.stopping();
-    stopped.cancel();
+    stopping();
     ended.await.context("the relay panicked")?
 }
 

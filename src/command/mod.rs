@@ -5,6 +5,7 @@ mod backup;
 mod check_config;
 #[cfg(feature = "simulator")]
 mod demo;
+mod events;
 mod qr;
 mod restore;
 mod run;
@@ -50,6 +51,8 @@ enum Command {
     },
     /// Wie es dem laufenden Relay geht: Abos, Fenster, Ausgang, Zahlen, Verbindungen.
     Status(status::Options),
+    /// Was in letzter Zeit geschah: Starts, Alarme, Warnungen. Auch wenn das Relay nicht läuft.
+    Events(events::Options),
     /// Ob ein Alarm bei denen ankommt, die ihn bekommen sollen.
     #[command(subcommand)]
     Alarm(alarm::Options),
@@ -104,6 +107,7 @@ impl Arguments {
             Command::Run { config } => run::execute(&config).await,
             Command::CheckConfig { config } => check_config::execute(&config),
             Command::Status(options) => status::execute(&options).await,
+            Command::Events(options) => events::execute(&options),
             Command::Alarm(options) => alarm::execute(&options).await,
             Command::Backup(options) => backup::execute(&options).await,
             Command::Restore(options) => restore::execute(&options),

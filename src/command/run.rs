@@ -3,6 +3,7 @@
 use super::Failure;
 use crate::config::{Checked, Files, IngressConfig};
 use crate::port::clock::Clock;
+use crate::port::events::{Keeper, Keeping};
 use crate::port::stream::Source;
 use crate::port::systemd::Manager;
 use crate::run::{Drill, Show, Surroundings, run};
@@ -10,12 +11,14 @@ use anyhow::Context;
 use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Level;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::prelude::*;
 
 pub(super) async fn execute(config: &Path) -> Result<(), Failure> {
     let Checked { config, warnings, .. } = Checked::open(config, &Files::of_service(config), None)?;
-    log();
+    let clock = Clock::System;
+    let (keeper, keeping) = Keeper::start(&config.state_dir, clock.clone(), boot());
+    log(keeping);
     if !warnings.is_empty() {
         tracing::warn!(count = warnings.len(), "the configuration works, but something in it deserves a look: drk-relay check-config");
     }
@@ -31,19 +34,25 @@ pub(super) async fn execute(config: &Path) -> Result<(), Failure> {
             _ = interrupt.recv() => {}
         }
     };
-    let around = Surroundings {
-        clock: Clock::System,
-        listener,
-        show: Show::default(),
-        manager: Manager::from_environment(),
-        drill: Drill::default(),
-    };
-    Ok(Box::pin(run(config, around, stop)).await?)
+    let around = Surroundings { clock, listener, show: Show::default(), manager: Manager::from_environment(), drill: Drill::default() };
+    let ended = Box::pin(run(config, around, stop)).await;
+    keeper.finish();
+    Ok(ended?)
+}
+
+/// Since when the machine has been running, as a name that changes with every start of it. systemd tells a service that may not look
+/// (systemd/drk-relay.service).
+fn boot() -> Option<String> {
+    let told = std::env::var("DRK_RELAY_BOOT").ok();
+    let found = told.or_else(|| std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok());
+    // systemd writes it without hyphens.
+    found.map(|boot| boot.trim().replace('-', "")).filter(|boot| !boot.is_empty())
 }
 
 /// One line an event on stderr, which is the journal's. The libraries speak only when something is wrong: at `debug` some of them would
-/// print what must not be in a log.
-fn log() {
+/// print what must not be in a log. What must outlive a power cut is kept besides.
+fn log(keeping: Keeping) {
     let levels = Targets::new().with_default(Level::WARN).with_target("drk_relay", Level::INFO);
-    tracing_subscriber::registry().with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(levels)).init();
+    let journal = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(levels);
+    tracing_subscriber::registry().with(journal).with(keeping.with_filter(filter_fn(Keeping::wants))).init();
 }

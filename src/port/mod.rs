@@ -9,6 +9,7 @@ pub mod certificate;
 pub mod certificates;
 pub mod clock;
 pub mod durable;
+pub mod events;
 pub mod graph;
 pub mod knock;
 pub mod link;

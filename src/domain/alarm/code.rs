@@ -171,8 +171,8 @@ impl Code {
             // Nothing heals these by itself, and each minute counts.
             Code::DiskFull | Code::StoreDamaged | Code::SendingHeld | Code::MetaWithholds | Code::BudgetSpent | Code::BudgetReserve => 0,
             Code::MetaCharges => 0,
-            // A card that is about to die hangs for seconds and comes back; the watchdog waits for a minute.
-            Code::RelaySilent => 2 * MINUTE,
+            // Two looks. A card that is about to die hangs for seconds and comes back; the watchdog ends everything after a minute.
+            Code::RelaySilent => 20,
             Code::ClockUntrusted
             | Code::TunnelDown
             | Code::AddressUnproven

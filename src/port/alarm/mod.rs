@@ -18,6 +18,7 @@ use super::board::Board;
 use super::link::{Condition, Link};
 use crate::domain::alarm::{Code, Judge, Look, Word};
 use crate::port::clock::{Clock, Mark};
+use crate::port::events::KEPT;
 use findings::Seen;
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -69,8 +70,8 @@ async fn watch(desk: &Desk<'_>, board: &Board) -> Infallible {
         for code in Code::ALL {
             let turn = desk.judge.borrow_mut().judge(look, code, seen.finding(code));
             match turn {
-                Some(Word::On) => tracing::warn!(alarm = code.name(), "alarm"),
-                Some(Word::Off) => tracing::info!(alarm = code.name(), "alarm is over"),
+                Some(Word::On) => tracing::warn!(target: KEPT, kind = "alarm-on", alarm = code.name(), "alarm"),
+                Some(Word::Off) => tracing::info!(target: KEPT, kind = "alarm-off", alarm = code.name(), "alarm is over"),
                 None => {}
             }
         }

@@ -126,6 +126,10 @@ impl Alarms {
         });
     }
 
+    fn set_test(&self, test: bool) {
+        self.change(|standing| std::mem::replace(&mut standing.test, test) != test);
+    }
+
     /// The broker has what there was at this revision.
     pub fn published(&self, revision: u64) {
         self.0.published.send_replace(revision);
@@ -148,14 +152,7 @@ impl Alarms {
 
     /// Tells everybody, by every way and at once, that this is a test. Takes as long as the slowest of them.
     pub async fn test(&self) -> Tried {
-        let set = |test| {
-            self.change(|standing| {
-                let changed = standing.test != test;
-                standing.test = test;
-                changed
-            });
-        };
-        set(true);
+        let _testing = Testing::begin(self);
         let revision = self.0.standing.borrow().revision;
         let mut published = self.0.published.subscribe();
         let tried = tokio::join!(
@@ -173,9 +170,24 @@ impl Alarms {
                 }
             },
         );
-        set(false);
         let (mqtt, command, heartbeat) = tried;
         Tried { mqtt, command, heartbeat }
+    }
+}
+
+/// As long as it lives, everybody is told that this is a test: no longer, whoever gives up waiting for it.
+struct Testing<'a>(&'a Alarms);
+
+impl Testing<'_> {
+    fn begin(alarms: &Alarms) -> Testing<'_> {
+        alarms.set_test(true);
+        Testing(alarms)
+    }
+}
+
+impl Drop for Testing<'_> {
+    fn drop(&mut self) {
+        self.0.set_test(false);
     }
 }
 
