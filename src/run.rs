@@ -16,13 +16,14 @@ use crate::domain::backup::Backup;
 use crate::domain::event::Event;
 use crate::domain::ids::InstanceId;
 use crate::domain::time::Millis;
+use crate::port::alarms::Alarms;
 use crate::port::board::{Board, Links};
 use crate::port::clock::{self, Clock};
 use crate::port::link::Link;
 use crate::port::pseudonym::Pseudonyms;
 use crate::port::stream::Source;
 use crate::port::webhook::Behind;
-use crate::port::{Arrival, graph, mqtt, status, systemd, webhook};
+use crate::port::{Arrival, alarm, events, graph, mqtt, status, systemd, webhook};
 use crate::relay::{Pulse, Relay, Roster};
 use crate::store::{Files, StoreError};
 use anyhow::Context;
@@ -33,7 +34,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::net::UnixListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use ways::Ways;
 
@@ -94,14 +95,16 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let links = Links { mqtt: link(), graph: graph.link().clone(), webhook: ways.webhook.clone(), ways: ways.links() };
     let behind = Behind { inbox: inbox.clone(), link: links.webhook.clone(), knocks: ways.knocks.clone() };
     let trusted = watch::Sender::new(false);
-    let board = Board { pulse, backup, inbox: inbox.clone(), links, clock: clock.clone(), zone, started };
+    let alarms = Alarms::new(&config.alarm, config.heartbeat.as_ref(), &ways.outward, &zone, &clock)?;
+    let board = Board { pulse, backup, inbox: inbox.clone(), links, alarms, clock: clock.clone(), zone, started };
+    let told = (&board.alarms, &board.links.mqtt);
     let mut restarted = false;
     let ports = async {
         tokio::join!(
             clock::watch_trust(config.clock, &clock, &inbox, &trusted),
             restarting("mqtt", &drill, async || loop {
                 tokio::select! {
-                    never = mqtt::run(&config.mqtt, &ways.to_broker, &inbox, &mut outlets.receipts, &board.links.mqtt) => match never {},
+                    never = mqtt::run(&config.mqtt, &ways.to_broker, &inbox, &mut outlets.receipts, told) => match never {},
                     // The broker repeats what was not acknowledged, but only over another connection.
                     Ok(()) = reopened.changed() => {}
                 }
@@ -122,16 +125,36 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
                 None => pending().await,
             }),
             restarting("systemd", &drill, async || systemd::run(&manager, &board).await),
+            restarting("alarm", &drill, async || alarm::run(&board, &config.state_dir).await),
         )
     };
+    tracing::info!(target: events::KEPT, kind = "started", version = env!("CARGO_PKG_VERSION"), "started");
+    let stopping = || {
+        manager.stopping();
+        stopped.cancel();
+    };
+    let ended = until_stopped(ended, stop, ports, stopping).await;
+    match &ended {
+        Ok(()) => tracing::info!(target: events::KEPT, kind = "stopped", "stopped"),
+        Err(error) => tracing::error!(target: events::KEPT, kind = "failed", error = format!("{error:#}"), "failed"),
+    }
+    ended
+}
+
+/// Returns when the relay has ended: by itself, or because it was told to.
+async fn until_stopped<T>(
+    ended: oneshot::Receiver<anyhow::Result<()>>,
+    stop: impl Future<Output = ()>,
+    ports: impl Future<Output = T>,
+    stopping: impl FnOnce(),
+) -> anyhow::Result<()> {
     let (mut ended, mut stop, ports) = (pin!(ended), pin!(stop), pin!(ports));
     tokio::select! {
         result = &mut ended => return result.context("the relay panicked")?,
         () = &mut stop => tracing::info!("stopping"),
         _ = ports => {}
     }
-    manager.stopping();
-    stopped.cancel();
+    stopping();
     ended.await.context("the relay panicked")?
 }
 

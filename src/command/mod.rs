@@ -1,9 +1,11 @@
 //! What is typed: `drk-relay run`, `check-config`, `status`, `backup`, `qr`, `demo`. Commands start and show things; they hold no rule.
 
+mod alarm;
 mod backup;
 mod check_config;
 #[cfg(feature = "simulator")]
 mod demo;
+mod events;
 pub mod journal;
 mod qr;
 mod restore;
@@ -50,6 +52,11 @@ enum Command {
     },
     /// Wie es dem laufenden Relay geht: Abos, Fenster, Ausgang, Zahlen, Verbindungen.
     Status(status::Options),
+    /// Was in letzter Zeit geschah: Starts, Alarme, Warnungen. Auch wenn das Relay nicht läuft.
+    Events(events::Options),
+    /// Ob ein Alarm bei denen ankommt, die ihn bekommen sollen.
+    #[command(subcommand)]
+    Alarm(alarm::Options),
     /// Zahlen, Zähler und Konfiguration in eine Datei sichern, ohne Personen; auch während das Relay läuft.
     Backup(backup::Options),
     /// Eine Sicherung auf einem neuen Gerät zurückspielen.
@@ -101,6 +108,8 @@ impl Arguments {
             Command::Run { config } => run::execute(&config).await,
             Command::CheckConfig { config } => check_config::execute(&config),
             Command::Status(options) => status::execute(&options).await,
+            Command::Events(options) => events::execute(&options),
+            Command::Alarm(options) => alarm::execute(&options).await,
             Command::Backup(options) => backup::execute(&options).await,
             Command::Restore(options) => restore::execute(&options),
             Command::Qr(options) => qr::execute(&options),

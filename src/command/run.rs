@@ -4,6 +4,7 @@ use super::Failure;
 use super::journal::journal;
 use crate::config::{Checked, Files, IngressConfig};
 use crate::port::clock::Clock;
+use crate::port::events::{Keeper, Keeping};
 use crate::port::stream::Source;
 use crate::port::systemd::Manager;
 use crate::run::{Drill, Show, Surroundings, run};
@@ -11,11 +12,14 @@ use anyhow::Context;
 use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Level;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
 
 pub(super) async fn execute(config: &Path) -> Result<(), Failure> {
     let Checked { config, warnings, .. } = Checked::open(config, &Files::of_service(config), None)?;
-    log();
+    let clock = Clock::System;
+    let (keeper, keeping) = Keeper::start(&config.state_dir, clock.clone(), boot());
+    log(keeping);
     if !warnings.is_empty() {
         tracing::warn!(count = warnings.len(), "the configuration works, but something in it deserves a look: drk-relay check-config");
     }
@@ -31,17 +35,23 @@ pub(super) async fn execute(config: &Path) -> Result<(), Failure> {
             _ = interrupt.recv() => {}
         }
     };
-    let around = Surroundings {
-        clock: Clock::System,
-        listener,
-        show: Show::default(),
-        manager: Manager::from_environment(),
-        drill: Drill::default(),
-    };
-    Ok(Box::pin(run(config, around, stop)).await?)
+    let around = Surroundings { clock, listener, show: Show::default(), manager: Manager::from_environment(), drill: Drill::default() };
+    let ended = Box::pin(run(config, around, stop)).await;
+    keeper.finish();
+    Ok(ended?)
 }
 
-/// On stderr, which is the journal's.
-fn log() {
-    tracing_subscriber::registry().with(journal(Level::INFO, std::io::stderr)).init();
+/// Since when the machine has been running, as a name that changes with every start of it. systemd tells a service that may not look
+/// (systemd/drk-relay.service).
+fn boot() -> Option<String> {
+    let told = std::env::var("DRK_RELAY_BOOT").ok();
+    let found = told.or_else(|| std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok());
+    // systemd writes it without hyphens.
+    found.map(|boot| boot.trim().replace('-', "")).filter(|boot| !boot.is_empty())
+}
+
+/// On stderr, which is the journal's. What must outlive a power cut is kept besides.
+fn log(keeping: Keeping) {
+    let keeping = keeping.with_filter(filter_fn(Keeping::wants));
+    tracing_subscriber::registry().with(journal(Level::INFO, std::io::stderr)).with(keeping).init();
 }

@@ -5,7 +5,8 @@ use super::{CONFIGURATION_FILE, Failure};
 use crate::config::{Config, RUNTIME_DIRECTORY, SOCKET};
 use crate::domain::pacing::GUARD_MIN;
 use crate::port::status::{
-    self, Answer, Budget, CertificateReport, Feed, Held, LinkReport, Outbox, Pace, Relay, Report, SCHEMA, Standing, State, Surprise,
+    self, AlarmReport, Answer, Budget, CertificateReport, Feed, Held, LinkReport, Outbox, Pace, Relay, Report, SCHEMA, Standing, State,
+    Surprise,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -87,6 +88,7 @@ fn rendered(report: &Report) -> String {
     let mut page = Page { text: String::new(), now: report.now, zone };
     let (since, started) = (page.since(report.started), page.moment(report.started));
     page.text = format!("drk-relay {}, läuft {since} ({started})\n\n", report.version);
+    report.alarms.iter().for_each(|alarm| page.alarm(alarm));
     page.line("MQTT", &page.link(&report.links.mqtt, "verbunden", "noch nicht verbunden"));
     page.line("Senden an Meta", &page.link(&report.links.graph, "geht", "seit dem Start noch nichts gesendet"));
     page.line("Webhooks von Meta", &page.link(&report.links.webhook, "kommen an", "seit dem Start ist noch keiner gekommen"));
@@ -99,6 +101,12 @@ fn rendered(report: &Report) -> String {
     }
     if let Some(public) = &report.links.public {
         page.line("Adresse für Meta", &page.link(public, "führt hierher", "noch nicht geprüft"));
+    }
+    if let Some(heartbeat) = &report.links.heartbeat {
+        page.line("Herzschlag", &page.link(heartbeat, "wird gehört", "noch keiner"));
+    }
+    if let Some(command) = &report.links.alarm_command {
+        page.line("Alarmbefehl", &page.link(command, "geht", "seit dem Start noch nicht gebraucht"));
     }
     match &report.relay {
         Answer::Turning(relay) => page.relay(relay),
@@ -121,6 +129,15 @@ impl Page {
     fn line(&mut self, name: &str, value: &str) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.text, "  {name:<VALUES$}{value}");
+    }
+
+    fn alarm(&mut self, alarm: &AlarmReport) {
+        let AlarmReport { code, since, text, why, remedy } = alarm;
+        let since = since.map_or(String::new(), |at| format!(" {}", self.since(at)));
+        let why = if why.is_empty() { String::new() } else { format!(" Grund: {why}.") };
+        self.line("ALARM", &format!("{code}{since}: {text}{why}"));
+        self.line("", &format!("Abhilfe: {remedy}"));
+        self.text.push('\n');
     }
 
     fn relay(&mut self, relay: &Relay) {

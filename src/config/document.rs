@@ -29,6 +29,13 @@ pub(super) struct Item<'d> {
     pub(super) span: Range<usize>,
 }
 
+impl<'d> Item<'d> {
+    /// One of a list.
+    pub(super) fn of(value: &'d Spanned<DeValue<'d>>) -> Item<'d> {
+        Item { value: value.get_ref(), span: value.span() }
+    }
+}
+
 /// What is wrong with a value, and what to do.
 pub(super) struct Complaint {
     pub(super) what: String,
@@ -156,8 +163,7 @@ impl<'d> Section<'d> {
 
     fn item(&mut self, key: &'static str) -> Option<Item<'d>> {
         self.asked.push(key);
-        let value = self.table?.get(key)?;
-        Some(Item { value: value.get_ref(), span: value.span() })
+        Some(Item::of(self.table?.get(key)?))
     }
 
     /// Whether a key is there. It counts as known.

@@ -39,7 +39,7 @@ pub(super) fn text(max: usize) -> impl Fn(&Item<'_>) -> Result<String, Complaint
 }
 
 /// Longest path that Linux takes.
-const PATH_MAX: usize = 4096;
+pub(super) const PATH_MAX: usize = 4096;
 /// Longest name of a host, a user, a client.
 pub(super) const WORD_MAX: usize = 255;
 

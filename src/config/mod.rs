@@ -1,9 +1,10 @@
 //! `relay.toml`: from its text and the files that it names to [`Config`], complete and typed, or to everything that is wrong with it, at
 //! once. Consulted only at start; connects to nothing and waits for nothing.
 //!
-//! `document` reads TOML with the place of every value, `branch`, `outside` and `ingress` say what there is to be read, `files` fetches
-//! secrets and certificates, `report` shows what is wrong.
+//! `document` reads TOML with the place of every value, `branch`, `outside`, `ingress` and `alarm` say what there is to be read, `files`
+//! fetches secrets and certificates, `report` shows what is wrong.
 
+mod alarm;
 mod branch;
 mod document;
 mod files;
@@ -19,6 +20,7 @@ mod topics;
 mod ways;
 mod written;
 
+pub use alarm::{AlarmConfig, HeartbeatConfig};
 pub use files::Files;
 pub use public::{Public, RUNTIME_DIRECTORY, SOCKET, StatusConfig, Whereabouts};
 pub use report::{ConfigError, Problem};
@@ -66,6 +68,10 @@ pub struct Config {
     pub probe: Option<ProbeConfig>,
     /// The port of the same name.
     pub status: StatusConfig,
+    /// The port of the same name.
+    pub alarm: AlarmConfig,
+    /// Who notices when the relay falls silent; nothing if nobody does.
+    pub heartbeat: Option<HeartbeatConfig>,
 }
 
 /// When the system's clock is taken to be right (promise 11).
@@ -207,6 +213,7 @@ fn settings(document: &Document<'_>, files: &Files, now: Option<Millis>) -> Opti
     let topics = topics::read(&mut root, files, today);
     let texts = texts::read(&mut root, files);
     let status = outside::status(&mut root, files, state_dir.as_deref());
+    let (alarm, heartbeat) = (alarm::alarm(&mut root, files), alarm::heartbeat(&mut root, files));
     root.end();
     let (rules, whatsapp, ways) = (rules?, whatsapp?, ways?);
     let proxy = match &ways.egress {
@@ -219,6 +226,8 @@ fn settings(document: &Document<'_>, files: &Files, now: Option<Millis>) -> Opti
         clock: clock?,
         mqtt: MqttConfig { feeds: outside::mqtt_feeds(&rules), ..mqtt? },
         webhook: outside::webhook(&whatsapp),
+        alarm: AlarmConfig { branch: rules.branch.clone(), ..alarm? },
+        heartbeat: heartbeat?.map(|heartbeat| HeartbeatConfig { extra_roots: ways.extra_roots.clone(), ..heartbeat }),
         graph: GraphConfig { proxy, extra_roots: ways.extra_roots, ..whatsapp.graph },
         ingress: ways.ingress,
         tls: ways.tls,

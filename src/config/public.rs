@@ -1,6 +1,7 @@
 //! What is known of a configuration without its secrets: for commands of people who may not read them, and for the socket at which they
 //! ask.
 
+use super::branch::zone;
 use super::document::{Document, Section, quoted};
 use super::files::Files;
 use super::kinds::{name as a_name, path as a_path, text};
@@ -11,6 +12,7 @@ use super::{Config, ConfigError, content};
 use crate::domain::ids::Name;
 use crate::domain::rules::FEEDS_MAX;
 use crate::domain::wording::{BRANCH_MAX, PRIVACY_MAX};
+use jiff::tz::TimeZone;
 use std::path::{Path, PathBuf};
 
 /// The directory that systemd/drk-relay.service asks for: RuntimeDirectory=.
@@ -51,6 +53,8 @@ pub struct Whereabouts {
     pub texts: Option<PathBuf>,
     /// The folder of topics, if there is one.
     pub topics: Option<PathBuf>,
+    /// Local time of the branch.
+    pub zone: TimeZone,
 }
 
 impl Config {
@@ -103,6 +107,7 @@ fn known(root: &mut Section<'_>, files: &Files) -> Option<Public> {
 
 fn whereabouts(root: &mut Section<'_>, files: &Files) -> Option<Whereabouts> {
     let state_dir = root.required("state_dir", "\"/var/lib/drk-relay\"", a_path);
+    let zone = zone(root);
     let feeds = root.sections("feed", FEEDS_MAX).and_then(|sections| {
         let feeds = sections.into_iter().map(|mut section| {
             let name = section.required("name", "\"corona\"", a_name);
@@ -114,7 +119,7 @@ fn whereabouts(root: &mut Section<'_>, files: &Files) -> Option<Whereabouts> {
     let (texts, topics) = (folder(root, files, "texts"), folder(root, files, "topics"));
     let sockets = sockets(root, files, state_dir.as_deref());
     root.end_early();
-    Some(Whereabouts { sockets: sockets?, state_dir: files.at(&state_dir?), feeds: feeds?, texts: texts?, topics: topics? })
+    Some(Whereabouts { sockets: sockets?, state_dir: files.at(&state_dir?), feeds: feeds?, texts: texts?, topics: topics?, zone: zone? })
 }
 
 /// Where a relay may answer: who started it decides, if the configuration does not.

@@ -176,6 +176,8 @@ fn columns(char: char) -> usize {
 const SECRET_NAMES: &[&str] = &["token", "secret", "secret_next", "password", "passwort", "passphrase", "key"];
 /// A run of letters and digits that long is no word: Meta's app secret has 32.
 const SECRET_RUN: usize = 20;
+/// Neither is this: the address to which a heartbeat goes ends like that.
+const UUID: [usize; 5] = [8, 4, 4, 4, 12];
 
 /// The bytes of a line that may be secret: values of keys that are called so, user and password of an address, long runs of letters and
 /// digits. Looks at the text, because a line that is not TOML may contain a secret, too.
@@ -210,6 +212,15 @@ fn runs(line: &str) -> Vec<Range<usize>> {
             hidden.push(from..from + word.len());
         }
         from += run.len();
+    }
+    let mut from = 0;
+    for word in line.split(|char: char| !char.is_ascii_alphanumeric() && char != '-') {
+        let parts: Vec<_> = word.split('-').map(str::len).collect();
+        if parts == UUID {
+            hidden.push(from..from + word.len());
+        }
+        // Whatever ends a word has its own length.
+        from += word.len() + line[from + word.len()..].chars().next().map_or(0, char::len_utf8);
     }
     hidden
 }

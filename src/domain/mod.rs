@@ -2,6 +2,7 @@
 //! and what may leave afterwards. It cannot fail, because what goes wrong outside arrives as an event.
 
 pub mod addresses;
+pub mod alarm;
 pub mod backup;
 pub mod budget;
 pub mod conversation;

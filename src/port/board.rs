@@ -1,6 +1,7 @@
 //! What those who look at the relay from outside look at: its pulse, fresh, and the links of its ports. Shows nothing itself: that is for
 //! `status` and `systemd`.
 
+use super::alarms::Alarms;
 use super::certificates::Certificates;
 use super::clock::{Clock, Mark};
 use super::link::Link;
@@ -25,6 +26,8 @@ pub struct Board {
     pub inbox: Inbox,
     /// The links of the ports.
     pub links: Links,
+    /// The alarms, and how people are told.
+    pub alarms: Alarms,
     /// What time it is.
     pub clock: Clock,
     /// Local time of the branch.

@@ -1,12 +1,15 @@
 //! The outside world, one file or folder each. Ports turn bytes into events and effects into bytes; they decide nothing, and no port knows
 //! another. What all of them share is here: how something arrives, and how it is acknowledged.
 
+pub mod alarm;
+pub mod alarms;
 pub mod backup;
 pub mod board;
 pub mod certificate;
 pub mod certificates;
 pub mod clock;
 pub mod durable;
+pub mod events;
 pub mod graph;
 pub mod knock;
 pub mod link;

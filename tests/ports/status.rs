@@ -13,6 +13,7 @@ use drk_relay::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
 use drk_relay::domain::state as domain;
 use drk_relay::domain::time::Timestamp;
 use drk_relay::domain::window::Window;
+use drk_relay::port::alarms::Alarms;
 use drk_relay::port::backup::Document;
 use drk_relay::port::board::{Board, Links, WayLinks};
 use drk_relay::port::clock::Clock;
@@ -152,7 +153,8 @@ fn served() -> Served {
     let link = || Link::new(Clock::System);
     let links = Links { mqtt: link(), graph: link(), webhook: link(), ways: WayLinks::default() };
     let (board_backup, started) = (backup.clone(), clock.mark());
-    let board = Board { pulse: pulse.clone(), backup: board_backup, inbox, links, started, clock, zone: TimeZone::UTC };
+    let alarms = Alarms::silent();
+    let board = Board { pulse: pulse.clone(), backup: board_backup, inbox, links, alarms, started, clock, zone: TimeZone::UTC };
     let server = tokio::spawn(async move { serve(&listener, &board).await });
     Served { socket, pulse, backup, arrivals, _directory: directory, _server: AbortOnDropHandle::new(server) }
 }

@@ -6,6 +6,7 @@ use drk_relay::domain::figures::Value;
 use drk_relay::domain::ids::{InstanceId, Name};
 use drk_relay::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
 use drk_relay::port::Arrival;
+use drk_relay::port::alarms::Alarms;
 use drk_relay::port::board::{Board, Links, WayLinks};
 use drk_relay::port::clock::Clock;
 use drk_relay::port::link::Link;
@@ -174,8 +175,8 @@ async fn who_hangs_is_not_fed() {
     let Turning { inbox, outlets: _outlets, ended, .. } = turn(open, clock.clone(), show, stopped.clone()).expect("a thread");
     let link = || Link::new(Clock::System);
     let links = Links { mqtt: link(), graph: link(), webhook: link(), ways: WayLinks::default() };
-    let started = clock.mark();
-    let board = Board { pulse, backup, inbox: inbox.clone(), links, started, clock, zone: TimeZone::UTC };
+    let (started, alarms) = (clock.mark(), Alarms::silent());
+    let board = Board { pulse, backup, inbox: inbox.clone(), links, alarms, started, clock, zone: TimeZone::UTC };
     let listener = Listener::new();
     let manager = Manager::at(&listener.path(), Some(Duration::from_millis(20))).expect("an address");
     let port = AbortOnDropHandle::new(tokio::spawn(async move { systemd::run(&manager, &board).await }));

@@ -6,7 +6,8 @@ mod pace;
 pub(super) use pace::Pace;
 
 use crate::config::{
-    Address, ClockConfig, Config, EgressConfig, GraphConfig, IngressConfig, MqttConfig, MqttFeed, StatusConfig, TlsConfig, WebhookConfig,
+    Address, AlarmConfig, ClockConfig, Config, EgressConfig, GraphConfig, IngressConfig, MqttConfig, MqttFeed, StatusConfig, TlsConfig,
+    WebhookConfig,
 };
 use crate::domain::ids::Name;
 use crate::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
@@ -186,6 +187,8 @@ fn config(state_dir: &Path, zone: TimeZone, broker: SocketAddr, graph: GraphConf
             phone_number_id: NUMBER.to_owned(),
         },
         status: StatusConfig { socket: state_dir.join("status.sock") },
+        alarm: AlarmConfig { command: None, branch: "DRK-Ortsverein Musterstadt".to_owned() },
+        heartbeat: None,
     }
 }
 

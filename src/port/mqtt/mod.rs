@@ -7,10 +7,11 @@
 //!     ▲        └─ QoS 1 ──▶ feed ──── waits for room ────▶ inbox
 //!     │                       └──▶ acknowledge ◀──durable──┘ one after the other, in the order of arrival
 //!     ├─── requests ◀── PUBACK ──────┘        answer ◀── receipts
+//!     ├─── requests ◀── announce ◀── alarms
 //!     └─── line ◀── TLS, TCP ──▶ broker
 //! ```
 //!
-//! Five loops in *one* task, so that between a lost connection and the note of it in [`Connection`] nothing else runs: an acknowledgement
+//! Six loops in *one* task, so that between a lost connection and the note of it in [`Connection`] nothing else runs: an acknowledgement
 //! can then never slip from one connection into the next, where its packet id may mean another message. `poll` waits for nothing but the
 //! broker, or pings would stop.
 //!
@@ -27,6 +28,7 @@ mod payload;
 mod poller;
 mod receipt;
 mod rejected;
+mod standing;
 mod subscriptions;
 mod tls;
 
@@ -38,6 +40,7 @@ use super::{Arrival, Inbox, link};
 use crate::config::MqttConfig;
 use crate::domain::decision::Receipt;
 use crate::domain::event::Event;
+use crate::port::alarms::Alarms;
 use crate::port::outward::Outward;
 use connection::{Connection, Ticket};
 use line::Line;
@@ -45,6 +48,7 @@ use poller::Poller;
 use rumqttc::mqttbytes::QoS;
 use rumqttc::{AsyncClient, LastWill, MqttOptions, NetworkOptions, Publish, Transport};
 use secrecy::ExposeSecret;
+use standing::Said;
 use std::convert::Infallible;
 use std::future::pending;
 use std::time::Duration;
@@ -61,7 +65,7 @@ const CONNECT_SECONDS: u64 = line::CONNECT.as_secs() + 10;
 const WINDOW: usize = 1024;
 /// Requests that may wait for the connection: receipts of a burst, and the acknowledgements that belong to it.
 const REQUESTS: usize = 64;
-/// Our own publishes of QoS 1 in flight: there is at most one, `online`.
+/// Our own publishes of QoS 1 in flight: `online`, and the alarms whenever they change, which is a few times a day.
 const INFLIGHT: u16 = 8;
 /// A publisher waits for its receipt about as long; a line that is stuck for longer must not hold up the others.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -75,7 +79,7 @@ pub async fn run(
     outward: &Outward,
     inbox: &Inbox,
     receipts: &mut mpsc::Receiver<Receipt>,
-    shown: &link::Link,
+    (alarms, shown): (&Alarms, &link::Link),
 ) -> Infallible {
     let connection = &Connection::default();
     let (line, path) = loop {
@@ -90,13 +94,15 @@ pub async fn run(
     eventloop.set_network_options(network());
     let (hand, handed) = mpsc::channel(WINDOW);
     let (fed, unacknowledged) = mpsc::channel(WINDOW);
-    let mut poller = Poller::new(config, client, connection, shown, eventloop, inbox.clone(), hand);
+    let said = &Said::default();
+    let mut poller = Poller::new(config, client, connection, (alarms, said), shown, eventloop, inbox.clone(), hand);
     let (never, ..) = tokio::join!(
         poller.run(),
         line.run(),
         feed(handed, inbox.clone(), fed),
         acknowledge(unacknowledged, client, connection),
-        answer(receipts, config, client, connection)
+        answer(receipts, config, client, connection),
+        announce((alarms, said), config, client, connection)
     );
     never
 }
@@ -170,6 +176,22 @@ async fn answer(receipts: &mut mpsc::Receiver<Receipt>, config: &MqttConfig, cli
         let patience = if connection.current() == Connection::DOWN { Duration::ZERO } else { PATIENCE };
         if tokio::time::timeout(patience, client.publish(topic, QoS::AtMostOnce, false, body)).await.is_err() {
             debug!("receipt dropped: the connection is stuck");
+        }
+    }
+    pending().await
+}
+
+/// Publishes the alarms when they change. A new connection begins with those that there are then.
+async fn announce((alarms, said): (&Alarms, &Said), config: &MqttConfig, client: &AsyncClient, connection: &Connection) -> Infallible {
+    let (mut standings, mut published) = (alarms.watch(), alarms.publications());
+    // Their senders are `alarms`'.
+    while tokio::select! { changed = standings.changed() => changed, changed = published.changed() => changed }.is_ok() {
+        let standing = standings.borrow_and_update().clone();
+        if connection.current() != Connection::DOWN && said.lacks(standing.revision) {
+            said.also(standing.revision);
+            let Publish { topic, payload, .. } = standing::message(config, &standing);
+            // Nobody else owns the client: it is never closed.
+            let _ = client.publish(topic, QoS::AtLeastOnce, true, payload).await;
         }
     }
     pending().await

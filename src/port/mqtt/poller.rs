@@ -7,10 +7,12 @@
 use super::connection::{Connection, Ticket};
 use super::lost::{Attempts, Lost};
 use super::payload::parse;
+use super::standing::{self, Said};
 use super::subscriptions::Subscriptions;
-use super::{Arrival, Handed, Inbox, REQUESTS, link, receipt, status};
+use super::{Arrival, Handed, Inbox, REQUESTS, link, receipt};
 use crate::config::MqttConfig;
 use crate::domain::event::{Event, Figure};
+use crate::port::alarms::Alarms;
 use rumqttc::mqttbytes::QoS;
 use rumqttc::{AsyncClient, EventLoop, Outgoing, Packet, Publish, Request};
 use std::collections::BTreeMap;
@@ -30,6 +32,8 @@ pub(super) struct Poller<'a> {
     config: &'a MqttConfig,
     client: &'a AsyncClient,
     connection: &'a Connection,
+    /// The alarms that there are, and which of them were said.
+    alarms: (&'a Alarms, &'a Said),
     /// What others are shown of the connection.
     shown: &'a link::Link,
     eventloop: EventLoop,
@@ -80,6 +84,7 @@ impl<'a> Poller<'a> {
         config: &'a MqttConfig,
         client: &'a AsyncClient,
         connection: &'a Connection,
+        alarms: (&'a Alarms, &'a Said),
         shown: &'a link::Link,
         eventloop: EventLoop,
         inbox: Inbox,
@@ -87,7 +92,7 @@ impl<'a> Poller<'a> {
     ) -> Poller<'a> {
         let (subscriptions, window) = (Subscriptions::new(config), Window { owed: 0, full: None });
         let (tallies, attempts) = (Tallies::default(), Attempts::new());
-        Poller { config, client, connection, shown, eventloop, inbox, hand, subscriptions, window, tallies, attempts }
+        Poller { config, client, connection, alarms, shown, eventloop, inbox, hand, subscriptions, window, tallies, attempts }
     }
 
     pub(super) async fn run(&mut self) -> Infallible {
@@ -158,9 +163,13 @@ impl<'a> Poller<'a> {
                 self.show();
                 Ok(())
             }
+            Packet::PubAck(_) => {
+                let (alarms, said) = self.alarms;
+                said.acknowledged(alarms);
+                Ok(())
+            }
             Packet::Connect(_)
             | Packet::ConnAck(_)
-            | Packet::PubAck(_)
             | Packet::PubRec(_)
             | Packet::PubRel(_)
             | Packet::PubComp(_)
@@ -172,14 +181,17 @@ impl<'a> Poller<'a> {
         }
     }
 
-    /// Subscribes where that is needed and says that we are there. Both go in front of what waits already and need no room among the
-    /// requests, which receipts may have filled while the line was down.
+    /// Subscribes where that is needed, says that we are there and what alarms there are. All of it goes in front of what waits already and
+    /// needs no room among the requests, which receipts may have filled while the line was down.
     fn connected(&mut self, connection: u64, session_present: bool) {
         self.connection.set(connection);
         self.window = Window { owed: 0, full: None };
-        let mut online = Publish::new(status(self.config), QoS::AtLeastOnce, "online");
-        online.retain = true;
-        self.eventloop.pending.push_front(Request::Publish(online));
+        let (alarms, said) = self.alarms;
+        let standing = alarms.standing();
+        said.connected(standing.revision);
+        for publish in [standing::message(self.config, &standing), standing::online(self.config)] {
+            self.eventloop.pending.push_front(Request::Publish(publish));
+        }
         if let Some(subscribe) = self.subscriptions.connected(session_present) {
             self.eventloop.pending.push_front(Request::Subscribe(subscribe));
         }

@@ -4,10 +4,11 @@
 mod report;
 
 pub use report::{
-    Answer, Budget, CertificateReport, Feed, Held, Ingress, LinkReport, Links, Outbox, Pace, People, Relay, Report, SCHEMA, Standing,
-    State, Surprise,
+    AlarmReport, Answer, Budget, CertificateReport, Feed, Held, Ingress, LinkReport, Links, Outbox, Pace, People, Relay, Report, SCHEMA,
+    Standing, State, Surprise,
 };
 
+use super::alarms::Tried;
 use super::backup::Document;
 use super::board::Board;
 use super::stream::{self, InTheWay};
@@ -27,6 +28,8 @@ const CONNECTIONS: usize = 4;
 const WRITING: Duration = Duration::from_secs(2);
 /// For a whole question, seen from the one who asks: longer than the relay may take (`board`), several times over if others ask too.
 const ASKING: Duration = Duration::from_secs(20);
+/// For a test alarm: a command that hangs is killed after half a minute (`alarms::command`).
+const TRYING: Duration = Duration::from_secs(45);
 /// An answer is far smaller; whatever is longer is not a relay's.
 const ANSWER: u64 = 1024 * 1024;
 /// The longest word that is understood, with its line break.
@@ -98,6 +101,8 @@ enum Request {
     Status,
     /// What a backup holds.
     Backup,
+    /// To try whether alarms arrive.
+    AlarmTest,
 }
 
 impl Request {
@@ -105,6 +110,7 @@ impl Request {
         match self {
             Request::Status => "status",
             Request::Backup => "backup",
+            Request::AlarmTest => "alarm-test",
         }
     }
 
@@ -114,7 +120,7 @@ impl Request {
         if word.is_empty() {
             return Some(Request::Status);
         }
-        [Request::Status, Request::Backup].into_iter().find(|request| request.word().as_bytes() == word)
+        [Request::Status, Request::Backup, Request::AlarmTest].into_iter().find(|request| request.word().as_bytes() == word)
     }
 }
 
@@ -123,6 +129,36 @@ impl Request {
 #[serde(deny_unknown_fields)]
 struct Refused {
     refused: String,
+}
+
+/// What came of a test alarm, by each way; absent where there is none.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trial {
+    /// The retained message.
+    pub mqtt: Outcome,
+    /// The alarm command.
+    pub command: Option<Outcome>,
+    /// The heartbeat.
+    pub heartbeat: Option<Outcome>,
+}
+
+/// How one way fared.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Why it failed, in German; absent if it did not.
+    pub failed: Option<String>,
+}
+
+impl From<Tried> for Trial {
+    fn from(Tried { mqtt, command, heartbeat }: Tried) -> Trial {
+        let silent = || "der Broker hat nichts bestätigt. Abhilfe: drk-relay status sagt, wie es um die Verbindung steht".to_owned();
+        Trial {
+            mqtt: Outcome { failed: (!mqtt).then(silent) },
+            command: command.map(|tried| Outcome { failed: tried.err().map(|why| format!("der Alarmbefehl {why}")) }),
+            heartbeat: heartbeat.map(|tried| Outcome { failed: tried.err().map(|why| why.to_string()) }),
+        }
+    }
 }
 
 /// Why a relay gives no backup.
@@ -178,7 +214,8 @@ async fn answered(request: Option<Request>, board: &Board) -> String {
             Some(backup) => return Document::new(report::moment(board.clock.now().second()), backup, None).write(),
             None => refused("Das Relay gibt gerade keine Sicherung her. Abhilfe: drk-relay status sagt, warum; danach noch einmal."),
         },
-        None => refused("Dieses Wort kennt das Relay nicht. Abhilfe: status oder backup."),
+        Some(Request::AlarmTest) => serde_json::to_string_pretty(&Trial::from(board.alarms.test().await)),
+        None => refused("Dieses Wort kennt das Relay nicht. Abhilfe: status, backup oder alarm-test."),
     };
     text.unwrap_or_else(|_| unreachable!("plain data: writing it to memory cannot fail"))
 }
@@ -189,7 +226,16 @@ async fn answered(request: Option<Request>, board: &Board) -> String {
 /// If nobody answers there, or this user may not ask.
 pub async fn ask(socket: &Path) -> io::Result<String> {
     // Without a word: so it is understood by relays that know none, too.
-    asked(socket, "").await
+    asked(socket, "", ASKING).await
+}
+
+/// Lets the relay at this socket tell everybody, by every way, that this is a test.
+///
+/// # Errors
+/// If nobody answers there, or this user may not ask; `InvalidData` if it is a relay that knows no alarms.
+pub async fn ask_for_alarm_test(socket: &Path) -> io::Result<Trial> {
+    let text = asked(socket, Request::AlarmTest.word(), TRYING).await?;
+    Ok(serde_json::from_str(&text)?)
 }
 
 /// Asks the relay at this socket for what a backup of it holds, without its configuration.
@@ -197,14 +243,14 @@ pub async fn ask(socket: &Path) -> io::Result<String> {
 /// # Errors
 /// See [`NoBackup`].
 pub async fn ask_for_backup(socket: &Path) -> Result<Document, NoBackup> {
-    let text = asked(socket, Request::Backup.word()).await?;
+    let text = asked(socket, Request::Backup.word(), ASKING).await?;
     match serde_json::from_str(&text) {
         Ok(Refused { refused }) => Err(NoBackup::Refused(refused)),
         Err(_) => Document::read(text.as_bytes()).map_err(|_| NoBackup::Foreign),
     }
 }
 
-async fn asked(socket: &Path, word: &str) -> io::Result<String> {
+async fn asked(socket: &Path, word: &str, patience: Duration) -> io::Result<String> {
     let asked = async {
         let (mut stream, mut text) = (UnixStream::connect(socket).await?, String::new());
         stream.write_all(word.as_bytes()).await?;
@@ -212,5 +258,5 @@ async fn asked(socket: &Path, word: &str) -> io::Result<String> {
         stream.take(ANSWER).read_to_string(&mut text).await?;
         Ok(text)
     };
-    timeout(ASKING, asked).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    timeout(patience, asked).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }

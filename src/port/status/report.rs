@@ -2,6 +2,7 @@
 //! not know. It says how many, never who.
 
 use crate::domain::time::{Day, Timestamp};
+use crate::port::alarms::Shown;
 use crate::port::board::Board;
 use crate::port::link::{Condition, LinkView};
 use crate::relay::pulse::{self, Pulse};
@@ -30,8 +31,26 @@ pub struct Report {
     pub time_zone: String,
     /// The links of the ports.
     pub links: Links,
+    /// What people were told is wrong, the most urgent first.
+    #[serde(default)]
+    pub alarms: Vec<AlarmReport>,
     /// How the relay answered.
     pub relay: Answer,
+}
+
+/// One alarm.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AlarmReport {
+    /// Which: `tunnel-down`.
+    pub code: String,
+    /// Since when; absent if the clock was not known to be right then.
+    pub since: Option<Moment>,
+    /// What is wrong, in German.
+    pub text: String,
+    /// What is known of it, in German; may be empty.
+    pub why: String,
+    /// What to do, in German.
+    pub remedy: String,
 }
 
 /// The links of the ports.
@@ -53,6 +72,12 @@ pub struct Links {
     /// `DNS`, `TCP`, `TLS`, `Relay-Host`, `Tunnel`, `Gerät`, `Weg nach draußen`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public: Option<LinkReport>,
+    /// To who notices when the relay falls silent; absent if nobody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<LinkReport>,
+    /// The alarm command; absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm_command: Option<LinkReport>,
 }
 
 /// One link.
@@ -292,9 +317,19 @@ impl Report {
                     not_after: certificates.view().map(|validity| moment(validity.not_after)),
                 }),
                 public: links.ways.public.as_ref().map(|link| link.view().into()),
+                heartbeat: board.alarms.heartbeat().map(|(_, link)| link.view().into()),
+                alarm_command: board.alarms.command().map(|(_, link)| link.view().into()),
             },
+            alarms: board.alarms.standing().active.into_iter().map(AlarmReport::from).collect(),
             relay: pulse.map_or(Answer::Silent, Answer::from),
         }
+    }
+}
+
+impl From<Shown> for AlarmReport {
+    fn from(Shown { code, since, why }: Shown) -> AlarmReport {
+        let (text, remedy) = (code.sentence().to_owned(), code.remedy().to_owned());
+        AlarmReport { code: code.name().to_owned(), since: since.map(moment), text, why, remedy }
     }
 }
 

@@ -1,11 +1,15 @@
 //! What a good configuration amounts to: every value reaches the part of the program that it is for, defaults are what the example says,
 //! and what is shown is what counts.
 
-use super::{EXAMPLE, FULL, Folder, edited};
-use drk_relay::config::{Checked, ClockConfig};
+use super::{EXAMPLE, FULL, Folder, SECRETS, edited};
+use drk_relay::config::{AlarmConfig, Checked, ClockConfig};
 use drk_relay::domain::ids::Name;
 use drk_relay::domain::rules::{End, MetricKind, Quiet, ReminderPolicy};
 use drk_relay::domain::time::{Day, Timestamp};
+use secrecy::ExposeSecret;
+use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// The example with secrets where it looks for them.
 fn example(text: &str) -> Checked {
@@ -91,6 +95,10 @@ fn everything_reaches_its_part() {
     let graph = &config.graph;
     assert_eq!((graph.base_url.as_str(), graph.version.as_str(), graph.phone_number_id.as_str()), ("http://127.0.0.1:9", "v27.1", "2"));
     assert_eq!(config.webhook.phone_number_id, "2");
+    let command = Some(("/bin/sh".into(), vec!["-c".to_owned(), "cat > alarm".to_owned()]));
+    assert_eq!(config.alarm, AlarmConfig { command, branch: "DRK-Ortsverein Musterstadt".to_owned() });
+    let heartbeat = config.heartbeat.expect("somebody who hears");
+    assert_eq!((heartbeat.url.expose_secret(), heartbeat.interval, heartbeat.fail.as_deref()), (SECRETS[7].1, MINUTE * 2, Some("/1")));
     assert_eq!(config.webhook.app_secrets.len(), 2);
 }
 
@@ -100,7 +108,7 @@ fn defaults_are_the_safe_ones() {
     assert_eq!((config.rules.reminder, config.rules.monthly_messages, config.rules.rate), (ReminderPolicy::NoFigures, Some(1_000), 80));
     assert_eq!((config.rules.end, config.rules.topics.len(), config.clock), (None, 0, ClockConfig::Timesyncd));
     assert_eq!((config.mqtt.port, config.mqtt.tls.is_none(), config.mqtt.login.is_none()), (1883, true, true));
-    assert!(config.graph.proxy.is_none());
+    assert!(config.graph.proxy.is_none() && config.alarm.command.is_none() && config.heartbeat.is_none());
     let feed = &config.rules.feeds[0];
     assert_eq!((feed.settle, feed.metrics[0].decimals, feed.metrics[0].required), (30, 0, true));
 }

@@ -19,7 +19,7 @@ pub(crate) const EXAMPLE: &str = include_str!("../../../examples/relay.toml");
 pub(crate) const FULL: &str = include_str!("full.toml");
 
 /// What stands in the secrets' files, and must stand nowhere else.
-pub(crate) const SECRETS: [(&str, &str); 7] = [
+pub(crate) const SECRETS: [(&str, &str); 8] = [
     ("password", "broker password with spaces "),
     ("token", "EAAGm0PX4ZCpsBAKZCyourtoken"),
     ("app-secret", "00112233445566778899aabbccddeeff"),
@@ -27,6 +27,7 @@ pub(crate) const SECRETS: [(&str, &str); 7] = [
     ("verify-token", "überprüfen"),
     ("proxy", "socks5h://relay:geheim@proxy.example:1080"),
     ("client-key", ""),
+    ("heartbeat-url", "https://hc-ping.example/1f0c8f2e-6a5d-4a43-9d7e-2f7f3a1f6f11"),
 ];
 
 /// The folder of a configuration, with everything that [`FULL`] names.

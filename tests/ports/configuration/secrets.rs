@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use std::fs;
 
 /// Secrets of [`FULL`], the key that names each and its credential.
-const KEYS: [(&str, &str, &str); 7] = [
+const KEYS: [(&str, &str, &str); 8] = [
     ("password", "mqtt.password_file", "mqtt-password"),
     ("client-key", "mqtt.client_key_file", "mqtt-client-key"),
     ("token", "whatsapp.token_file", "whatsapp-token"),
@@ -14,6 +14,7 @@ const KEYS: [(&str, &str, &str); 7] = [
     ("app-secret-next", "whatsapp.app_secret_next_file", "whatsapp-app-secret-next"),
     ("verify-token", "whatsapp.verify_token_file", "whatsapp-verify-token"),
     ("proxy", "egress.proxy_file", "proxy"),
+    ("heartbeat-url", "heartbeat.url_file", "heartbeat-url"),
 ];
 
 #[test]
@@ -78,7 +79,9 @@ fn credentials_go_before_files() {
     }
     for text in [FULL, &without_files()] {
         if text != FULL {
-            fs::copy(folder.path("client-key"), folder.path("credentials/mqtt-client-key")).expect("copied");
+            for (file, name) in [("client-key", "mqtt-client-key"), ("heartbeat-url", "heartbeat-url")] {
+                fs::copy(folder.path(file), folder.path(&format!("credentials/{name}"))).expect("copied");
+            }
         }
         let checked = folder.check(text).expect("complete");
         let config = &checked.config;
@@ -107,12 +110,13 @@ fn credentials_go_before_files() {
 fn a_secret_that_is_nowhere_is_explained_both_ways() {
     let folder = Folder::new();
     let report = folder.check(&without_files()).expect_err("refused").to_string();
-    assert!(report.starts_with("6 Fehler in relay.toml\n"), "{report}");
+    assert!(report.starts_with("7 Fehler in relay.toml\n"), "{report}");
     for shown in [
         "mqtt.user: zum Benutzer fehlt das Passwort: mqtt.password_file steht nicht da, und ",
         "mqtt.client_certificate_file: zum Zertifikat fehlt der Schlüssel: mqtt.client_key_file steht nicht da, und ",
         "Das Zugriffstoken der Cloud API fehlt: whatsapp.token_file steht nicht da, und ",
         "credentials/whatsapp-app-secret gibt es auch nicht.",
+        "Die Adresse, an die der Herzschlag geht, fehlt: heartbeat.url_file steht nicht da, und ",
         "chmod 600), und sie mit verify_token_file = \"…\" nennen; oder es als /etc/credstore/drk-relay.whatsapp-verify-token ablegen",
     ] {
         assert!(report.contains(shown), "{report}\n\nlacks\n\n{shown}");
@@ -137,6 +141,8 @@ fn nothing_shows_a_secret() {
         ("token_file = \"token\"\napp", format!("token_file = \"{token}\"\napp")),
         ("app_secret_file = \"app-secret\"", format!("app_secret = \"{app_secret}")),
         ("password_file = \"password\"", "password = \"broker password with spaces \"".to_owned()),
+        ("url_file = \"heartbeat-url\"", format!("url = \"{}\"", SECRETS[7].1)),
+        ("url_file = \"heartbeat-url\"", format!("url_file = \"{}\"", SECRETS[7].1)),
         ("password_file = \"password\"", "password = [\"broker password with spaces \", 7".to_owned()),
         ("proxy_file = \"proxy\"", "proxy = \"socks5h://relay:geheim@proxy.example:1080\"".to_owned()),
         ("\"http://127.0.0.1:9/\"", "\"http://relay:geheim@proxy.example:1080\"".to_owned()),

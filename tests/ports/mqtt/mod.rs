@@ -1,5 +1,6 @@
 //! The MQTT port against a scripted broker, and against our own.
 
+mod alarms;
 mod flood;
 pub(crate) mod peer;
 mod real;

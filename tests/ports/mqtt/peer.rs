@@ -6,6 +6,7 @@ use drk_relay::domain::decision::Receipt;
 use drk_relay::domain::event::{Event, Figure};
 use drk_relay::domain::ids::Name;
 use drk_relay::domain::rules::MetricKind;
+use drk_relay::port::alarms::Alarms;
 use drk_relay::port::clock::Clock;
 use drk_relay::port::link::Link;
 use drk_relay::port::outward::Outward;
@@ -30,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(150);
 const PACKET: usize = 64 * 1024 * 1024;
 pub(crate) const GRANTED: SubscribeReasonCode = SubscribeReasonCode::Success(QoS::AtLeastOnce);
 pub(crate) const REFUSED: SubscribeReasonCode = SubscribeReasonCode::Failure;
+/// Where it says which alarms there are.
+pub(crate) const ALARMS: &str = "relay/alarms";
+pub(crate) const NO_ALARMS: &str = r#"{"schema":1,"alarms":[]}"#;
 /// What the port subscribes to.
 pub(crate) const FILTERS: [&str; 2] = ["figures/corona/#", "figures/pegel/#"];
 
@@ -73,6 +77,8 @@ pub(crate) struct Port {
     pub(crate) receipts: mpsc::Sender<Receipt>,
     /// What it shows of its connection.
     pub(crate) link: Link,
+    /// The alarms that it publishes.
+    pub(crate) alarms: Alarms,
     task: JoinHandle<()>,
 }
 
@@ -85,11 +91,12 @@ impl Port {
         let (sender, inbox) = mpsc::channel(inbox);
         let (receipts, mut queue) = mpsc::channel(16);
         let link = Link::new(Clock::System);
-        let shown = link.clone();
+        let alarms = Alarms::silent();
+        let (shown, seen) = (link.clone(), alarms.clone());
         let task = tokio::spawn(async move {
-            mqtt::run(&config, &Outward::Direct, &sender, &mut queue, &shown).await;
+            mqtt::run(&config, &Outward::Direct, &sender, &mut queue, (&seen, &shown)).await;
         });
-        Port { inbox, receipts, link, task }
+        Port { inbox, receipts, link, alarms, task }
     }
 
     /// The next arrival and what it states.
@@ -282,8 +289,27 @@ impl Peer {
         }
     }
 
-    /// The next message: topic and payload.
+    /// The next message: topic and payload. Which alarms there are is for [`Peer::alarms`].
     pub(crate) async fn message(&mut self) -> (String, String) {
+        loop {
+            let message = self.any_message().await;
+            if message.0 != ALARMS {
+                return message;
+            }
+        }
+    }
+
+    /// The next message that says which alarms there are.
+    pub(crate) async fn alarms(&mut self) -> String {
+        loop {
+            let (topic, payload) = self.any_message().await;
+            if topic == ALARMS {
+                return payload;
+            }
+        }
+    }
+
+    async fn any_message(&mut self) -> (String, String) {
         loop {
             match self.packet().await {
                 Some(Packet::Publish(publish)) => {
@@ -299,16 +325,20 @@ impl Peer {
     }
 
     /// What the port says after CONNACK: perhaps SUBSCRIBE, which is answered with these codes (with none: not at all), and then that it is
-    /// online. Returns the filters.
+    /// online and that there is no alarm. Returns the filters.
     pub(crate) async fn greeted(&mut self, codes: &[SubscribeReasonCode]) -> Vec<String> {
-        let mut filters = Vec::new();
+        let (mut filters, mut said) = (Vec::new(), Vec::new());
         loop {
             match self.packet().await {
                 Some(Packet::Subscribe(subscribe)) => filters = self.answer(subscribe, codes).await,
                 Some(Packet::Publish(publish)) => {
-                    assert_eq!((publish.topic.as_str(), &publish.payload[..], publish.retain), ("relay/status", &b"online"[..], true));
                     self.send(&[Packet::PubAck(PubAck::new(publish.pkid))]).await;
-                    return filters;
+                    said.push((publish.topic, String::from_utf8(publish.payload.to_vec()).expect("text"), publish.retain));
+                    if let [status, alarms] = said.as_slice() {
+                        assert_eq!(*status, ("relay/status".to_owned(), "online".to_owned(), true));
+                        assert_eq!(*alarms, (ALARMS.to_owned(), NO_ALARMS.to_owned(), true));
+                        return filters;
+                    }
                 }
                 other => panic!("{other:?}"),
             }
@@ -365,9 +395,12 @@ impl Peer {
 
     /// The packet id that is acknowledged next.
     pub(crate) async fn acknowledgement(&mut self) -> u16 {
-        match self.pinged().await {
-            Some(Packet::PubAck(ack)) => ack.pkid,
-            other => panic!("{other:?}"),
+        loop {
+            match self.pinged().await {
+                Some(Packet::PubAck(ack)) => return ack.pkid,
+                Some(Packet::Publish(publish)) if publish.topic == ALARMS => {}
+                other => panic!("{other:?}"),
+            }
         }
     }
 }

@@ -1,8 +1,12 @@
 //! What a lost, deaf, silent or hostile broker does to the port: each rule of `dependencies.md` 2.2 to 2.4 with a scripted broker. Knows no
 //! payload rules.
 
-use super::peer::{FILTERS, GRANTED, Log, Peer, Port, REFUSED, cases, config, durable, level, listen, pause, publish, retained, within};
+use super::peer::{
+    ALARMS, FILTERS, GRANTED, Log, Peer, Port, REFUSED, cases, config, durable, level, listen, pause, publish, retained, within,
+};
 use drk_relay::config::MqttConfig;
+use drk_relay::domain::alarm::{Alarm, Code};
+use drk_relay::domain::time::Timestamp;
 use drk_relay::port::link::Condition;
 use rumqttc::{ConnAck, ConnectReturnCode, Packet, PubAck};
 use std::time::Duration;
@@ -149,9 +153,16 @@ async fn a_broker_that_never_acknowledges_our_status_does_not_stop_us() {
         loop {
             match broker.pinged().await {
                 Some(Packet::Subscribe(subscribe)) => drop(broker.answer(subscribe, &[GRANTED; 2]).await),
-                Some(Packet::Publish(publish)) => break assert_eq!(&publish.payload[..], b"online"),
+                Some(Packet::Publish(publish)) if publish.topic == ALARMS => break,
+                Some(Packet::Publish(publish)) => assert_eq!(&publish.payload[..], b"online"),
                 other => panic!("{other:?}"),
             }
+        }
+        // However often that changes, what is in flight does not become more.
+        for at in 0..20 {
+            let alarm = Alarm { since: Some(Timestamp(at)), why: String::new(), over: None, told: false };
+            port.alarms.show([(&Code::TunnelDown, &alarm)].into_iter());
+            tokio::task::yield_now().await;
         }
         broker.send(&[cases(connection, 7)]).await;
         assert_eq!(port.take().await, i64::from(connection));

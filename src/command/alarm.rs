@@ -1,0 +1,73 @@
+//! `drk-relay alarm test`: lets the running relay tell everybody that this is a test, and says what came of it by each way. The relay does
+//! it and not this process, because only it has the service's rights, its way outside and its connection to the broker.
+#![expect(clippy::print_stdout, reason = "this is what was asked for")]
+
+use super::Failure;
+use crate::config::Config;
+use crate::port::status::{Outcome, Trial, ask_for_alarm_test};
+use anyhow::anyhow;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// What to do about alarms.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Options {
+    /// Auf jedem eingerichteten Weg einen Probealarm schicken und sagen, was daraus wurde. Das Relay muss laufen.
+    Test {
+        /// Die Konfiguration des laufenden Relays.
+        #[arg(long, value_name = "DATEI", default_value = super::CONFIGURATION_FILE)]
+        config: PathBuf,
+    },
+}
+
+pub(super) async fn execute(options: &Options) -> Result<(), Failure> {
+    match options {
+        Options::Test { config } => test(config).await,
+    }
+}
+
+async fn test(config: &Path) -> Result<(), Failure> {
+    let Trial { mqtt, command, heartbeat } = asked(&Config::public(config)?.sockets).await?;
+    let ways = [
+        ("MQTT", Some(mqtt), "der Broker hat relay/alarms angenommen", ""),
+        (
+            "Alarmbefehl",
+            command,
+            "endete ohne Fehler; ob die Nachricht ankam, weiß nur, wer sie bekommt",
+            "keiner eingerichtet ([alarm] command)",
+        ),
+        ("Herzschlag", heartbeat, "die Adresse hat angenommen", "keiner eingerichtet ([heartbeat] url_file)"),
+    ];
+    let mut failed = 0;
+    for (name, outcome, good, none) in ways {
+        match outcome {
+            Some(Outcome { failed: None }) => println!("✓ {name}: {good}"),
+            Some(Outcome { failed: Some(why) }) => {
+                println!("✗ {name}: {why}");
+                failed += 1;
+            }
+            None => println!("– {name}: {none}"),
+        }
+    }
+    if failed == 0 { Ok(()) } else { Err(anyhow!("nicht auf allen Wegen kommen Alarme an").into()) }
+}
+
+/// What the first relay that answers says.
+async fn asked(sockets: &[PathBuf]) -> anyhow::Result<Trial> {
+    let mut refused = Vec::new();
+    for socket in sockets {
+        match ask_for_alarm_test(socket).await {
+            Ok(trial) => return Ok(trial),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                return Err(anyhow!(
+                    "Die Antwort ist nicht von einem Relay dieser Version. Abhilfe: das Relay nach einem Update neu starten."
+                ));
+            }
+            Err(error) => refused.push(format!("{}: {error}", socket.display())),
+        }
+    }
+    Err(anyhow!(
+        "Das Relay läuft nicht (oder dieser Benutzer darf nicht fragen): {}. Abhilfe: sudo drk-relay alarm test; systemctl status drk-relay.",
+        refused.join("; ")
+    ))
+}
