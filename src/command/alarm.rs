@@ -67,7 +67,8 @@ async fn asked(sockets: &[PathBuf]) -> anyhow::Result<Trial> {
         }
     }
     Err(anyhow!(
-        "Das Relay läuft nicht (oder dieser Benutzer darf nicht fragen): {}. Abhilfe: sudo drk-relay alarm test; systemctl status drk-relay.",
+        "Das Relay läuft nicht (oder dieser Benutzer darf nicht fragen): {}. Abhilfe: sudo drk-relay alarm test; \
+         systemctl status drk-relay.",
         refused.join("; ")
     ))
 }

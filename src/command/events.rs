@@ -57,11 +57,11 @@ fn first(lines: &[Line], since: Timestamp) -> usize {
 
 /// The beginning that is meant.
 fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> anyhow::Result<Timestamp> {
-    let units = [("m", 60), ("h", 3_600), ("d", 86_400)];
-    let ago = units.iter().find_map(|(unit, seconds)| text.strip_suffix(unit)?.parse::<u32>().ok()?.checked_mul(*seconds));
+    let units = [("m", 60_i64), ("h", 3_600), ("d", 86_400)];
+    let ago = units.iter().find_map(|(unit, seconds)| Some(i64::from(text.strip_suffix(unit)?.parse::<u32>().ok()?) * seconds));
     let local = || text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(DateTime::from)).ok();
     match ago {
-        Some(ago) => Ok(Timestamp::from_second(now.as_second() - i64::from(ago)).unwrap_or(Timestamp::UNIX_EPOCH)),
+        Some(ago) => Ok(Timestamp::from_second((now.as_second() - ago).max(0)).unwrap_or_default()),
         None => local()
             .and_then(|local| local.to_zoned(zone.clone()).ok())
             .map(|zoned: Zoned| zoned.timestamp())

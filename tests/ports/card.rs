@@ -1,5 +1,6 @@
 //! The real binary and a card that is full or damaged: it says so, loses nothing that it acknowledged, and goes on by itself.
 
+use crate::alarm::{listens, told, told_so_many};
 use crate::killed::Publisher;
 use crate::outages::{alone, hallo, verified};
 use crate::program::{Machine, Mosquitto, Place, Relay, until};
@@ -243,6 +244,25 @@ async fn a_full_card_interrupts_and_loses_nothing() {
 async fn a_card_may_be_full_before_there_is_a_store() {
     full_from_the_start(|_| Card::Limited).await;
     full_from_the_start(|machine| Card::mounted(machine).unwrap_or(Card::Limited)).await;
+}
+
+/// Although nothing can be written down, not even that it was told.
+#[tokio::test]
+async fn a_full_card_is_told() {
+    let (machine, _broker, _api) = alone();
+    listens(&machine);
+    let card = Card::mounted(&machine).unwrap_or(Card::Limited);
+    let relay = card.start(&machine);
+    verified(&machine).await;
+    card.fill(&machine, &relay);
+    Crowd::new(&machine).write_until_refused().await;
+    assert_eq!(told_so_many(&machine, 1).await, ["disk-full on"]);
+    let answer = answers(&machine, |answer| !matches!(answer, Answer::Silent)).await;
+    assert!(is_full(&answer), "{answer:?}");
+    card.free(&relay);
+    // Written down as soon as there is room, so that another process knows.
+    until(async || fs::read_to_string(machine.path("state/alarms.json")).ok().filter(|text| text.contains("disk-full"))).await;
+    assert_eq!((relay.stop().await.code(), told(&machine)), (Some(0), vec!["disk-full on".to_owned()]));
 }
 
 #[tokio::test]

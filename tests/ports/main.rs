@@ -3,6 +3,7 @@
 #![cfg(all(feature = "ports", feature = "simulator"))]
 #![expect(clippy::expect_used, reason = "a test stops where it cannot go on")]
 
+mod alarm;
 mod backup;
 mod card;
 mod certificate;

@@ -201,6 +201,9 @@ mod tests {
 
     const CODE: Code = Code::TunnelDown;
 
+    /// What was found from which second on, and what was said at which.
+    type Case<'a> = (&'a str, Code, &'a [(u32, Finding)], &'a [(u32, Word)]);
+
     fn seen(why: &str) -> Finding {
         Finding::Seen(why.to_owned())
     }
@@ -215,7 +218,7 @@ mod tests {
     #[test]
     fn an_alarm_begins_once_and_ends_once_whatever_flaps() {
         let flapping: Vec<_> = (0..100).flat_map(|at| [(at * 120, seen("weg")), (at * 120 + 100, NotSeen)]).collect();
-        let cases: &[(&str, Code, &[(u32, Finding)], &[(u32, Word)])] = &[
+        let cases: &[Case<'_>] = &[
             ("nothing", CODE, &[], &[]),
             ("shorter than it must last", CODE, &[(0, seen("")), (880, NotSeen)], &[]),
             ("just as long", CODE, &[(0, seen("")), (920, NotSeen)], &[(900, Word::On), (1_220, Word::Off)]),

@@ -165,10 +165,10 @@ mod tests {
         let (started, warned) = (line(Kind::Started, Some("a")), Line::new(Millis(2), Level::Warn, None, "x", "y", vec![]));
         let cases: [(&[Line], Option<&str>, Before); 8] = [
             (&[], Some("a"), Before::None),
-            (&[warned.clone()], Some("a"), Before::None),
+            (std::slice::from_ref(&warned), Some("a"), Before::None),
             (&[started.clone(), line(Kind::Stopped, None)], Some("b"), Before::Stopped),
             (&[started.clone(), line(Kind::Failed, None), warned.clone()], Some("a"), Before::Failed),
-            (&[started.clone(), line(Kind::AlarmOn, None), warned], Some("a"), Before::Killed),
+            (&[started.clone(), line(Kind::AlarmOn, None), warned.clone()], Some("a"), Before::Killed),
             (std::slice::from_ref(&started), Some("b"), Before::PowerCut),
             (std::slice::from_ref(&started), None, Before::Unknown),
             (&[line(Kind::Started, None)], Some("a"), Before::Unknown),

@@ -67,7 +67,14 @@ impl Keeper {
     /// Returns when everything is on the card, or it takes too long.
     pub fn finish(self) {
         let (done, finished) = sync_channel(1);
-        if self.orders.try_send(Order::Finish(done)).is_ok() {
+        let Keeper { orders } = self;
+        // In a thread of its own: a flood may have filled the queue, and a card that hangs does not empty it.
+        let ask = std::thread::Builder::new().spawn(move || {
+            // A thread that is gone has nothing to finish.
+            let _ = orders.send(Order::Finish(done));
+        });
+        if ask.is_ok() {
+            // Answered or dropped.
             let _ = finished.recv_timeout(FAREWELL);
         }
     }

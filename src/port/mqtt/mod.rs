@@ -95,7 +95,7 @@ pub async fn run(
     let (hand, handed) = mpsc::channel(WINDOW);
     let (fed, unacknowledged) = mpsc::channel(WINDOW);
     let said = &Said::default();
-    let mut poller = Poller::new(config, client, connection, (alarms, said), shown, eventloop, inbox.clone(), hand);
+    let mut poller = Poller::new(config, client, connection, (alarms, said, shown), eventloop, inbox.clone(), hand);
     let (never, ..) = tokio::join!(
         poller.run(),
         line.run(),

@@ -84,14 +84,14 @@ impl<'a> Poller<'a> {
         config: &'a MqttConfig,
         client: &'a AsyncClient,
         connection: &'a Connection,
-        alarms: (&'a Alarms, &'a Said),
-        shown: &'a link::Link,
+        (alarms, said, shown): (&'a Alarms, &'a Said, &'a link::Link),
         eventloop: EventLoop,
         inbox: Inbox,
         hand: mpsc::Sender<Handed>,
     ) -> Poller<'a> {
         let (subscriptions, window) = (Subscriptions::new(config), Window { owed: 0, full: None });
         let (tallies, attempts) = (Tallies::default(), Attempts::new());
+        let alarms = (alarms, said);
         Poller { config, client, connection, alarms, shown, eventloop, inbox, hand, subscriptions, window, tallies, attempts }
     }
 
