@@ -285,7 +285,7 @@ fn report(state: &State, change: &Change) {
         Change::Hold(Some(_)) | Change::Person(..) | Change::Forget(_) | Change::Address(..) | Change::ForgetAddress(_) => {}
         Change::Outbox(..) | Change::ForgetOutbox(_) | Change::Feed(..) | Change::ForgetFeed(_) | Change::Notice(_) => {}
         Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) | Change::Seen(..) | Change::ForgetSeen(_) => {}
-        Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {}
+        Change::Unread(..) | Change::Clock(_) | Change::Ingress(_) | Change::Paced(_) => {}
         Change::Rewritten(_) | Change::Rewrite(_) | Change::RoundTrip(_) => {}
     }
 }
@@ -324,6 +324,7 @@ fn name(event: &Event) -> &'static str {
     match event {
         Event::Started => "started",
         Event::ClockTrusted => "clock trusted",
+        Event::ClockDoubted => "clock doubted",
         Event::Figure(_) => "figure",
         Event::Heard(_) => "heard",
         Event::Moved(_) => "moved",
