@@ -272,7 +272,6 @@ fn a_stamp_from_the_future_is_taken_back_when_the_clock_is_trusted() {
                         = subscribed until 22.11.2036 12:00:00
         21.11. 12:01:00 clock trusted
                         = subscribed until 21.11. 12:01:00
-                        = subscribed until 21.11. 12:01:00
         21.11. 12:11:00 = orphaned
         21.11. 12:12:00 says Stopp
                         read

@@ -1,5 +1,6 @@
-//! The clock is known to be right. What somebody said while it was not was believed, whatever its stamp: one from the future would keep a
-//! window open for years, and a "Ja" no "Stopp" could end. It does not count now, as it would not have counted then (promise 2).
+//! The clock is known to be right. What somebody said while it was not was believed, whatever its stamp. One that is days ahead would keep
+//! a window open for years, and a "Ja" that no "Stopp" could end: it does not count now, as it would not have counted then (promise 2).
+//! What is hours ahead ends by itself.
 
 use super::{Person, Subscription, Talk};
 use crate::domain::decision::Change;
@@ -7,15 +8,11 @@ use crate::domain::ids::PersonId;
 use crate::domain::outbox::Stage;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
-use crate::domain::window::{AHEAD, WINDOW, Window};
-
-/// Meta repeats a webhook for seven days (WhatsApp docs: webhooks). Ids of an hour that is further ahead than that deduplicate nothing, and
-/// would be kept until then.
-const REPEATED: u32 = 7 * 24 * 3600;
+use crate::domain::window::{NONSENSE, WINDOW, Window};
 
 /// The rows that are to be put right.
 pub fn set_right(state: &State, now: Timestamp) -> Vec<Change> {
-    let mut changes: Vec<Change> = state.seen.hours_after(now.plus(REPEATED).hour()).map(Change::ForgetSeen).collect();
+    let mut changes: Vec<Change> = state.seen.hours_after(now.plus(NONSENSE).hour()).map(Change::ForgetSeen).collect();
     for (id, person) in state.people.iter() {
         let righted = righted(person, now);
         if person.burst.is_some() && righted.burst.is_none() {
@@ -42,7 +39,7 @@ fn unheard(state: &State, id: PersonId, person: &Person) -> impl Iterator<Item =
 }
 
 fn righted(person: &Person, now: Timestamp) -> Person {
-    let future = |at: Timestamp| at > now.plus(AHEAD);
+    let future = |at: Timestamp| at > now.plus(NONSENSE);
     // Until when it was open nobody knows any more: it has just closed, and whoever was subscribed is orphaned.
     let window = if future(person.window.latest) { Window::opened(now.minus(WINDOW)) } else { person.window };
     let burst = person.burst.clone().filter(|burst| !future(burst.at));
@@ -50,7 +47,7 @@ fn righted(person: &Person, now: Timestamp) -> Person {
 }
 
 fn talk(talk: &Talk, now: Timestamp) -> Talk {
-    let stamp = |at: Timestamp| if at > now.plus(AHEAD) { now } else { at };
+    let stamp = |at: Timestamp| if at > now.plus(NONSENSE) { now } else { at };
     let agreed = |old: Subscription| Subscription { consent: stamp(old.consent), yes: stamp(old.yes), ..old };
     match talk.clone() {
         Talk::Asked { answered, revision, stopped, before } => {

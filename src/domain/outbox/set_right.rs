@@ -6,7 +6,7 @@ use super::{BACKOFF_MAX, hold};
 use crate::domain::decision::Change;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
-use crate::domain::window::{AHEAD, WINDOW};
+use crate::domain::window::{NONSENSE, WINDOW};
 
 /// No message rests for longer: the longest wait and half of it, by which waits are spread.
 const REST_MAX: u32 = BACKOFF_MAX + BACKOFF_MAX / 2;
@@ -32,7 +32,7 @@ fn delivery(delivery: Delivery, now: Timestamp) -> Delivery {
     }
 }
 
-/// A window that closes later than any can was opened by a stamp from the future: its messages are over.
+/// A window that closes later than any can was opened by nonsense: its messages are over.
 fn closes(closes: Timestamp, now: Timestamp) -> Timestamp {
-    if closes > now.plus(AHEAD + WINDOW) { now } else { closes }
+    if closes > now.plus(NONSENSE + WINDOW) { now } else { closes }
 }

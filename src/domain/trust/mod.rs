@@ -22,6 +22,7 @@ mod sentence;
 mod tests;
 
 pub use dates::Bounds;
+pub use sentence::span;
 
 use super::time::{Millis, Timestamp};
 use super::window::AHEAD;
@@ -39,7 +40,7 @@ const FRESH: u64 = 3 * 2_048_000;
 const COARSE: u64 = 1_000;
 /// In milliseconds. A clock that nothing has confirmed for so long is in doubt: at 200 ppm it is wrong by 4.3 s then, and the guard is 5.
 const STALE: u64 = 6 * 3_600_000;
-/// In milliseconds. When Meta has refuted a stamp from the future, others are not asked about for so long: the webhook is repeated for days.
+/// In milliseconds. When Meta has refuted a stamp from the future, none is asked about for so long: the webhook is repeated for days.
 const LATELY: u64 = 3_600_000;
 /// In milliseconds. While all is well Meta is asked this often, besides what its answers say anyway.
 const HOURLY: u64 = 3_600_000;

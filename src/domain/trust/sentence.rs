@@ -45,8 +45,8 @@ fn direction(seconds: i64) -> &'static str {
     if seconds < 0 { "zurück" } else { "nach vorn" }
 }
 
-/// How long, roughly.
-fn span(seconds: i64) -> String {
+/// How long, roughly, in German.
+pub fn span(seconds: i64) -> String {
     let seconds = seconds.unsigned_abs();
     let units = [(365 * 86_400, "Jahr", "Jahre"), (86_400, "Tag", "Tage"), (3_600, "Stunde", "Stunden"), (60, "Minute", "Minuten")];
     let (count, one, many) = units
