@@ -32,7 +32,7 @@ pub(super) async fn execute(config: &Path) -> Result<(), Failure> {
         }
     };
     let around = Surroundings {
-        clock: Clock::System,
+        clock: Clock::kept(config.clock, &config.state_dir),
         listener,
         show: Show::default(),
         manager: Manager::from_environment(),

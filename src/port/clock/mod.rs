@@ -1,23 +1,43 @@
-//! The only place that reads the time. Decides nothing about it: whether it can be trusted is an event like any other.
+//! What time it is. Decides nothing about it: whether it can be trusted is judged by `domain::trust` and is an event like any other.
 //!
-//! Two clocks: the system's, and a warped one for the demo and for tests with scaled time, whose speed can change while it runs.
+//! | clock | for |
+//! |---|---|
+//! | [`Kept`] | the relay: its own, which moves only for a reason (see the drawing in `domain::trust`) |
+//! | the system's | commands that ask once, and tests |
+//! | [`Warp`] | the demo and tests with scaled time, whose speed can change while it runs |
+//!
+//! Proofs come from a time server's [`marks`] and, told by the ports that hear them, from Meta's `Date` and the stamps of webhooks. The
+//! [`keeper`] tells the relay and the ports.
 
-use super::{Arrival, Inbox};
+mod chrony;
+mod keeper;
+mod kept;
+mod marks;
+mod reading;
+mod remembered;
+#[cfg(test)]
+mod tests;
+mod warp;
+
+pub use keeper::keep;
+pub use kept::Kept;
+pub use warp::Warp;
+
 use crate::config::ClockConfig;
-use crate::domain::event::Event;
 use crate::domain::time::{Millis, Timestamp};
+use crate::domain::trust::{Proof, Standing, Trust, Uptime};
+use kept::Machine;
+use std::future::pending;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 /// Longest sleep in one piece: a wall clock that was stepped is noticed within this time.
 const NAP: Duration = Duration::from_secs(30);
-/// systemd-timesyncd makes this file when the clock has been synchronised (systemd-timesyncd.service(8)).
-const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
-/// How often the file is looked for until it is there: a start waits at most this much longer than it must.
-const LOOK: Duration = Duration::from_secs(2);
+/// 2026-11-01 00:00 UTC: no clock is right that shows an earlier time than that of this program's making. The first of the month in which
+/// the newest release of CHANGELOG.md was made, or before the first one that in which it was written.
+pub const RELEASED: Timestamp = Timestamp(1_793_491_200);
 
 /// What time it is, and how long until.
 #[derive(Clone, Debug, Default)]
@@ -25,26 +45,38 @@ pub enum Clock {
     /// The system's wall clock.
     #[default]
     System,
+    /// Our own.
+    Kept(Arc<Kept>),
     /// A clock with a speed of its own.
     Warped(Arc<Warp>),
 }
 
 impl Clock {
+    /// Our own clock, by what was last proven in this state directory. [`keep`] keeps it.
+    pub fn kept(config: ClockConfig, directory: &Path) -> Clock {
+        let trust = match config {
+            ClockConfig::Proven => Trust::new(remembered::read(directory).map_or(RELEASED, |proven| proven.max(RELEASED))),
+            ClockConfig::Always => Trust::said(),
+        };
+        Clock::Kept(Arc::new(Kept::new(trust, Machine::Real)))
+    }
+
     /// Wall-clock time, UTC. Before 1970 reads as 1970.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     pub fn now(&self) -> Millis {
         match self {
-            Clock::System => {
-                let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-                Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-            }
+            Clock::System => reading::system(),
+            Clock::Kept(kept) => kept.now(),
             Clock::Warped(warp) => warp.now(),
         }
     }
 
     /// This moment, to be asked about later.
     pub fn mark(&self) -> Mark {
-        Mark { real: real_now(), shown: self.now() }
+        let up = match self {
+            Clock::Kept(kept) => kept.uptime(),
+            Clock::System | Clock::Warped(_) => Uptime(0),
+        };
+        Mark { real: reading::real(), up, shown: self.now() }
     }
 
     /// When `mark` was, by what the clock shows now: a clock that was set meanwhile, as a Pi's is after every start, would otherwise make
@@ -52,9 +84,10 @@ impl Clock {
     pub fn when(&self, mark: Mark) -> Timestamp {
         match self {
             Clock::System => {
-                let passed = real_now().saturating_duration_since(mark.real).as_millis();
+                let passed = reading::real().saturating_duration_since(mark.real).as_millis();
                 Millis(self.now().0.saturating_sub(u64::try_from(passed).unwrap_or(u64::MAX))).second()
             }
+            Clock::Kept(kept) => kept.then(mark.up).second(),
             // It is never set, and its speed changes.
             Clock::Warped(_) => mark.shown.second(),
         }
@@ -63,7 +96,7 @@ impl Clock {
     /// Resolves at `at`, or a little earlier if the clock was stepped meanwhile: ask again what time it is.
     pub async fn sleep_until(&self, at: Millis) {
         match self {
-            Clock::System => tokio::time::sleep(Duration::from_millis(at.since(self.now())).min(NAP)).await,
+            Clock::System | Clock::Kept(_) => tokio::time::sleep(Duration::from_millis(at.since(self.now())).min(NAP)).await,
             Clock::Warped(warp) => warp.sleep_until(at).await,
         }
     }
@@ -72,8 +105,95 @@ impl Clock {
     pub fn remaining(&self, until: Timestamp) -> Duration {
         let end = until.plus(1).millis();
         match self {
-            Clock::System => Duration::from_millis(end.since(self.now())),
+            Clock::System | Clock::Kept(_) => Duration::from_millis(end.since(self.now())),
             Clock::Warped(warp) => warp.real_until(end),
+        }
+    }
+
+    /// How it stands.
+    pub fn view(&self) -> ClockView {
+        match self {
+            Clock::Kept(kept) => kept.ask(|trust, up, system| {
+                let since = trust.shows(up, system).0.saturating_sub(up.since(trust.since()));
+                ClockView {
+                    standing: trust.standing(),
+                    since: Millis(since).second(),
+                    meta_ahead: trust.meta_ahead(up),
+                    system_ahead: trust.system_ahead(),
+                }
+            }),
+            Clock::System | Clock::Warped(_) => {
+                ClockView { standing: Standing::Trusted(Proof::Said), since: Timestamp(0), meta_ahead: None, system_ahead: 0 }
+            }
+        }
+    }
+
+    /// Whether it is known to be right. The system's own and a warped one are, by definition.
+    pub fn is_trusted(&self) -> bool {
+        match self {
+            Clock::Kept(kept) => kept.ask(|trust, _, _| trust.is_trusted()),
+            Clock::System | Clock::Warped(_) => true,
+        }
+    }
+
+    /// By what times certificates are judged, the second only if the first is outside a certificate's validity; `None`: by the system's.
+    ///
+    /// While the clock is not trusted that is the later of what it shows and the last time that is known to have passed, or else that time
+    /// itself: a clock in 1970 or in 2038 must not keep us from ever learning the right one.
+    pub fn certificate_times(&self) -> Option<[Timestamp; 2]> {
+        match self {
+            Clock::Kept(kept) => kept.ask(|trust, up, system| {
+                let shown = trust.shows(up, system).second();
+                Some(if trust.is_trusted() { [shown; 2] } else { [shown.max(trust.floor()), trust.floor()] })
+            }),
+            Clock::System | Clock::Warped(_) => None,
+        }
+    }
+
+    /// Meta's clock showed `date` at some moment between `asked` and now. Only what came over TLS that proves Meta may be told.
+    pub fn dated(&self, date: Timestamp, asked: Mark) {
+        match self {
+            Clock::Kept(kept) => kept.dated(date, asked.up),
+            Clock::System | Clock::Warped(_) => {}
+        }
+    }
+
+    /// A webhook that Meta has signed says something that happened at `stamp`.
+    pub fn heard(&self, stamp: Timestamp) {
+        match self {
+            Clock::Kept(kept) => kept.heard(stamp),
+            Clock::System | Clock::Warped(_) => {}
+        }
+    }
+
+    /// Returns when Meta is to be asked what time it is.
+    pub async fn question(&self) {
+        match self {
+            Clock::Kept(kept) => kept.question().await,
+            Clock::System | Clock::Warped(_) => pending().await,
+        }
+    }
+}
+
+/// The clock at one moment, for those who show it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClockView {
+    /// Whether it is known to be right, and why.
+    pub standing: Standing,
+    /// Since when.
+    pub since: Timestamp,
+    /// How far Meta's clock is ahead of it at least, in milliseconds; negative if behind, 0 if both may be right. `None`: not heard yet.
+    pub meta_ahead: Option<i64>,
+    /// How far the system's clock is ahead of it, in milliseconds; negative if behind.
+    pub system_ahead: i64,
+}
+
+impl ClockView {
+    /// Whether it is known to be right.
+    pub fn is_trusted(&self) -> bool {
+        match self.standing {
+            Standing::Trusted(_) => true,
+            Standing::Untrusted(_) => false,
         }
     }
 }
@@ -82,164 +202,6 @@ impl Clock {
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     real: Instant,
+    up: Uptime,
     shown: Millis,
-}
-
-/// Waits until the clock is known to be right and says so, once: to the relay, and to the ports that must not act before. A warped clock is
-/// right by definition.
-pub async fn watch_trust(config: ClockConfig, clock: &Clock, inbox: &Inbox, trusted: &watch::Sender<bool>) {
-    match (config, clock) {
-        (ClockConfig::Timesyncd, Clock::System) => {
-            while !Path::new(SYNCHRONISED).exists() {
-                tokio::time::sleep(LOOK).await;
-            }
-        }
-        (ClockConfig::Always, Clock::System) | (_, Clock::Warped(_)) => {}
-    }
-    trusted.send_replace(true);
-    // A relay that is gone needs no clock.
-    let _ = inbox.send(Arrival::told(Event::ClockTrusted)).await;
-}
-
-/// A clock that runs `speed` times as fast as the real one.
-#[derive(Debug)]
-pub struct Warp {
-    hand: Mutex<Hand>,
-    changed: Notify,
-}
-
-/// Where the hand stood at one real instant, and how fast it goes from there.
-#[derive(Clone, Copy, Debug)]
-struct Hand {
-    real: Instant,
-    shown: Millis,
-    speed: f64,
-    /// Here it stands still.
-    until: Millis,
-}
-
-impl Hand {
-    fn at(self, real: Instant) -> Millis {
-        let passed = real.saturating_duration_since(self.real).as_secs_f64() * 1000.0 * self.speed;
-        self.shown.plus(passed as u64).min(self.until)
-    }
-}
-
-/// How far away a moment is that a standing clock will not show: longer than anybody waits, and short enough for every timer.
-const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
-/// A clock that was not told where to stop.
-const ENDLESS: Millis = Millis(u64::MAX);
-
-impl Warp {
-    /// A clock that shows `start` now and goes at `speed` (more than 0).
-    pub fn new(start: Millis, speed: f64) -> Arc<Warp> {
-        Arc::new(Warp { hand: Mutex::new(Hand { real: real_now(), shown: start, speed, until: ENDLESS }), changed: Notify::new() })
-    }
-
-    /// Goes at `speed` from now on; sleepers recompute.
-    pub fn set_speed(&self, speed: f64) {
-        self.run_until(ENDLESS, speed);
-    }
-
-    /// Goes at `speed` until it shows `until`, and stands still there, however late anybody looks: nothing that is due then is missed by a
-    /// machine that is busy. A moment that has passed stops it at once.
-    pub fn run_until(&self, until: Millis, speed: f64) {
-        let mut hand = self.hand.lock().unwrap_or_else(PoisonError::into_inner);
-        let real = real_now();
-        let shown = hand.at(real);
-        *hand = Hand { real, shown, speed, until: until.max(shown) };
-        drop(hand);
-        self.changed.notify_waiters();
-    }
-
-    /// What it shows.
-    pub fn now(&self) -> Millis {
-        self.hand().at(real_now())
-    }
-
-    fn hand(&self) -> Hand {
-        *self.hand.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn real_until(&self, at: Millis) -> Duration {
-        let hand = self.hand();
-        if at > hand.until {
-            return NEVER;
-        }
-        let shown = at.since(hand.at(real_now()));
-        Duration::from_secs_f64(shown as f64 / 1000.0 / hand.speed)
-    }
-
-    async fn sleep_until(&self, at: Millis) {
-        loop {
-            let changed = self.changed.notified();
-            let rest = self.real_until(at);
-            if rest.is_zero() {
-                return;
-            }
-            tokio::select! {
-                () = tokio::time::sleep(rest.min(NAP)) => {}
-                () = changed => {}
-            }
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
-fn real_now() -> Instant {
-    Instant::now()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_warped_clock_keeps_its_speed_and_its_sleepers_follow() {
-        let warp = Warp::new(Millis(1_000_000), 100.0);
-        let clock = Clock::Warped(Arc::clone(&warp));
-        assert_eq!(clock.remaining(Timestamp(1_099)), Duration::from_secs(1));
-        tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(clock.now(), Millis(1_100_000));
-        let sleeper = tokio::spawn({
-            let clock = clock.clone();
-            async move { clock.sleep_until(Millis(1_200_000)).await }
-        });
-        tokio::task::yield_now().await;
-        warp.set_speed(1_000.0);
-        tokio::time::advance(Duration::from_millis(100)).await;
-        sleeper.await.expect("woken");
-        assert_eq!(clock.now(), Millis(1_200_000));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_mark_outlives_what_the_clock_was_set_to() {
-        let warp = Warp::new(Millis(1_000_000), 10.0);
-        let warped = Clock::Warped(Arc::clone(&warp));
-        let (then, shown) = (warped.mark(), Mark { real: real_now(), shown: Millis(0) });
-        tokio::time::advance(Duration::from_secs(60)).await;
-        assert_eq!((warped.now(), warped.when(then)), (Millis(1_600_000), Timestamp(1_000)));
-        // When it was made the clock showed 1970; the paused one counts the minute since.
-        let before = Clock::System.now();
-        let when = Clock::System.when(shown);
-        let minute_ago = |at: Millis| Timestamp(at.second().0 - 60);
-        assert!((minute_ago(before)..=minute_ago(Clock::System.now())).contains(&when), "{when:?}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_warped_clock_stands_still_where_it_was_told_to() {
-        let warp = Warp::new(Millis(1_000_000), 1.0);
-        let clock = Clock::Warped(Arc::clone(&warp));
-        let sleeper = tokio::spawn({
-            let clock = clock.clone();
-            async move { clock.sleep_until(Millis(1_200_000)).await }
-        });
-        tokio::task::yield_now().await;
-        warp.run_until(Millis(1_199_999), 1_000_000.0);
-        tokio::time::advance(Duration::from_secs(3600)).await;
-        assert_eq!((clock.now(), sleeper.is_finished()), (Millis(1_199_999), false));
-        warp.run_until(Millis(1_200_000), 1.0);
-        sleeper.await.expect("woken");
-        assert_eq!(clock.now(), Millis(1_200_000));
-    }
 }

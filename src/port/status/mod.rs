@@ -4,7 +4,7 @@
 mod report;
 
 pub use report::{
-    Answer, Budget, CertificateReport, Feed, Held, Ingress, LinkReport, Links, Outbox, Pace, People, Relay, Report, SCHEMA, State,
+    Answer, Budget, CertificateReport, Feed, Held, Ingress, LinkReport, Links, Outbox, Pace, People, Relay, Report, SCHEMA, State, Time,
 };
 
 use super::board::Board;

@@ -3,6 +3,7 @@
 
 use crate::domain::time::{Day, Timestamp};
 use crate::port::board::Board;
+use crate::port::clock::ClockView;
 use crate::port::link::{Condition, LinkView};
 use crate::relay::pulse::{self, Pulse};
 use serde::{Deserialize, Serialize};
@@ -28,10 +29,28 @@ pub struct Report {
     pub started: Moment,
     /// The branch's time zone, for whoever shows local times.
     pub time_zone: String,
+    /// What time it is, and how that is known; absent from older relays.
+    #[serde(default)]
+    pub clock: Option<Time>,
     /// The links of the ports.
     pub links: Links,
     /// How the relay answered.
     pub relay: Answer,
+}
+
+/// The relay's clock.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Time {
+    /// Whether it is known to be right.
+    pub trusted: bool,
+    /// By what, or why not and what to do, in German.
+    pub says: String,
+    /// Since when.
+    pub since: Moment,
+    /// How far Meta's clock is ahead of it at least, in milliseconds; negative if behind, 0 if both may be right. `None`: not heard yet.
+    pub meta_ahead: Option<i64>,
+    /// How far the system's clock is ahead of it, in milliseconds; negative if behind.
+    pub system_ahead: i64,
 }
 
 /// The links of the ports.
@@ -248,6 +267,7 @@ impl Report {
             started: moment(board.clock.when(board.started)),
             // A zone without a name is not configurable.
             time_zone: board.zone.iana_name().unwrap_or("UTC").to_owned(),
+            clock: Some(board.clock.view().into()),
             links: Links {
                 mqtt: links.mqtt.view().into(),
                 graph: links.graph.view().into(),
@@ -261,6 +281,13 @@ impl Report {
             },
             relay: pulse.map_or(Answer::Silent, Answer::from),
         }
+    }
+}
+
+impl From<ClockView> for Time {
+    fn from(view: ClockView) -> Time {
+        let ClockView { standing, since, meta_ahead, system_ahead } = view;
+        Time { trusted: view.is_trusted(), says: standing.sentence(), since: moment(since), meta_ahead, system_ahead }
     }
 }
 
