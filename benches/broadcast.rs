@@ -7,13 +7,13 @@
 
 mod support;
 
-use drk_relay::config::{ClockConfig, GraphConfig, WebhookConfig};
+use drk_relay::config::{GraphConfig, WebhookConfig};
 use drk_relay::domain::event::{Event, Figure};
 use drk_relay::domain::figures::Value;
 use drk_relay::domain::ids::{Address, Bsuid, Name};
 use drk_relay::domain::rules::RATE;
 use drk_relay::domain::time::Timestamp;
-use drk_relay::port::clock::{Clock, watch_trust};
+use drk_relay::port::clock::Clock;
 use drk_relay::port::graph::{self, Graph};
 use drk_relay::port::knock::Knocks;
 use drk_relay::port::link::Link;
@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::{INSTANCE, Meter, rules};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 const SUBSCRIBERS: u32 = 5_000;
@@ -126,7 +126,7 @@ fn relay(webhooks: std::net::TcpListener, api: SocketAddr) {
         let listener = TcpListener::from_std(webhooks).expect("a listener");
         let Turning { inbox, mut outlets, ended: _ended, reopened: _ } =
             turn(open, Clock::System, Show::default(), CancellationToken::new()).expect("runs");
-        watch_trust(ClockConfig::Always, &Clock::System, &inbox, &watch::Sender::new(false)).await;
+        inbox.send(Arrival::told(Event::ClockTrusted)).await.expect("it turns");
         let config = GraphConfig {
             base_url: format!("http://{api}"),
             version: VERSION.to_owned(),

@@ -6,9 +6,11 @@
 
 mod support;
 
-use drk_relay::config::{ClockConfig, WebhookConfig};
+use drk_relay::config::WebhookConfig;
+use drk_relay::domain::event::Event;
 use drk_relay::domain::ids::{Address, Bsuid};
-use drk_relay::port::clock::{Clock, watch_trust};
+use drk_relay::port::Arrival;
+use drk_relay::port::clock::Clock;
 use drk_relay::port::knock::Knocks;
 use drk_relay::port::link::Link;
 use drk_relay::port::pseudonym::Pseudonyms;
@@ -26,7 +28,6 @@ use std::time::{Duration, Instant};
 use support::{INSTANCE, Meter, rules};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 const CONNECTIONS: u32 = 32;
@@ -73,7 +74,7 @@ fn server(meter: &Meter) -> SocketAddr {
         let Turning { inbox, mut outlets, ended: _ended, .. } =
             turn(open, Clock::System, Show::default(), CancellationToken::new()).expect("runs");
         tokio::spawn(async move { while outlets.reads.recv().await.is_some() {} });
-        watch_trust(ClockConfig::Always, &Clock::System, &inbox, &watch::Sender::new(false)).await;
+        inbox.send(Arrival::told(Event::ClockTrusted)).await.expect("it turns");
         let config = WebhookConfig { app_secrets: vec![SECRET.into()], verify_token: "unused".into(), phone_number_id: NUMBER.to_owned() };
         let behind = Behind { inbox, link: Link::new(Clock::System), knocks: Knocks::default() };
         let open = |stream| async { Some(Visitor { stream, proven: true }) };

@@ -287,7 +287,7 @@ fn report(state: &State, change: &Change) {
         Change::Outbox(..) | Change::ForgetOutbox(_) | Change::Feed(..) | Change::ForgetFeed(_) | Change::Notice(_) => {}
         Change::Wording(..) | Change::ForgetWording(_) | Change::Counters(_) | Change::Budget(_) => {}
         Change::Seen(..) | Change::ForgetSeen(_) => {}
-        Change::Unread(..) | Change::Trusted | Change::Ingress(_) | Change::Paced(_) => {}
+        Change::Unread(..) | Change::Clock(_) | Change::Ingress(_) | Change::Paced(_) => {}
         Change::Rewritten(_) | Change::Rewrite(_) | Change::RoundTrip(_) => {}
     }
 }
@@ -326,6 +326,7 @@ fn name(event: &Event) -> &'static str {
     match event {
         Event::Started => "started",
         Event::ClockTrusted => "clock trusted",
+        Event::ClockDoubted => "clock doubted",
         Event::Figure(_) => "figure",
         Event::Heard(_) => "heard",
         Event::Moved(_) => "moved",

@@ -101,7 +101,8 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let mut restarted = false;
     let ports = async {
         tokio::join!(
-            clock::watch_trust(config.clock, &clock, &inbox, &trusted),
+            restarting("clock", &drill, async || clock::keep(&clock, &config.state_dir, &inbox, &trusted).await),
+            restarting("time", &drill, async || graph.keep_time().await),
             restarting("mqtt", &drill, async || loop {
                 tokio::select! {
                     never = mqtt::run(&config.mqtt, &ways.to_broker, &inbox, &mut outlets.receipts, told) => match never {},

@@ -17,7 +17,7 @@ use tracing_subscriber::prelude::*;
 
 pub(super) async fn execute(config: &Path) -> Result<(), Failure> {
     let Checked { config, warnings, .. } = Checked::open(config, &Files::of_service(config), None)?;
-    let clock = Clock::System;
+    let clock = Clock::kept(config.clock, &config.state_dir);
     let (keeper, keeping) = Keeper::start(&config.state_dir, clock.clone(), boot());
     log(keeping);
     if !warnings.is_empty() {

@@ -4,9 +4,10 @@
 use super::{CONFIGURATION_FILE, Failure};
 use crate::config::{Config, RUNTIME_DIRECTORY, SOCKET};
 use crate::domain::pacing::GUARD_MIN;
+use crate::domain::trust::{self, FOLLOW};
 use crate::port::status::{
     self, AlarmReport, Answer, Budget, CertificateReport, Feed, Held, LinkReport, Outbox, Pace, Relay, Report, SCHEMA, Standing, State,
-    Surprise,
+    Surprise, Time,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -79,6 +80,11 @@ fn understood(text: &str) -> Option<Report> {
     serde_json::from_str(text).ok().filter(|report: &Report| report.schema == SCHEMA)
 }
 
+/// How a clock that is ahead by so many milliseconds goes.
+fn goes(ahead: i64) -> String {
+    format!("geht {} {}", trust::span(ahead / 1_000), if ahead < 0 { "nach" } else { "vor" })
+}
+
 /// Column in which values start.
 const VALUES: usize = 21;
 
@@ -109,7 +115,7 @@ fn rendered(report: &Report) -> String {
         page.line("Alarmbefehl", &page.link(command, "geht", "seit dem Start noch nicht gebraucht"));
     }
     match &report.relay {
-        Answer::Turning(relay) => page.relay(relay),
+        Answer::Turning(relay) => page.relay(relay, report.clock.as_ref()),
         Answer::Full { since } => page.full(*since),
         Answer::Silent => page.line(
             "Relay",
@@ -140,10 +146,11 @@ impl Page {
         self.text.push('\n');
     }
 
-    fn relay(&mut self, relay: &Relay) {
+    fn relay(&mut self, relay: &Relay, clock: Option<&Time>) {
         relay.damaged.iter().for_each(|path| self.damaged(path));
-        let clock = if relay.clock_trusted { "gestellt" } else { "noch nicht gestellt: bis dahin wird angenommen, aber nichts gesendet" };
-        self.line("Uhr", clock);
+        if let Some(clock) = clock {
+            self.clock(clock);
+        }
         let people = relay.people;
         self.text.push('\n');
         self.line("Abos", &people.subscribed.to_string());
@@ -172,6 +179,18 @@ impl Page {
         }
         if let Some(lacking) = relay.lacking {
             self.line("wird verteilt", &format!("{lacking} Abos fehlt noch etwas"));
+        }
+    }
+
+    /// The relay's own clock, and the others only if they are not as it is.
+    fn clock(&mut self, clock: &Time) {
+        let Time { trusted, says, since, meta_ahead, system_ahead } = clock;
+        let since = if *trusted { String::new() } else { format!(" ({})", self.since(*since)) };
+        let meta = meta_ahead.filter(|ahead| ahead.abs() >= 1_000).map_or(String::new(), |ahead| format!("; Metas Uhr {}", goes(ahead)));
+        self.line("Uhr", &format!("{says}{since}{meta}"));
+        if *trusted && system_ahead.abs() > FOLLOW {
+            let remedy = "danach richtet sich das Relay nicht. Abhilfe: timedatectl";
+            self.line("Uhr des Systems", &format!("{}: {remedy}", goes(*system_ahead)));
         }
     }
 

@@ -38,7 +38,7 @@ async fn enter(config: &Config, outward: &Outward) -> anyhow::Result<()> {
     let (host, url) = (public.host.clone(), public.url(WEBHOOK));
     let verify_token = &config.webhook.verify_token;
     let graph = GraphConfig { proxy: outward.proxy().cloned(), ..config.graph.clone() };
-    let probe = Probe::new(public, outward.clone(), Knocks::default())?;
+    let probe = Probe::new(public, outward.clone(), Knocks::default(), &Clock::System)?;
     match probe.challenge(verify_token.expose_secret()).await {
         Ok(true) => println!("✓ {url} beantwortet Metas Prüfung."),
         Ok(false) => bail!("{url} antwortet, kennt aber dieses Prüfwort nicht. Abhilfe: läuft dort das Relay mit dieser Konfiguration?"),

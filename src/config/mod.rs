@@ -74,12 +74,12 @@ pub struct Config {
     pub heartbeat: Option<HeartbeatConfig>,
 }
 
-/// When the system's clock is taken to be right (promise 11).
+/// When the clock is taken to be right (promise 11).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClockConfig {
-    /// When systemd-timesyncd says that it has been synchronised.
-    Timesyncd,
-    /// Always: the machine has a battery clock, or another service sets the time before the relay starts.
+    /// When a time server has set it, or Meta's own clock confirms it.
+    Proven,
+    /// Always: whatever the system's clock shows, and nobody is asked.
     Always,
 }
 

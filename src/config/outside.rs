@@ -45,7 +45,7 @@ const TOKEN_BEGINS: &str = "EAA";
 pub(super) fn clock(root: &mut Section<'_>) -> Option<ClockConfig> {
     let mut section = root.section("clock")?;
     section.begin();
-    let trust = section.choice("trust", &[("timesyncd", ClockConfig::Timesyncd), ("always", ClockConfig::Always)]);
+    let trust = section.choice("trust", &[("proven", ClockConfig::Proven), ("always", ClockConfig::Always)]);
     section.end();
     trust
 }

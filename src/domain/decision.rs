@@ -9,6 +9,7 @@ use super::notice::Notice;
 use super::outbox::{Entry, Hold};
 use super::pacing::{Bucket, Guard, RoundTrip, Throttle};
 use super::rewrite::Rewrite;
+use super::state::Clock;
 use super::time::{Day, Timestamp};
 use std::fmt;
 
@@ -77,10 +78,11 @@ pub enum Change {
     Rewritten(Timestamp),
     /// How making the file anew fares. Memory only.
     Rewrite(Rewrite),
-    /// The clock is trusted. Lives in memory only: every start has to earn it again.
-    Trusted,
-    /// A verified webhook arrived: ingress works. Memory only: after a restart it has to be proven again.
-    Ingress(Ingress),
+    /// Whether the clock is trusted. Lives in memory only: every start has to earn it again.
+    Clock(Clock),
+    /// A verified webhook arrived, so ingress works; or nobody knows any more whether it did, because the clock is in doubt. Memory only:
+    /// after a restart it has to be proven again.
+    Ingress(Option<Ingress>),
     /// How long before its end a window counts as closed.
     Guard(Guard),
     /// Meta grants less than is permitted.

@@ -11,8 +11,10 @@ use std::fmt;
 pub enum Event {
     /// The process, or the port that sends, has started: whatever was in flight has an unknown outcome now.
     Started,
-    /// The system clock is known to be right. Until then sends that depend on a window wait (promise 11).
+    /// The clock is known to be right. Until then sends that depend on a window wait (promise 11).
     ClockTrusted,
+    /// It is in doubt, and may show another time when it is trusted again: everything waits as before it was trusted first.
+    ClockDoubted,
     /// A publisher said something.
     Figure(Figure),
     /// A person wrote or tapped.

@@ -236,13 +236,18 @@ pub fn arrived(state: &State, rules: &Rules, now: Millis, figure: &Figure) -> De
     decision
 }
 
-/// The clock is trusted now: what was held is judged in the order of its days, and what said none is of today.
-pub fn judge_held(state: &State, rules: &Rules, now: Millis) -> Vec<Change> {
+/// The clock is trusted now: what was held is judged in the order of its days, and what said none is of today. What would settle, or was
+/// published, in a future that is none settles as from now, or was published now.
+pub fn set_right(state: &State, rules: &Rules, now: Millis) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut revision = state.revision();
-    for feed in state.feeds.values().filter(|feed| !feed.held.is_empty()) {
+    for feed in state.feeds.values() {
         let Some((id, mut press)) = Press::new(state, rules, now, &feed.name) else { continue };
         press.revision = revision;
+        press.feed.published = feed.published.min(press.now);
+        if let Some(settling) = &mut press.feed.settling {
+            settling.until = settling.until.min(press.now.plus(press.rules.settle));
+        }
         let mut days: BTreeMap<Day, BTreeMap<Name, Value>> = BTreeMap::new();
         for (day, values) in std::mem::take(&mut press.feed.held) {
             days.entry(day.unwrap_or(press.today)).or_default().extend(values);
@@ -253,7 +258,9 @@ pub fn judge_held(state: &State, rules: &Rules, now: Millis) -> Vec<Change> {
             let _ = press.take(Clock::Trusted, &figure);
         }
         revision = press.revision;
-        changes.push(Change::Feed(id, Box::new(press.feed)));
+        if press.feed != *feed {
+            changes.push(Change::Feed(id, Box::new(press.feed)));
+        }
     }
     changes
 }

@@ -19,6 +19,7 @@ pub mod rewrite;
 pub mod rules;
 pub mod state;
 pub mod time;
+pub mod trust;
 pub mod window;
 pub mod wording;
 
@@ -39,6 +40,7 @@ pub fn decide(state: &State, rules: &Rules, now: Millis, event: &Event) -> Decis
     match event {
         Event::Started => started(state, rules, now),
         Event::ClockTrusted => trusted(state, rules, now),
+        Event::ClockDoubted => doubted(state),
         Event::Figure(figure) => figures::arrived(state, rules, now, figure),
         Event::Heard(heard) => with_ingress(state, now, with_token(state, rules, now, conversation::heard(state, rules, now, heard))),
         Event::Moved(moved) => with_ingress(state, now, conversation::moved(state, moved)),
@@ -75,19 +77,30 @@ fn started(state: &State, rules: &Rules, now: Millis) -> Decision {
     decision
 }
 
+/// The clock is known to be right, for the first time or again. Nobody knows how far it has moved since: whatever was written down by one
+/// that was ahead is put right, by whomever it belongs to.
 fn trusted(state: &State, rules: &Rules, now: Millis) -> Decision {
     match state.clock {
         Clock::Trusted => Decision::refused(Refusal::NothingToDo),
         Clock::Untrusted => {
             let mut decision = Decision::acted();
-            decision.changes.push(Change::Trusted);
+            decision.changes.push(Change::Clock(Clock::Trusted));
             // What an untrusted clock said of the second before is of no use.
             decision.changes.push(Change::Paced(Bucket::restarted(now, outbox::rate(state, rules, now))));
             decision.changes.extend(outbox::set_right(state, now.second()));
-            decision.changes.extend(rewrite::trusted(state, now));
-            decision.changes.extend(figures::judge_held(state, rules, now));
+            decision.changes.extend(conversation::set_right(state, now.second()));
+            decision.changes.extend(rewrite::set_right(state, now));
+            decision.changes.extend(figures::set_right(state, rules, now));
             decision
         }
+    }
+}
+
+/// The clock is in doubt. For how long webhooks have arrived is not known then: the seconds that it may skip would count as proven.
+fn doubted(state: &State) -> Decision {
+    match state.clock {
+        Clock::Untrusted => Decision::refused(Refusal::NothingToDo),
+        Clock::Trusted => Decision { changes: vec![Change::Clock(Clock::Untrusted), Change::Ingress(None)], ..Decision::acted() },
     }
 }
 
@@ -104,7 +117,7 @@ fn with_ingress(state: &State, now: Millis, mut decision: Decision) -> Decision 
     };
     let ingress = Ingress { since, latest };
     if state.ingress != Some(ingress) {
-        decision.changes.push(Change::Ingress(ingress));
+        decision.changes.push(Change::Ingress(Some(ingress)));
     }
     decision
 }

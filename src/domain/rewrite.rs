@@ -55,8 +55,14 @@ pub(super) fn failed(state: &State, now: Millis) -> Decision {
     Decision { changes: vec![Change::Rewrite(failed)], ..Decision::acted() }
 }
 
-/// The clock is trusted now. For a file that never was rewritten, or in a future that is none, the time counts from here.
-pub(super) fn trusted(state: &State, now: Millis) -> Option<Change> {
-    let known = state.rewritten.is_some_and(|at| at <= now.second());
-    (!known).then(|| Change::Rewritten(now.second()))
+/// The clock is trusted now. For a file that never was rewritten, or in a future that is none, the time counts from here; and an attempt
+/// that would be repeated in a future that is none is repeated now.
+pub(super) fn set_right(state: &State, now: Millis) -> Vec<Change> {
+    let now = now.second();
+    let known = state.rewritten.is_some_and(|at| at <= now);
+    let again = match state.rewrite {
+        Rewrite::Failed { again } if again > now.plus(AGAIN) => Some(Change::Rewrite(Rewrite::Failed { again: now })),
+        Rewrite::Resting | Rewrite::UnderWay | Rewrite::Failed { .. } => None,
+    };
+    (!known).then_some(Change::Rewritten(now)).into_iter().chain(again).collect()
 }

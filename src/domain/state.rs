@@ -24,7 +24,7 @@ const SEEN: u32 = 25 * 3600;
 /// Whether the system clock is known to be right (promise 11).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Clock {
-    /// Not yet: figures and messages are accepted, deadlines and sends wait.
+    /// Not yet, or no longer: figures and messages are accepted, deadlines and sends wait.
     #[default]
     Untrusted,
     /// Yes.
@@ -119,8 +119,8 @@ impl State {
             Change::Unread(id, None) => drop(self.unread.remove(id)),
             Change::Rewritten(at) => self.rewritten = Some(*at),
             Change::Rewrite(rewrite) => self.rewrite = *rewrite,
-            Change::Trusted => self.clock = Clock::Trusted,
-            Change::Ingress(ingress) => self.ingress = Some(*ingress),
+            Change::Clock(clock) => self.clock = *clock,
+            Change::Ingress(ingress) => self.ingress = *ingress,
             Change::Guard(guard) => self.guard = *guard,
             Change::Throttle(throttle) => self.throttle = Some(*throttle),
             Change::RoundTrip(round_trip) => self.round_trip = *round_trip,
@@ -142,7 +142,7 @@ impl State {
             | Change::Throttle(_)
             | Change::RoundTrip(_)
             | Change::Unread(..)
-            | Change::Trusted
+            | Change::Clock(_)
             | Change::Ingress(_)
             | Change::Paced(_) => None,
         }
@@ -273,6 +273,11 @@ impl Seen {
     /// The oldest hour.
     pub fn oldest(&self) -> Option<u32> {
         self.hours.first_key_value().map(|(hour, _)| *hour)
+    }
+
+    /// Hours after this one.
+    pub fn hours_after(&self, hour: u32) -> impl Iterator<Item = u32> {
+        self.hours.range(hour.saturating_add(1)..).map(|(hour, _)| *hour)
     }
 
     fn insert(&mut self, hash: WamidHash, hour: u32) {

@@ -12,6 +12,9 @@ pub const REMIND_AFTER: u32 = WINDOW - 60;
 pub const VERDICT_AFTER: u32 = 600;
 /// Messages stamped further ahead of a trusted clock than this are not counted (promise 2).
 pub const AHEAD: u32 = 300;
+/// A stamp that was believed while the clock was not trusted is nonsense if it is further ahead than this. Meta repeats a webhook for as
+/// long (WhatsApp docs: webhooks); what is kept for a nearer one ends by itself.
+pub const NONSENSE: u32 = 7 * 24 * 3600;
 
 /// Open until 24 h after [`Window::latest`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

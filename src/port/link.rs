@@ -52,6 +52,11 @@ impl Link {
         Link { clock, state: Arc::new(watch::Sender::new(state)) }
     }
 
+    /// The clock that its times are of.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// It works, right now.
     pub fn up(&self) {
         let now = self.clock.mark();

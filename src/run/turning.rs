@@ -126,7 +126,7 @@ struct Wheelhouse<Open> {
     stopped: CancellationToken,
     /// Arrivals in the last group.
     group: usize,
-    /// Whether it was said that the clock is right. It is said once, and a relay that is opened again does not know.
+    /// Whether it was said that the clock is right, and not that it is in doubt since: a relay that is opened again does not know.
     trusted: bool,
     /// The disk is full.
     full: Option<Full>,
@@ -182,7 +182,7 @@ impl<Open: FnMut(Millis) -> Result<Relay, StoreError>> Wheelhouse<Open> {
                 events.extend(arrival.events);
                 acks.extend(arrival.ack);
             }
-            self.trusted |= events.contains(&Event::ClockTrusted);
+            self.trusted = told(&events, self.trusted);
         }
     }
 
@@ -247,7 +247,7 @@ impl<Open: FnMut(Millis) -> Result<Relay, StoreError>> Wheelhouse<Open> {
                     return false;
                 },
             }
-            self.trusted |= dropped.drain(..).any(|arrival| arrival.events.contains(&Event::ClockTrusted));
+            self.trusted = dropped.drain(..).fold(self.trusted, |trusted, arrival| told(&arrival.events, trusted));
         }
     }
 
@@ -271,6 +271,16 @@ impl<Open: FnMut(Millis) -> Result<Relay, StoreError>> Wheelhouse<Open> {
             backup.send_replace(Backup::of(relay.state()));
         }
     }
+}
+
+/// Whether the clock is trusted after these, if it was, or was not, before.
+fn told(events: &[Event], trusted: bool) -> bool {
+    events.iter().fold(trusted, |trusted, event| match event {
+        Event::ClockTrusted => true,
+        Event::ClockDoubted => false,
+        Event::Started | Event::Figure(_) | Event::Heard(_) | Event::Moved(_) | Event::Status(_) | Event::Account(_) => trusted,
+        Event::Proof | Event::Sent { .. } | Event::Rewritten | Event::RewriteFailed | Event::Due(_) => trusted,
+    })
 }
 
 async fn due(clock: &Clock, at: Option<Millis>) {

@@ -79,7 +79,7 @@ impl Ways {
         let to_broker = if config.mqtt.egress { outward.clone() } else { Outward::Direct };
         let (certificates, knocks, webhook) = (Certificates::new(), Knocks::default(), link());
         let door = Door::new(&config.tls, &certificates, &webhook).context("ingress.tls")?;
-        let probe = config.probe.clone().map(|probe| Probe::new(probe, outward.clone(), knocks.clone()));
+        let probe = config.probe.clone().map(|probe| Probe::new(probe, outward.clone(), knocks.clone(), clock));
         let probe = probe.transpose().context("ingress.url")?.map(|probe| (probe, link()));
         let certificate = config.certificate.clone().map(|certificate| (certificate, link()));
         Ok((source, Ways { door, webhook, certificates, certificate, tunnel, outward, to_broker, probe, knocks }))

@@ -78,7 +78,7 @@ impl Batch {
                 Change::Rewritten(at) => drop(batch.meta.insert(Meta::Rewritten as u8, encode(at))),
                 Change::Unread(..)
                 | Change::Rewrite(_)
-                | Change::Trusted
+                | Change::Clock(_)
                 | Change::Ingress(_)
                 | Change::Paced(_)
                 | Change::RoundTrip(_) => {}

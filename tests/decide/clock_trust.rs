@@ -175,3 +175,109 @@ fn the_clock_earns_trust_once() {
     ",
     );
 }
+
+#[test]
+fn a_clock_in_doubt_sends_nothing_and_keeps_everything() {
+    after(
+        SUBSCRIBED,
+        "
+        21.11. 12:00:00 clock doubted
+        21.11. 12:00:10 says Zahlen
+                        = subscribed until 22.11. 12:00:10
+        21.11. 12:00:20 figure 21.11. 20
+                        receipt Acted 21.11. revision 1
+        21.11. 12:00:30 clock doubted
+                        refused NothingToDo
+        21.11. 12:01:00 clock trusted
+                        read
+                        -> 21.11.: 20 (3 mehr als am 20.11.)
+        21.11. 13:00:00 nothing
+    ",
+    );
+}
+
+/// Every reminder waits, and whose window closes meanwhile was not silent: the doubt was ours.
+#[test]
+fn whose_window_closes_in_a_doubt_is_orphaned() {
+    after(
+        SUBSCRIBED,
+        "
+        22.11. 09:50:00 clock doubted
+        22.11. 10:00:30 nothing
+        22.11. 10:05:00 clock trusted
+        22.11. 10:10:00 = orphaned
+        22.11. 11:00:00 nothing
+    ",
+    );
+}
+
+/// The clock was hours ahead and trusted: what Meta took then counts for no window that was opened since.
+#[test]
+fn a_question_from_a_future_that_was_none_spares_no_reminder() {
+    after(
+        SUBSCRIBED,
+        "
+        21.11. 14:00:00 figure 21.11. 20
+                        receipt Acted 21.11. revision 2
+                        -> 21.11.: 20 (3 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+        21.11. 14:01:00 clock doubted
+        21.11. 11:00:00 clock trusted
+        21.11. 11:00:10 says Danke
+                        read
+                        = subscribed until 22.11. 11:00:10
+        22.11. 10:59:10 -> Erinnerung · auch später [Ja, weiter] [Nein, Stopp]
+        22.11. 10:59:30 nothing
+    ",
+    );
+}
+
+/// What settles by a clock that is hours ahead settles by the right one.
+#[test]
+fn figures_that_settle_in_a_future_that_is_none_settle_now() {
+    after(
+        SUBSCRIBED,
+        "
+        21.11. 14:00:00 figure 21.11. - 61
+                        receipt Acted 21.11. revision 1
+        21.11. 14:00:10 clock doubted
+        21.11. 11:00:00 clock trusted
+        21.11. 11:00:30 -> 21.11.: 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+        21.11. 12:00:00 nothing
+    ",
+    );
+}
+
+/// While nobody knows what time it is, a nonsense stamp is believed. It opens no window for years, and its „Ja“ does not outlive a „Stopp“.
+#[test]
+fn a_stamp_from_the_future_is_taken_back_when_the_clock_is_trusted() {
+    after(
+        "21.11. 09:00 restart",
+        "
+        21.11. 09:00:10 taps Ja @ 21.11.2036 09:00:00
+                        = new until 22.11.2036 09:00:00
+        21.11. 09:02:00 clock trusted
+                        = new until 21.11. 09:02:00
+                        = unknown
+        21.11. 09:10:00 says Hallo
+                        read
+                        = asked until 22.11. 09:10:00
+                        -> Hallo · 20.11.: 17; 57,4 · Frage [Ja] [Nein]
+    ",
+    );
+    after(
+        SUBSCRIBED,
+        "
+        21.11. 12:00:00 restart
+        21.11. 12:00:10 says Ja @ 21.11.2036 12:00:00
+                        = subscribed until 22.11.2036 12:00:00
+        21.11. 12:01:00 clock trusted
+                        = subscribed until 21.11. 12:01:00
+        21.11. 12:11:00 = orphaned
+        21.11. 12:12:00 says Stopp
+                        read
+                        = stopped + address
+                        -> abgemeldet
+                        = stopped
+    ",
+    );
+}

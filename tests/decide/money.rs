@@ -75,12 +75,12 @@ fn who_could_not_be_asked_is_orphaned_and_told_so() {
         "
         22.11. 09:59:00 refused Spent
         22.11. 10:10:00 = orphaned
-        22.11. 12:00:00 figure 22.11. 20 60,0
+        22.11. 12:00:00 figure 22.11. 20
                         receipt Acted 22.11. revision 2
         22.11. 13:00:00 says Ja
                         read
                         = subscribed until 23.11. 13:00:00
-                        -> Unterbrechung, weiter · 22.11.: 20 (3 mehr als am 20.11.); 60,0 (2,6 mehr als am 20.11.) · läuft bis morgen um 13:00 Uhr
+                        -> Unterbrechung, weiter · 22.11.: 20 (3 mehr als am 20.11.) · läuft bis morgen um 13:00 Uhr
     ",
     );
 }

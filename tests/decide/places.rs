@@ -4,6 +4,7 @@ use crate::script::compare;
 use crate::world::{World, rules};
 use drk_relay::domain::conversation::{Person, Reminder, Subscription, Talk};
 use drk_relay::domain::decision::Change;
+use drk_relay::domain::event::Event;
 use drk_relay::domain::ids::{FeedId, FeedSet, PersonHash, PersonId};
 use drk_relay::domain::time::Timestamp;
 use drk_relay::domain::window::Window;
@@ -15,6 +16,8 @@ fn full(until: u32) -> World {
     let mut rules = rules();
     rules.monthly_messages = Some(73);
     let mut world = World::new(rules);
+    // Before her row is there, which is from days that are still to come.
+    world.happens(&Event::ClockTrusted);
     let latest = Timestamp(1_795_302_000 + until * 3_600 - 86_400); // 2026-11-22 00:00 in Berlin
     let consent = Timestamp(1);
     let subscription = Subscription { feeds: FeedSet::default().with(FeedId(0)), wording: 0, consent, yes: consent, revision: 99 };

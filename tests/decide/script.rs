@@ -156,6 +156,7 @@ fn happen(world: &mut World, what: &str) {
         ("known", names) => return names_are(world, names),
         ("account", standing) => account(standing, &world.rules.zone),
         ("clock", "trusted") => Event::ClockTrusted,
+        ("clock", "doubted") => Event::ClockDoubted,
         ("webhook", "") => Event::Proof,
         ("restart", "") => return world.restart(),
         ("statuses", on) => return world.statuses = on == "on",

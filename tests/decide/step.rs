@@ -135,17 +135,17 @@ fn what_is_forgotten_does_not_hold_up_what_leaves() {
 #[test]
 fn a_reminder_begins_so_much_earlier_that_what_is_queued_can_go_before_it() {
     let begins = |kind: Kind, queued: u32, throttle: Option<Throttle>| {
-        let resting = Delivery::Resting { until: NOW.plus(3_600), attempt: 1 };
-        let latest = NOW.minus(REMIND_AFTER - 600);
+        let resting = Delivery::Resting { until: NOW.plus(400), attempt: 1 };
+        let latest = NOW.minus(REMIND_AFTER - 300);
         let subscriber = person(0, latest, Talk::Subscribed { subscription: subscription(0), reminder: Reminder::Pending });
         let (relay, _) = first_step(queue(kind, queued, resting).chain(subscriber).chain(throttle.map(Change::Throttle)).collect());
         relay.next_deadline(NOW.millis()).map(|at| at.since(NOW.millis()))
     };
     let (answer, figures) = (HELP, Kind::Publication { since: 0 });
-    assert_eq!([begins(answer, 0, None), begins(answer, 128, None)], [Some(600_000), Some(598_000)]);
-    assert_eq!(begins(figures, 128, None), Some(600_000));
+    assert_eq!([begins(answer, 0, None), begins(answer, 128, None)], [Some(300_000), Some(298_000)]);
+    assert_eq!(begins(figures, 128, None), Some(300_000));
     let cut = Throttle::cut(None, RATE, NOW.millis());
-    assert_eq!(begins(answer, 128, cut), Some(597_333));
+    assert_eq!(begins(answer, 128, cut), Some(297_333));
 }
 
 /// Otherwise a broadcast would take the room of those who are to be asked.

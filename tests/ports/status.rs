@@ -260,6 +260,8 @@ async fn only_sockets_are_replaced() {
 /// Everything that can be shown at once, five minutes after a start on a day in November.
 const DOCUMENT: &str = r#"{
   "schema": 1, "version": "0.1.0", "now": "2026-11-22T17:30:00Z", "started": "2026-11-22T17:25:00Z", "time_zone": "Europe/Berlin",
+  "clock": {"trusted": true, "says": "gestellt nach Metas Uhr", "since": "2026-11-22T17:25:02Z",
+    "meta_ahead": 1200, "system_ahead": -93600000},
   "links": {
     "mqtt": {"state": "down", "since": "2026-11-22T17:29:18Z", "why": "keine Verbindung zum Broker: x", "latest": "2026-11-22T17:26:00Z"},
     "graph": {"state": "untried", "since": "2026-11-22T17:25:00Z", "why": null, "latest": null},
@@ -277,10 +279,30 @@ const DOCUMENT: &str = r#"{
       {"name": "rsv", "title": "RSV", "as_of": null, "revision": 0, "published": null}
     ],
     "lacking": 8,
-    "budget": {"sent": 612, "free": 600, "paid": 0, "forecast": 960, "limit": 1000, "standing": "enough", "surprise": null, "places": 27, "taken": 26},
+    "budget": {"sent": 612, "free": 600, "paid": 0, "forecast": 960, "limit": 1000, "standing": "enough", "surprise": null, "places": 26,
+      "taken": 25},
     "ingress": {"since": "2026-11-22T17:25:30Z", "latest": "2026-11-22T17:29:00Z"},
     "last_day": "2026-12-31",
     "damaged": ["/var/lib/drk-relay/relay.redb.damaged-20261122-172500"], "added_later": {"and": "not known yet"}
+  }
+}"#;
+
+/// A relay that does not know what time it is.
+const DOUBTED: &str = r#"{
+  "schema": 1, "version": "0.1.0", "now": "2026-11-22T17:30:00Z", "started": "2026-11-22T17:25:00Z", "time_zone": "Europe/Berlin",
+  "clock": {"trusted": false, "says": "noch nicht gestellt: bis sie bestätigt ist, wird nichts gesendet", "since": "2026-11-22T17:25:00Z",
+    "meta_ahead": null, "system_ahead": 0},
+  "links": {
+    "mqtt": {"state": "untried", "since": "2026-11-22T17:25:00Z", "why": null, "latest": null},
+    "graph": {"state": "untried", "since": "2026-11-22T17:25:00Z", "why": null, "latest": null},
+    "webhook": {"state": "untried", "since": "2026-11-22T17:25:00Z", "why": null, "latest": null}
+  },
+  "relay": {
+    "answer": "turning", "clock_trusted": false, "next_step": null, "next_reminder": null,
+    "people": {"new": 0, "asked": 0, "waiting": 0, "subscribed": 0, "lapsed": 0, "orphaned": 0, "stopped": 0}, "open_windows": 0,
+    "outbox": {"queued": 0, "resting": 0, "in_flight": 0, "unknown": 0, "accepted": 0, "delivered": 0, "failed": 0},
+    "held": null, "feeds": [], "lacking": null, "budget": {"accepted": 0, "limit": null, "places": null, "taken": 0},
+    "ingress": null, "last_day": null
   }
 }"#;
 
@@ -293,7 +315,8 @@ drk-relay 0.1.0, läuft seit 5 min (22.11.2026 18:25)
   Achtung              Der Speicher war beschädigt und liegt jetzt unverändert als /var/lib/drk-relay/relay.redb.damaged-20261122-172500; \
 überschrieben wurde nichts. Das Relay hat neu begonnen: wer schreibt, wird neu gefragt. Abhilfe: Speicherkarte prüfen; die Datei enthält \
 personenbezogene Daten, deshalb löschen, sobald niemand sie mehr untersuchen will
-  Uhr                  noch nicht gestellt: bis dahin wird angenommen, aber nichts gesendet
+  Uhr                  gestellt nach Metas Uhr; Metas Uhr geht 1 Sekunde vor
+  Uhr des Systems      geht 1 Tag nach: danach richtet sich das Relay nicht. Abhilfe: timedatectl
 
   Abos                 17
   gefragt              3
@@ -342,6 +365,9 @@ async fn shown(document: &'static str, arguments: &[&str]) -> (Option<i32>, Stri
 async fn a_technician_reads_german_and_a_program_the_document() {
     assert_eq!(shown(DOCUMENT, &["status"]).await, (Some(0), PAGE.to_owned(), String::new()));
     assert_eq!(shown(DOCUMENT, &["status", "--json"]).await, (Some(0), DOCUMENT.to_owned(), String::new()));
+    let (_, text, _) = shown(DOUBTED, &["status"]).await;
+    let clock = "  Uhr                  noch nicht gestellt: bis sie bestätigt ist, wird nichts gesendet (seit 5 min)\n\n  Abos";
+    assert!(text.contains(clock), "{text}");
     let newer = r#"{"schema": 2}"#;
     let (code, text, why) = shown(newer, &["status"]).await;
     assert!(code == Some(1) && text.is_empty() && why.contains("Abhilfe: das Relay nach einem Update neu starten"), "{why}");

@@ -1,6 +1,7 @@
 //! Deterministic simulation: the real core on a simulated disk, seeds for chance. No wall clock: a failing seed fails again.
 #![expect(clippy::expect_used, clippy::print_stderr, reason = "a test stops where it cannot go on, and says which seed")]
 
+mod boot;
 mod choices;
 mod damage;
 mod disk;

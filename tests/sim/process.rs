@@ -92,7 +92,8 @@ impl World {
         }
     }
 
-    fn set_clock(&mut self, error: i64) {
+    /// The relay's clock is off by so much from now on, in milliseconds.
+    pub(crate) fn set_clock(&mut self, error: i64) {
         self.clock = RelayClock::Off(error);
         self.ledger.clock_stepped();
     }

@@ -192,7 +192,7 @@ impl Ledger {
                 Event::Heard(heard) => whose(state, heard).cloned(),
                 Event::Moved(moved) => moved.from.iter().find_map(|hash| row(state, *hash)).cloned(),
                 Event::Status(_) | Event::Account(_) | Event::Proof | Event::Figure(_) => None,
-                Event::Started | Event::ClockTrusted | Event::Sent { .. } | Event::Due(_) => None,
+                Event::Started | Event::ClockTrusted | Event::ClockDoubted | Event::Sent { .. } | Event::Due(_) => None,
                 Event::Rewritten | Event::RewriteFailed => None,
             };
             let before = row(&state);
@@ -220,7 +220,7 @@ impl Ledger {
             Change::Seen(..)
             | Change::ForgetSeen(_)
             | Change::Unread(..)
-            | Change::Trusted
+            | Change::Clock(_)
             | Change::Ingress(_)
             | Change::Paced(_)
             | Change::RoundTrip(_) => false,
@@ -261,7 +261,7 @@ impl Ledger {
                 // Without callback data it may have been unknown until the next status of the same webhook named it.
                 Event::Status(status) if status.id.is_none() && !alone => continue,
                 Event::Heard(_) | Event::Status(_) => {}
-                Event::Account(_) | Event::Proof | Event::Started | Event::ClockTrusted | Event::Due(_) => continue,
+                Event::Account(_) | Event::Proof | Event::Started | Event::ClockTrusted | Event::ClockDoubted | Event::Due(_) => continue,
                 Event::Rewritten | Event::RewriteFailed => continue,
             }
             self.changes_nothing(state, now, event);

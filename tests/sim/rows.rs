@@ -137,7 +137,13 @@ fn named(state: &State, events: &[Event]) -> Vec<PersonId> {
                 ids.extend(id.and_then(|id| state.outbox.get(id)).map(|entry| entry.person));
             }
             Event::Sent { id, .. } => ids.extend(state.outbox.get(*id).map(|entry| entry.person)),
-            Event::Started | Event::ClockTrusted | Event::Figure(_) | Event::Account(_) | Event::Proof | Event::Due(_) => {}
+            Event::Started
+            | Event::ClockTrusted
+            | Event::ClockDoubted
+            | Event::Figure(_)
+            | Event::Account(_)
+            | Event::Proof
+            | Event::Due(_) => {}
             Event::Rewritten | Event::RewriteFailed => {}
         }
     }

@@ -66,7 +66,7 @@ impl Silence {
                     self.wamids.insert(*wamid, *id);
                     self.fared(*id, self.taken(*id, now.second()), false);
                 }
-                Event::Started | Event::ClockTrusted | Event::Figure(_) | Event::Sent { .. } | Event::Due(_) => {}
+                Event::Started | Event::ClockTrusted | Event::ClockDoubted | Event::Figure(_) | Event::Sent { .. } | Event::Due(_) => {}
                 Event::Rewritten | Event::RewriteFailed => {}
             }
         }

@@ -151,6 +151,23 @@ pub(crate) const ROOMS: &[Room] = &[
     Room { at: "src/port/status", ..SHOWING },
     Room { at: "src/port/systemd", ..SHOWING },
     Room {
+        name: "the clock",
+        at: "src/port/clock",
+        may: &[
+            "crate::domain::event",
+            "crate::domain::time",
+            "crate::domain::trust",
+            "crate::port::Arrival",
+            "crate::port::Inbox",
+            "crate::port::durable",
+            "crate::config::ClockConfig",
+        ],
+        crates: Crates::AllBut(&["postcard", "redb", "toml"]),
+        never: &[],
+        purpose: "it reads clocks, and tells when they can be trusted",
+        instead: "whether they can is domain::trust's to judge; who knows the time tells Clock::dated",
+    },
+    Room {
         name: "a port",
         at: "src/port/*",
         may: &[
@@ -253,7 +270,7 @@ const SHOWING: Room = Room {
     instead: "count what is to be shown in relay/pulse; whether a link is up is said by its port",
 };
 
-/// What reads a clock: `port/clock.rs` only, in the program and in its tests.
+/// What reads a clock: `port/clock/reading.rs` only, in the program and in its tests.
 pub(crate) const CLOCK_READS: &[&str] = &["Instant::now", "SystemTime::now", "Timestamp::now", "Zoned::now", "Utc::now", "Local::now"];
 
 /// The simulator's model of Meta and people is pure; its sockets are the files that name tokio, and they may read the demo's clock.

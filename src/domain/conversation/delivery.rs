@@ -132,8 +132,8 @@ pub fn message_dropped(state: &State, rules: &Rules, entry: &Entry) -> Option<Ch
     }
 }
 
-/// The month's messages did not suffice for it. If it was figures, the person lacks them still, and the reminder that they would have spared
-/// is wanted again: when it is due, the month may have turned.
+/// The month's messages did not suffice for it. If it was figures, the person lacks them still, and the reminder that they would have
+/// spared is wanted again: when it is due, the month may have turned.
 pub fn message_unpaid(state: &State, entry: &Entry) -> Option<Change> {
     let person = state.people.get(entry.person)?;
     let talk = person.talk.clone().with_agreement(|old| unseen(entry, old));

@@ -57,7 +57,8 @@ impl<'a> Draft<'a> {
         true
     }
 
-    /// Why such a message may not be written down, if so; `admitted`: to somebody who takes a place. While too many wait answers are refused first.
+    /// Why such a message may not be written down, if so; `admitted`: to somebody who takes a place. While too many wait, answers are
+    /// refused first.
     pub(super) fn refusal(&self, kind: Kind, admitted: bool) -> Option<Refusal> {
         let room = self.state.outbox.queued() < if kind.is_answer() { QUEUE_FOR_ANSWERS } else { QUEUE_MAX };
         match () {

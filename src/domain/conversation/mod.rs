@@ -26,6 +26,7 @@ mod draft;
 mod heard;
 mod identity;
 mod places;
+mod set_right;
 mod silence;
 
 pub use answer::{answers, next_answer};
@@ -35,6 +36,7 @@ pub use delivery::{message_failed, page};
 pub use heard::heard;
 pub use identity::moved;
 pub use places::{next_in_line, offer};
+pub use set_right::set_right;
 pub use silence::due;
 
 use super::ids::{FeedSet, PersonHash};

@@ -131,10 +131,17 @@ pub(super) fn restricted(state: &State, now: Timestamp, until: Option<Timestamp>
     (until > now && state.hold != Some(hold)).then_some(Change::Hold(Some(hold)))
 }
 
-/// The clock is known to be right: a hold that began by one that was ahead would last until that time has come.
-pub(in crate::domain) fn set_right(state: &State, now: Timestamp) -> Option<Change> {
-    let hold = state.hold.filter(|hold| hold.since > now)?;
-    Some(Change::Hold(Some(Hold { since: now, until: hold.until.min(now.plus(LAST_PROBE)), ..hold })))
+/// The clock is known to be right: a hold that began, or was prolonged, by one that was ahead would last until that time has come. The end
+/// of a restriction is Meta's word and stays, unless it was ours: then it began in the future, too.
+pub(super) fn set_right(state: &State, now: Timestamp) -> Option<Change> {
+    let hold = state.hold?;
+    let ours = match hold.why {
+        Why::Code(_) => true,
+        Why::Restriction => hold.since > now,
+    };
+    let until = if ours { hold.until.min(now.plus(LAST_PROBE)) } else { hold.until };
+    let righted = Hold { since: hold.since.min(now), until, ..hold };
+    (righted != hold).then_some(Change::Hold(Some(righted)))
 }
 
 #[cfg(test)]

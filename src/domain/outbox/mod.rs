@@ -20,11 +20,12 @@ mod entry;
 pub mod fault;
 mod hold;
 mod queue;
+mod set_right;
 
 pub use entry::{Class, Delivery, Doubt, Entry, Kind, Stage};
-pub(super) use hold::set_right;
 pub use hold::{Hold, Why};
 pub use queue::Outbox;
+pub(super) use set_right::set_right;
 
 use super::budget::{Budget, Counters, Purse};
 use super::decision::{Change, Decision, Effect, Refusal, Send};

@@ -11,6 +11,8 @@ use crate::relay::pulse::{HeldPulse, Pulse};
 pub(super) struct Seen<'a> {
     /// Nothing if the relay made no step.
     pub(super) pulse: Option<&'a Pulse>,
+    /// Why the clock is not known to be right, if so.
+    pub(super) doubt: Option<String>,
     pub(super) mqtt: Condition,
     pub(super) graph: Condition,
     pub(super) webhook: Condition,
@@ -26,6 +28,7 @@ impl<'a> Seen<'a> {
         let condition = |link: &Link| link.view().condition;
         Seen {
             pulse,
+            doubt: board.clock.view().doubt(),
             mqtt: condition(mqtt),
             graph: condition(graph),
             webhook: condition(webhook),
@@ -45,7 +48,10 @@ impl<'a> Seen<'a> {
                 paths => Finding::Seen(paths.join(", ")),
             }),
             Code::SendingHeld => self.of_pulse(|pulse| pulse.held.map_or(Finding::NotSeen, |held| Finding::Seen(why(held)))),
-            Code::ClockUntrusted => self.of_pulse(|pulse| seen_if(!pulse.clock_trusted)),
+            Code::ClockUntrusted => self.of_pulse(|pulse| match &self.doubt {
+                Some(doubt) => Finding::Seen(doubt.clone()),
+                None => seen_if(!pulse.clock_trusted),
+            }),
             Code::BudgetShort => self.of_pulse(|pulse| seen_if(short(pulse.budget.standing))),
             Code::BudgetReserve => self.of_pulse(|pulse| seen_if(matches!(pulse.budget.standing, Standing::Reserve | Standing::Spent))),
             Code::BudgetSpent => self.of_pulse(|pulse| seen_if(pulse.budget.standing == Standing::Spent)),
@@ -112,7 +118,7 @@ mod tests {
 
     fn look(pulse: Option<&Pulse>) -> Seen<'_> {
         let (mqtt, graph, webhook) = (Condition::Up, Condition::Up, Condition::Up);
-        Seen { pulse, mqtt, graph, webhook, tunnel: Some(Condition::Up), certificate: None, public: None }
+        Seen { pulse, doubt: None, mqtt, graph, webhook, tunnel: Some(Condition::Up), certificate: None, public: None }
     }
 
     /// What is seen, and what is not known.

@@ -5,8 +5,7 @@ use crate::config::AlarmConfig;
 use crate::domain::alarm::{Alarm, Code, Word};
 use crate::domain::time::Timestamp;
 use jiff::tz::TimeZone;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::io;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -49,7 +48,7 @@ struct Group(Child, Option<Pid>);
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(group) = self.1 {
-            let _ = killpg(group, Signal::SIGKILL);
+            let _ = kill_process_group(group, Signal::KILL);
         }
     }
 }
@@ -72,7 +71,7 @@ impl Command {
         command.env("DRK_RELAY_ALARM", code).env("DRK_RELAY_STATE", word.name()).env("DRK_RELAY_BRANCH", &self.branch);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         let child = command.spawn().map_err(Failed::Start)?;
-        let id = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+        let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let mut group = Group(child, id);
         let told = async {
             if let Some(mut input) = group.0.stdin.take() {

@@ -4,6 +4,7 @@
 
 use super::Standing;
 use crate::config::HeartbeatConfig;
+use crate::port::clock::Clock;
 use crate::port::outward::{Outward, causes};
 use crate::port::trust::{Roots, believing};
 use anyhow::{Context, anyhow};
@@ -44,8 +45,8 @@ impl Heartbeat {
     ///
     /// # Errors
     /// If address, proxy or certificates cannot be used: a German sentence without any of them.
-    pub fn new(config: &HeartbeatConfig, outward: &Outward) -> anyhow::Result<Heartbeat> {
-        let tls = believing(Roots::Mozillas(config.extra_roots.as_deref())).map_err(|why| anyhow!("egress.ca_file: {why}"))?;
+    pub fn new(config: &HeartbeatConfig, outward: &Outward, clock: &Clock) -> anyhow::Result<Heartbeat> {
+        let tls = believing(Roots::Mozillas(config.extra_roots.as_deref()), clock).map_err(|why| anyhow!("egress.ca_file: {why}"))?;
         let mut client = Client::builder()
             .tls_backend_preconfigured(tls.with_no_client_auth())
             .redirect(reqwest::redirect::Policy::none())

@@ -90,7 +90,7 @@ impl Alarms {
         clock: &Clock,
     ) -> anyhow::Result<Alarms> {
         let link = || Link::new(clock.clone());
-        let heartbeat = heartbeat.map(|config| Heartbeat::new(config, outward)).transpose()?;
+        let heartbeat = heartbeat.map(|config| Heartbeat::new(config, outward, clock)).transpose()?;
         Ok(Alarms::of(Command::new(alarm, zone).map(|command| (command, link())), heartbeat.map(|heartbeat| (heartbeat, link()))))
     }
 

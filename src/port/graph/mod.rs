@@ -21,7 +21,7 @@ mod wire;
 pub use register::{Unregistered, register, registered};
 pub use trouble::Trouble;
 
-use super::clock::Clock;
+use super::clock::{Clock, Mark};
 use super::link::Link;
 use super::pseudonym::Pseudonyms;
 use super::{Arrival, Inbox};
@@ -34,7 +34,8 @@ use anyhow::Context;
 use payload::Payload;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap};
 use reqwest::{Body, Client, Url};
-use std::future::Future;
+use std::convert::Infallible;
+use std::future::{Future, pending};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -48,15 +49,17 @@ const SENDS: usize = 64;
 const READS: usize = 8;
 /// For one attempt, from the connection to the last byte of the answer. Meta's own answer times are below a second.
 const ATTEMPT: Duration = Duration::from_secs(20);
-/// A clock that is trusted and further than this from Meta's is worth a word: reminders aim at the window's last minute, and sends end 5 s
-/// before it closes. In milliseconds.
-const CLOCK_OFF: u64 = 5_000;
+/// For asking what time it is: an answer that takes half as long tells too little, but the next one finds a connection.
+const ASKING: Duration = Duration::from_secs(10);
 
 /// A client of the Cloud API for one business number.
 #[derive(Debug)]
 pub struct Graph {
     client: Client,
     messages: Url,
+    timekeeper: Client,
+    /// Where it asks: anything that Meta answers is dated.
+    root: Url,
     proxied: bool,
     clock: Clock,
     pseudonyms: Pseudonyms,
@@ -70,7 +73,19 @@ pub struct Graph {
 struct Known {
     trouble: Option<Trouble>,
     meta_ahead: Option<i64>,
-    clock_off: bool,
+}
+
+/// When something was asked.
+#[derive(Clone, Copy)]
+struct Asked {
+    mark: Mark,
+    shown: Millis,
+}
+
+impl Asked {
+    fn now(clock: &Clock) -> Asked {
+        Asked { mark: clock.mark(), shown: clock.now() }
+    }
 }
 
 /// What came of one request.
@@ -94,10 +109,11 @@ impl Graph {
         let base = config.base_url.trim_end_matches('/');
         let messages = Url::parse(&format!("{base}/{}/{}/messages", config.version, config.phone_number_id))
             .context("whatsapp.base_url: keine gültige Adresse")?;
-        let client = client::client(&config, SENDS)?;
+        let root = Url::parse(base).context("whatsapp.base_url: keine gültige Adresse")?;
+        let (client, timekeeper) = (client::client(&config, &clock, SENDS)?, client::timekeeper(&config, &clock)?);
         let proxied = config.proxy.is_some();
         let link = Link::new(clock.clone());
-        Ok(Graph { client, messages, proxied, clock, pseudonyms, instance, known: Mutex::default(), link })
+        Ok(Graph { client, messages, timekeeper, root, proxied, clock, pseudonyms, instance, known: Mutex::default(), link })
     }
 
     /// Whether Meta answers.
@@ -107,9 +123,11 @@ impl Graph {
 
     /// One attempt, and what became of it.
     pub async fn send(&self, send: &Send) -> Outcome {
+        if !self.clock.is_trusted() {
+            // It was ordered before the doubt: whether there is time left nobody knows.
+            return Outcome::Later;
+        }
         let reply = self.post(&wire::message(send, self.instance), send.not_after).await;
-        // Nothing is sent by an untrusted clock, so this one is trusted.
-        self.doubt_the_clock();
         let outcome = match &reply {
             Reply::Answered(status, body) => wire::outcome(*status, body, &self.pseudonyms),
             Reply::Unsent(..) => Outcome::Later,
@@ -147,7 +165,7 @@ impl Graph {
         }
         let (payload, written) = Payload::new(json.to_string().into_bytes(), self.clock.clone(), not_after);
         let request = self.client.post(self.messages.clone()).header(CONTENT_TYPE, "application/json").body(Body::wrap(payload));
-        let asked = self.clock.now();
+        let asked = Asked::now(&self.clock);
         let response = match request.timeout(left.min(ATTEMPT)).send().await {
             Ok(response) => response,
             Err(error) if written.has() => return Reply::Silent(trouble::reason(error)),
@@ -159,28 +177,36 @@ impl Graph {
         Reply::Answered(status, trouble::bounded(response).await)
     }
 
-    fn learn_the_time(&self, head: &HeaderMap, asked: Millis) {
-        let mut dates = head.get_all(DATE).iter();
-        let (Some(date), None) = (dates.next(), dates.next()) else { return };
-        let date = date.to_str().ok().and_then(date::parse);
-        // Without TLS anybody on the way may have written it.
-        if let Some(date) = date.filter(|_| self.messages.scheme() == "https")
-            && let Some(ahead) = date::ahead(date, asked, self.clock.now())
-        {
-            self.known().meta_ahead = Some(ahead);
+    /// Asks Meta what time it is, whenever the clock wants to know. Without TLS that would prove nothing.
+    pub async fn keep_time(&self) -> Infallible {
+        if !self.is_proven() {
+            return pending().await;
+        }
+        loop {
+            self.clock.question().await;
+            let asked = Asked::now(&self.clock);
+            match self.timekeeper.head(self.root.clone()).timeout(ASKING).send().await {
+                Ok(response) => self.learn_the_time(response.headers(), asked),
+                Err(error) => tracing::debug!(why = trouble::reason(error), "Meta does not say what time it is"),
+            }
         }
     }
 
-    /// Says once that a trusted clock is wrong, and again when it has been right meanwhile.
-    fn doubt_the_clock(&self) {
-        let mut known = self.known();
-        let Some(ahead) = known.meta_ahead else { return };
-        let off = ahead.unsigned_abs() > CLOCK_OFF;
-        if off && !known.clock_off {
-            let seconds = ahead / 1_000;
-            tracing::warn!(seconds, "our clock differs from Meta's by so many seconds, and windows are judged by it: check timedatectl");
+    fn learn_the_time(&self, head: &HeaderMap, asked: Asked) {
+        let mut dates = head.get_all(DATE).iter();
+        let (Some(date), None) = (dates.next(), dates.next()) else { return };
+        let date = date.to_str().ok().and_then(date::parse);
+        if let Some(date) = date.filter(|_| self.is_proven()) {
+            self.clock.dated(date, asked.mark);
+            if let Some(ahead) = date::ahead(date, asked.shown, self.clock.now()) {
+                self.known().meta_ahead = Some(ahead);
+            }
         }
-        known.clock_off = off;
+    }
+
+    /// Whether what answers is Meta: without TLS anybody on the way may have written it.
+    fn is_proven(&self) -> bool {
+        self.root.scheme() == "https"
     }
 
     /// Says what a technician must know, once per change. What Meta says about the message or the account is the middle's to judge.

@@ -6,6 +6,7 @@ use super::client;
 use super::trouble::{self, Trouble};
 use super::wire::Answer;
 use crate::config::GraphConfig;
+use crate::port::clock::Clock;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -67,7 +68,7 @@ pub async fn registered(config: &GraphConfig) -> Result<Option<String>, Unregist
 }
 
 async fn ask(config: &GraphConfig, method: Method, query: &str, wish: Option<&Value>) -> Result<(u16, Value), Unregistered> {
-    let client: Client = client::client(config, 1).map_err(Unregistered::Client)?;
+    let client: Client = client::client(config, &Clock::System, 1).map_err(Unregistered::Client)?;
     let address = format!("{}/{}/{}{query}", config.base_url.trim_end_matches('/'), config.version, config.phone_number_id);
     let address = Url::parse(&address).map_err(|error| Unregistered::Client(error.into()))?;
     let mut request = client.request(method, address).timeout(PATIENCE);

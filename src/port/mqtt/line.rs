@@ -14,6 +14,7 @@ use super::connection::Connection;
 use super::cut::Cutter;
 use super::tls::{self, Distrust, Unusable};
 use crate::config::MqttConfig;
+use crate::port::clock::Clock;
 use crate::port::outward::{self, NoWay, Outward};
 use rustls::pki_types::ServerName;
 use std::convert::Infallible;
@@ -102,17 +103,23 @@ impl From<NoWay> for Broken {
 pub(super) struct Line<'a> {
     config: &'a MqttConfig,
     outward: &'a Outward,
+    clock: &'a Clock,
     connection: &'a Connection,
     listener: UnixListener,
 }
 
 impl Line<'_> {
     /// The line, and the path of its socket.
-    pub(super) fn new<'a>(config: &'a MqttConfig, outward: &'a Outward, connection: &'a Connection) -> io::Result<(Line<'a>, String)> {
+    pub(super) fn new<'a>(
+        config: &'a MqttConfig,
+        outward: &'a Outward,
+        clock: &'a Clock,
+        connection: &'a Connection,
+    ) -> io::Result<(Line<'a>, String)> {
         let number = getrandom::u64().map_err(io::Error::other)?;
         let path = format!("\0drk-relay-mqtt-{}-{number:016x}", std::process::id());
         let listener = UnixListener::bind(&path)?;
-        Ok((Line { config, outward, connection, listener }, path))
+        Ok((Line { config, outward, clock, connection, listener }, path))
     }
 
     /// Carries one connection after the other: rumqttc has one at a time.
@@ -137,7 +144,7 @@ impl Line<'_> {
 
     /// Until one side leaves. `Ok`: rumqttc did.
     async fn carry(&self, client: &mut UnixStream) -> Result<(), Broken> {
-        let broker = timeout(CONNECT, open(self.config, self.outward)).await.map_err(|_| Broken::Silent)??;
+        let broker = timeout(CONNECT, open(self.config, self.outward, self.clock)).await.map_err(|_| Broken::Silent)??;
         let (mut from_broker, mut to_broker) = tokio::io::split(broker);
         let (mut from_client, mut to_client) = client.split();
         let mut up = std::pin::pin!(tokio::io::copy(&mut from_client, &mut to_broker));
@@ -183,13 +190,13 @@ async fn down(broker: &mut (impl AsyncRead + Unpin), client: &mut (impl AsyncWri
 
 type Stream = Either<TcpStream, tokio_rustls::client::TlsStream<TcpStream>>;
 
-async fn open(config: &MqttConfig, outward: &Outward) -> Result<Stream, Broken> {
+async fn open(config: &MqttConfig, outward: &Outward, clock: &Clock) -> Result<Stream, Broken> {
     // Before the network is asked: what is wrong here is wrong at every attempt.
     let secure = match &config.tls {
         None => None,
         Some(tls) => {
             let name = ServerName::try_from(config.host.clone()).map_err(|_| Broken::Host)?;
-            Some((TlsConnector::from(Arc::new(tls::client_config(tls)?)), name))
+            Some((TlsConnector::from(Arc::new(tls::client_config(tls, clock)?)), name))
         }
     };
     let tcp = outward.connect(&config.host, config.port).await?;

@@ -83,7 +83,7 @@ pub async fn run(
 ) -> Infallible {
     let connection = &Connection::default();
     let (line, path) = loop {
-        match Line::new(config, outward, connection) {
+        match Line::new(config, outward, shown.clock(), connection) {
             Ok(line) => break line,
             Err(error) => error!(%error, "no socket for the MQTT connection"),
         }

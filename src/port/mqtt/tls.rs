@@ -1,6 +1,7 @@
 //! TLS towards the broker: whom we believe, who we say we are, and what a failed handshake means. Opens no socket and reads no file.
 
 use crate::config::MqttTls;
+use crate::port::clock::Clock;
 use crate::port::trust::{self, Roots, believing};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -34,8 +35,8 @@ pub enum Unusable {
 ///
 /// # Errors
 /// What is wrong with the certificates or the key.
-pub fn client_config(tls: &MqttTls) -> Result<ClientConfig, Unusable> {
-    let builder = believing(tls.roots.as_deref().map_or(Roots::Mozillas(None), Roots::Only)).map_err(|why| match why {
+pub fn client_config(tls: &MqttTls, clock: &Clock) -> Result<ClientConfig, Unusable> {
+    let builder = believing(tls.roots.as_deref().map_or(Roots::Mozillas(None), Roots::Only), clock).map_err(|why| match why {
         trust::Unusable::NoPem | trust::Unusable::Damaged | trust::Unusable::Empty => Unusable::Roots,
         trust::Unusable::Provider(error) => Unusable::Provider(error),
     })?;

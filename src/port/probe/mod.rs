@@ -66,8 +66,8 @@ impl Probe {
     ///
     /// # Errors
     /// If the name or the certificates cannot be used: a German sentence.
-    pub fn new(config: ProbeConfig, outward: Outward, knocks: Knocks) -> anyhow::Result<Probe> {
-        let tls = believing(Roots::Mozillas(config.extra_roots.as_deref())).map_err(|why| anyhow!("egress.ca_file: {why}"))?;
+    pub fn new(config: ProbeConfig, outward: Outward, knocks: Knocks, clock: &Clock) -> anyhow::Result<Probe> {
+        let tls = believing(Roots::Mozillas(config.extra_roots.as_deref()), clock).map_err(|why| anyhow!("egress.ca_file: {why}"))?;
         let mut tls = tls.with_no_client_auth();
         // As Meta does it: each call proves the whole handshake.
         tls.resumption = rustls::client::Resumption::disabled();

@@ -5,7 +5,7 @@ mod report;
 
 pub use report::{
     AlarmReport, Answer, Budget, CertificateReport, Feed, Held, Ingress, LinkReport, Links, Outbox, Pace, People, Relay, Report, SCHEMA,
-    Standing, State, Surprise,
+    Standing, State, Surprise, Time,
 };
 
 use super::alarms::Tried;

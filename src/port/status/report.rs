@@ -4,6 +4,7 @@
 use crate::domain::time::{Day, Timestamp};
 use crate::port::alarms::Shown;
 use crate::port::board::Board;
+use crate::port::clock::ClockView;
 use crate::port::link::{Condition, LinkView};
 use crate::relay::pulse::{self, Pulse};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ pub struct Report {
     pub started: Moment,
     /// The branch's time zone, for whoever shows local times.
     pub time_zone: String,
+    /// What time it is, and how that is known; absent from older relays.
+    #[serde(default)]
+    pub clock: Option<Time>,
     /// The links of the ports.
     pub links: Links,
     /// What people were told is wrong, the most urgent first.
@@ -51,6 +55,21 @@ pub struct AlarmReport {
     pub why: String,
     /// What to do, in German.
     pub remedy: String,
+}
+
+/// The relay's clock.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Time {
+    /// Whether it is known to be right.
+    pub trusted: bool,
+    /// By what, or why not and what to do, in German.
+    pub says: String,
+    /// Since when.
+    pub since: Moment,
+    /// How far Meta's clock is ahead of it at least, in milliseconds; negative if behind, 0 if both may be right. `None`: not heard yet.
+    pub meta_ahead: Option<i64>,
+    /// How far the system's clock is ahead of it, in milliseconds; negative if behind.
+    pub system_ahead: i64,
 }
 
 /// The links of the ports.
@@ -307,6 +326,7 @@ impl Report {
             started: moment(board.clock.when(board.started)),
             // A zone without a name is not configurable.
             time_zone: board.zone.iana_name().unwrap_or("UTC").to_owned(),
+            clock: Some(board.clock.view().into()),
             links: Links {
                 mqtt: links.mqtt.view().into(),
                 graph: links.graph.view().into(),
@@ -330,6 +350,13 @@ impl From<Shown> for AlarmReport {
     fn from(Shown { code, since, why }: Shown) -> AlarmReport {
         let (text, remedy) = (code.sentence().to_owned(), code.remedy().to_owned());
         AlarmReport { code: code.name().to_owned(), since: since.map(moment), text, why, remedy }
+    }
+}
+
+impl From<ClockView> for Time {
+    fn from(view: ClockView) -> Time {
+        let ClockView { standing, since, meta_ahead, system_ahead } = view;
+        Time { trusted: view.is_trusted(), says: standing.sentence(), since: moment(since), meta_ahead, system_ahead }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Meta's own certificate, if it is asked for one (WhatsApp docs: mTLS for webhooks). Whoever shows none is let in, unproven: a probe, or a
 //! stranger. Whoever shows a wrong one is not.
 
+use crate::port::clock::Clock;
+use crate::port::trust::judged;
 use anyhow::{anyhow, bail};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
@@ -20,7 +22,7 @@ const NAME: &str = "client.webhooks.fbclientcerts.com";
 ///
 /// # Errors
 /// A German sentence, if there is no certificate among `roots`, or an unreadable one.
-pub(super) fn verifier(roots: &[u8], provider: Arc<CryptoProvider>) -> anyhow::Result<Arc<dyn ClientCertVerifier>> {
+pub(super) fn verifier(roots: &[u8], provider: Arc<CryptoProvider>, clock: &Clock) -> anyhow::Result<Arc<dyn ClientCertVerifier>> {
     let mut store = RootCertStore::empty();
     for root in CertificateDer::pem_slice_iter(roots) {
         let root = root.map_err(|_| anyhow!("Metas Zertifikate: kein Zertifikat im PEM-Format"))?;
@@ -30,12 +32,15 @@ pub(super) fn verifier(roots: &[u8], provider: Arc<CryptoProvider>) -> anyhow::R
         bail!("Metas Zertifikate: darin ist kein Zertifikat. Abhilfe: die Datei im PEM-Format speichern (-----BEGIN CERTIFICATE-----)");
     }
     let signed = WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider).allow_unauthenticated().build()?;
-    Ok(Arc::new(Meta(signed)))
+    Ok(Arc::new(Meta { signed, clock: clock.clone() }))
 }
 
 /// Signed by the right ones, and by the right name.
 #[derive(Debug)]
-struct Meta(Arc<dyn ClientCertVerifier>);
+struct Meta {
+    signed: Arc<dyn ClientCertVerifier>,
+    clock: Clock,
+}
 
 impl ClientCertVerifier for Meta {
     fn client_auth_mandatory(&self) -> bool {
@@ -43,7 +48,7 @@ impl ClientCertVerifier for Meta {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.0.root_hint_subjects()
+        self.signed.root_hint_subjects()
     }
 
     fn verify_client_cert(
@@ -52,7 +57,7 @@ impl ClientCertVerifier for Meta {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self.0.verify_client_cert(leaf, intermediates, now)?;
+        let verified = judged(&self.clock, now, |at| self.signed.verify_client_cert(leaf, intermediates, at))?;
         if is_meta(leaf) { Ok(verified) } else { Err(CertificateError::ApplicationVerificationFailure.into()) }
     }
 
@@ -62,7 +67,7 @@ impl ClientCertVerifier for Meta {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, certificate, signature)
+        self.signed.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -71,11 +76,11 @@ impl ClientCertVerifier for Meta {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, certificate, signature)
+        self.signed.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.signed.supported_verify_schemes()
     }
 }
 

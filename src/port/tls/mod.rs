@@ -15,6 +15,7 @@ mod refusal;
 pub use refusal::Refusal;
 
 use super::certificates::Certificates;
+use super::clock::Clock;
 use super::link::Link;
 use super::stream::{Stream, Visitor};
 use crate::config::{TlsConfig, TlsServer};
@@ -57,7 +58,7 @@ impl Door {
     /// # Errors
     /// A German sentence, if Meta's certificates cannot be used or there is no randomness.
     pub fn new(config: &TlsConfig, certificates: &Certificates, webhook: &Link) -> anyhow::Result<Door> {
-        let encryption = config.encrypted.as_ref().map(|server| Encryption::new(server, certificates)).transpose()?;
+        let encryption = config.encrypted.as_ref().map(|server| Encryption::new(server, certificates, webhook.clock())).transpose()?;
         Ok(Door(Arc::new(Inside {
             proxy_protocol: config.proxy_protocol,
             encryption,
@@ -110,10 +111,10 @@ struct Encryption {
 }
 
 impl Encryption {
-    fn new(server: &TlsServer, certificates: &Certificates) -> anyhow::Result<Encryption> {
+    fn new(server: &TlsServer, certificates: &Certificates, clock: &Clock) -> anyhow::Result<Encryption> {
         let provider = Arc::new(default_provider());
         let roots = server.meta_roots.as_deref();
-        let meta = roots.map(|roots| meta::verifier(roots, Arc::clone(&provider))).transpose()?;
+        let meta = roots.map(|roots| meta::verifier(roots, Arc::clone(&provider), clock)).transpose()?;
         let asks_for_meta = meta.is_some();
         let resolver = Ours { certificates: certificates.clone(), name: server.name.clone() };
         let mut usual = ServerConfig::builder_with_provider(Arc::clone(&provider))

@@ -17,6 +17,7 @@ use super::{Arrival, Inbox};
 use crate::config::WebhookConfig;
 use crate::domain::event::Event;
 use crate::domain::ids::InstanceId;
+use crate::domain::time::Timestamp;
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Path, Query, Request, State};
@@ -212,6 +213,9 @@ async fn receive(
         Vec::new()
     });
     drop(body);
+    if let Some(latest) = events.iter().filter_map(stamp).max() {
+        door.behind.link.clock().heard(latest);
+    }
     if events.is_empty() {
         // Whatever it is, it is Meta's, and it has found its way.
         events.push(Event::Proof);
@@ -243,6 +247,17 @@ impl Door {
             Ok(true) => StatusCode::OK,
             Ok(false) | Err(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
+    }
+}
+
+/// When it happened, by Meta's clock.
+fn stamp(event: &Event) -> Option<Timestamp> {
+    match event {
+        Event::Heard(heard) => Some(heard.at),
+        Event::Moved(moved) => Some(moved.at),
+        Event::Status(status) => Some(status.at),
+        Event::Started | Event::ClockTrusted | Event::ClockDoubted | Event::Figure(_) | Event::Account(_) | Event::Proof => None,
+        Event::Sent { .. } | Event::Rewritten | Event::RewriteFailed | Event::Due(_) => None,
     }
 }
 

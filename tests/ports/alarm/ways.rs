@@ -90,7 +90,7 @@ async fn a_command_that_hangs_is_killed_with_all_that_it_started() {
 
 fn heartbeat(url: &str, fail: Option<&str>) -> Heartbeat {
     let config = HeartbeatConfig { url: url.into(), interval: Duration::from_secs(300), fail: fail.map(str::to_owned), extra_roots: None };
-    Heartbeat::new(&config, &Outward::Direct).expect("an address")
+    Heartbeat::new(&config, &Outward::Direct, &Clock::System).expect("an address")
 }
 
 fn standing(code: Option<Code>) -> Standing {

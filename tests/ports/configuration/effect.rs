@@ -106,7 +106,7 @@ fn everything_reaches_its_part() {
 fn defaults_are_the_safe_ones() {
     let config = example(EXAMPLE).config;
     assert_eq!((config.rules.reminder, config.rules.monthly_messages, config.rules.rate), (ReminderPolicy::NoFigures, Some(1_000), 80));
-    assert_eq!((config.rules.end, config.rules.topics.len(), config.clock), (None, 0, ClockConfig::Timesyncd));
+    assert_eq!((config.rules.end, config.rules.topics.len(), config.clock), (None, 0, ClockConfig::Proven));
     assert_eq!((config.mqtt.port, config.mqtt.tls.is_none(), config.mqtt.login.is_none()), (1883, true, true));
     assert!(config.graph.proxy.is_none() && config.alarm.command.is_none() && config.heartbeat.is_none());
     let feed = &config.rules.feeds[0];

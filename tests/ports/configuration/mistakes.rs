@@ -94,7 +94,7 @@ const ONE_EACH: &[(&str, &str, &str, &str)] = &[
     ),
     ("state_dir = \"state\"", "state_dir = \"token\"", "state_dir", "state_dir: "),
     ("trust = \"always\"", "trust = \"ever\"", "ever", "clock.trust: das gibt es hier nicht."),
-    ("trust = \"always\"", "trust = true", "trust", "clock.trust: erwartet wird \"timesyncd\" oder \"always\", nicht true oder false."),
+    ("trust = \"always\"", "trust = true", "trust", "clock.trust: erwartet wird \"proven\" oder \"always\", nicht true oder false."),
     ("[clock]", "[cloock]", "cloock", "„cloock“ ist auf oberster Ebene unbekannt. Meinten Sie „clock“?"),
     ("[branch]", "[brunch]", "brunch", "„brunch“ ist auf oberster Ebene unbekannt. Meinten Sie „branch“?"),
     ("contact = \"07751 5550100\"\n", "", "[branch]", "branch.contact fehlt."),

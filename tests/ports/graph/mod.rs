@@ -1,7 +1,9 @@
 //! The port that sends, against the simulated Meta: what becomes of a message that is taken or refused, and the whole round with its
-//! statuses. A Meta that is not there, breaks off or lies is in `attempts`; proxies, certificates and clocks are in `way`.
+//! statuses. A Meta that is not there, breaks off or lies is in `attempts`; proxies, certificates and clocks are in `way`; a machine whose
+//! clock is wrong is in `clock`.
 
 mod attempts;
+mod clock;
 mod tls;
 mod way;
 

@@ -1,7 +1,7 @@
 //! Certificates, a server that speaks TLS with them, and proxies on loopback. Asserts nothing about the port.
 
 use super::attempts::head;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::net::SocketAddr;
@@ -23,12 +23,21 @@ pub(super) struct Authority {
 
 impl Authority {
     pub(super) fn new() -> Authority {
-        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        Authority::valid(1975, 4096)
+    }
+
+    /// Everything that it signs is good in these years, from the first day of one to the first of the other.
+    pub(super) fn valid(from: i32, until: i32) -> Authority {
+        let of_its_time = |mut params: CertificateParams| {
+            (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(until, 1, 1));
+            params
+        };
+        let mut params = of_its_time(CertificateParams::new(Vec::new()).expect("no names"));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a root");
         let key = KeyPair::generate().expect("a key");
         let names = vec![META.to_owned(), "127.0.0.1".to_owned()];
-        let certificate = CertificateParams::new(names).expect("names").signed_by(&key, &issuer).expect("signed");
+        let certificate = of_its_time(CertificateParams::new(names).expect("names")).signed_by(&key, &issuer).expect("signed");
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let server = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()

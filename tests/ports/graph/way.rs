@@ -1,6 +1,6 @@
 //! The way to Meta: proxies, certificates, and the time that its answers tell. The simulated Meta stands behind TLS here.
 
-use super::attempts::{Log, request};
+use super::attempts::request;
 use super::tls::{Authority, Connect, META, Socks, connect_proxy, serve, socks_proxy};
 use super::{NOW, clock, cloud, config, rejected, send};
 use crate::webhook::{INSTANCE, pseudonyms};
@@ -258,21 +258,6 @@ async fn dated(authority: &Authority, scheme: &str, dates: &'static [&'static st
         assert!(matches!(outcome, Ok(Outcome::Accepted(_))), "whatever its date: {outcome:?}");
     }
     graph.meta_ahead()
-}
-
-/// Off, off, right, off: two warnings.
-#[tokio::test]
-async fn a_wrong_clock_is_said_once() {
-    let (log, _here) = Log::listen();
-    const OFF: &str = "Date: Sun, 22 Nov 2026 00:01:00 GMT\r\n";
-    const RIGHT: &str = "Date: Sun, 22 Nov 2026 00:00:04 GMT\r\n";
-    dated(&Authority::new(), "https", &[OFF, OFF, RIGHT, OFF]).await;
-    let text = log.text();
-    assert_eq!(
-        (text.lines().count(), text.matches("WARN").count(), text.matches("our clock differs from Meta's").count()),
-        (2, 2, 2),
-        "{text}"
-    );
 }
 
 #[tokio::test]

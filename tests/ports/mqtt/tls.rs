@@ -4,6 +4,7 @@
 use super::peer::{Log, Peer, Port, config, level, pause};
 use crate::program::{Place, until};
 use drk_relay::config::{MqttConfig, MqttTls};
+use drk_relay::port::clock::Clock;
 use drk_relay::port::mqtt::{Unusable, client_config};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use std::fs;
@@ -152,7 +153,7 @@ async fn the_wrong_port_and_certificates_that_are_none_are_said() {
     }
     let (chain, key) = authority.sign("relay", 2020, 2090);
     let unusable = |chain: &str, key: &str| {
-        client_config(&MqttTls { roots: None, client: Some((chain.into(), key.into())) }).expect_err("nothing to work with")
+        client_config(&MqttTls { roots: None, client: Some((chain.into(), key.into())) }, &Clock::System).expect_err("nothing to work with")
     };
     assert!(matches!(unusable("", &key), Unusable::Chain));
     assert!(matches!(unusable(&chain, ""), Unusable::Key));

@@ -136,7 +136,7 @@ impl Chain {
 
     fn probe_of(&self, host: &str, port: u16, knocks: Knocks) -> Probe {
         let config = ProbeConfig { host: host.to_owned(), port, extra_roots: Some(self.authority.root.clone()) };
-        Probe::new(config, Outward::Direct, knocks).expect("a probe")
+        Probe::new(config, Outward::Direct, knocks, &Clock::System).expect("a probe")
     }
 }
 
@@ -189,7 +189,7 @@ async fn a_name_that_leads_nowhere() {
     assert_eq!(part(chain.probe_of(NAME, closed.address.port(), chain.knocks.clone()).call(None).await), Part::Tcp);
     let proxied = ProbeConfig { host: NAME.to_owned(), port: chain.port, extra_roots: None };
     let proxy = Outward::Proxy(format!("http://{}", closed.address).into());
-    assert_eq!(part(Probe::new(proxied, proxy, chain.knocks.clone()).expect("a probe").call(None).await), Part::Egress);
+    assert_eq!(part(Probe::new(proxied, proxy, chain.knocks.clone(), &Clock::System).expect("a probe").call(None).await), Part::Egress);
 }
 
 #[tokio::test]

@@ -2,11 +2,11 @@
 
 use super::{AT, Door, INSTANCE, NUMBER, Port, SECRET, post, pseudonyms, text};
 use crate::program::{Machine, Place, within};
-use drk_relay::config::{ClockConfig, Config};
+use drk_relay::config::Config;
 use drk_relay::domain::decision::Send;
 use drk_relay::domain::event::{Event, News, Outcome, Said, Tap};
 use drk_relay::domain::ids::{Address, Bsuid, Callback, OutboxId};
-use drk_relay::port::clock::{Clock, Warp, watch_trust};
+use drk_relay::port::clock::{Clock, Warp};
 use drk_relay::port::{Arrival, Inbox};
 use drk_relay::relay::{Relay, Roster};
 use drk_relay::run::{Outlets, Show, Turning, turn};
@@ -39,7 +39,7 @@ impl Relaying {
         let (clock, (tell, roster)) = (Clock::Warped(Arc::clone(&warp)), watch::channel(Roster::default()));
         let Turning { inbox, outlets, .. } =
             turn(open, clock.clone(), Show { roster: tell, ..Show::default() }, stop.clone()).expect("a thread");
-        watch_trust(ClockConfig::Always, &clock, &inbox, &watch::Sender::new(false)).await;
+        inbox.send(Arrival::told(Event::ClockTrusted)).await.expect("the relay turns");
         Relaying { port: Port::open(inbox.clone()).await, inbox, outlets, roster, clock, warp, _stop: stop.drop_guard() }
     }
 

@@ -45,7 +45,7 @@ impl Http {
     /// A German sentence, if certificates or proxy cannot be used.
     pub(super) fn new(config: &AcmeConfig, outward: &Outward, clock: &Clock) -> anyhow::Result<Http> {
         let roots = config.roots.as_deref().map_or(Roots::Mozillas(None), Roots::Only);
-        let tls = believing(roots).map_err(|why| match why {
+        let tls = believing(roots, clock).map_err(|why| match why {
             Unusable::Empty => anyhow!("Wurzelzertifikate der Zertifizierungsstelle: in der Datei ist keines"),
             Unusable::NoPem | Unusable::Damaged | Unusable::Provider(_) => {
                 anyhow!("Wurzelzertifikate der Zertifizierungsstelle: {why}")

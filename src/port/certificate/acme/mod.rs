@@ -65,11 +65,11 @@ pub(super) async fn keep(
     if keeper.held.is_none() && !*trusted.borrow() {
         link.down("noch kein Zertifikat: bestellt wird, sobald die Uhr gestellt ist. Abhilfe: den Zeitserver prüfen");
     }
-    if trusted.wait_for(|trusted| *trusted).await.is_err() {
-        // Nobody is left who could say so: the relay is ending.
-        return std::future::pending().await;
-    }
     loop {
+        if trusted.wait_for(|trusted| *trusted).await.is_err() {
+            // Nobody is left who could say so: the relay is ending.
+            return std::future::pending().await;
+        }
         keeper.way_in().await;
         let next = keeper.turn().await;
         reach(clock, next).await;
