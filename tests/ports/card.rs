@@ -292,6 +292,6 @@ async fn a_damaged_store_is_set_aside_and_named() {
     assert!(named && !log.contains("panicked"), "{log}");
     assert_eq!(hallo(&machine, &person, Clock::System.now().second()).await.1, Some(200), "it works");
     fs::remove_file(&path).expect("examined");
-    assert!(!machine.says(&["status"]).await.1.contains("beschädigt"), "it is said as long as it lies there");
+    assert!(!machine.says(&["status"]).await.1.contains("liegt jetzt unverändert"), "it is said as long as it lies there");
     assert_eq!(relay.stop().await.code(), Some(0));
 }

@@ -19,6 +19,7 @@ use drk_relay::domain::decision::Change;
 use drk_relay::domain::ids::InstanceId;
 use drk_relay::domain::time::Millis;
 use drk_relay::port::clock::Clock;
+use drk_relay::port::events::{Keeper, Keeping};
 use drk_relay::store::Store;
 use people::TEXTS;
 use search::{Found, Kind, Needle, Search};
@@ -29,7 +30,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use town::Town;
 use tracing::Level;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::prelude::*;
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -137,18 +139,26 @@ fn plant(search: &Search, town: &Town, state_dir: &Path) {
     assert!(!tables::judge(&path, search, town).1.is_empty(), "the tables hide what is in a row");
 }
 
-#[tokio::test]
-async fn a_month_later_nobody_is_found() {
+/// As `drk-relay run` does it, but at the finest level: where the log goes, and who keeps of it what must outlive a power cut.
+fn listen(state_dir: &Path) -> (Log, Keeper) {
     let log = Log::default();
     let writer = log.clone();
-    let subscriber = tracing_subscriber::registry().with(journal(Level::TRACE, move || writer.clone()));
+    let (keeper, keeping) = Keeper::start(state_dir, Clock::System, None);
+    let journal = journal(Level::TRACE, move || writer.clone());
+    let subscriber = tracing_subscriber::registry().with(journal).with(keeping.with_filter(filter_fn(Keeping::wants)));
     tracing::subscriber::set_global_default(subscriber).expect("no other test of this program listens to all threads");
+    (log, keeper)
+}
+
+#[tokio::test]
+async fn a_month_later_nobody_is_found() {
     let search = Search::new(needles());
     let in_the_log = Search::new(needles().into_iter().chain(SENT.map(|text| Needle::new(Kind::Text, text))));
 
     let (broker, api) = (Place::reserve(), Place::reserve());
     let machine = Machine::new(broker.address, api.address);
     let config = Config::load(&machine.path("relay.toml")).expect("a good one");
+    let (log, keeper) = listen(&config.state_dir);
     let start = Millis(Clock::System.now().0 / DAY * DAY + 6 * HOUR);
     let mut town = Town::new(start, broker, api, machine.webhook.address);
     people::plan(&mut town, start);
@@ -168,6 +178,9 @@ async fn a_month_later_nobody_is_found() {
     }
     judge_log(&in_the_log, &log.take(), &mut lines);
     println!("lines {lines:?}, {rows} rows, {} messages to people; {:?}", town.sent(), town.happened());
+    keeper.finish();
+    let kept = fs::read_to_string(config.state_dir.join("events.jsonl")).expect("it was there a month");
+    assert!(["\"started\"", "\"stopped\"", "\"warn\""].iter().all(|word| kept.contains(word)), "{kept}");
     let left = look(&search, &town, &config.state_dir);
     assert_eq!(left, (BTreeSet::new(), Vec::new()), "everybody has been silent for days, and is still in a file");
 
