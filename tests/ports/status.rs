@@ -335,8 +335,9 @@ und Konto im WhatsApp Manager prüfen
   Sendeschluss         12 s vor dem Ende eines Fensters statt 5 s: Meta antwortet langsam oder unsere Uhr geht nach. Abhilfe: \
 Internetverbindung und timedatectl prüfen
   vielleicht doppelt   3 Zahlenmeldungen: ob die erste ankam, war nicht zu erfahren
-  in diesem Monat      612 von 1000 Nachrichten von Meta angenommen
-  Plätze               26 von 27 vergeben
+  in diesem Monat      612 von 1000 Nachrichten gesendet; laut Meta 600 kostenlos, 0 berechnet
+                       voraussichtlich 960 bis zum Monatsende
+  Plätze               25 von 26 vergeben
   letzter Tag          31.12.2026
 
   Zahlenreihe          Corona (corona)
@@ -413,6 +414,6 @@ fn a_pulse_counts_and_shows_nobody() {
     let people = PeopleCount { new: 1, asked: 1, waiting: 1, subscribed: 4, lapsed: 1, orphaned: 1, stopped: 1 };
     assert_eq!((pulse.people, pulse.open_windows), (people, 6));
     assert_eq!(pulse.next_reminder, Some(hour(5).plus(23 * 3_600 + 59 * 60)));
-    assert_eq!((pulse.budget.places, pulse.budget.taken, pulse.clock_trusted), (Some(27), 7, false));
+    assert_eq!((pulse.budget.places, pulse.budget.taken, pulse.clock_trusted), (Some(26), 7, false));
     assert_eq!((pulse.feeds.len(), pulse.feeds[0].as_of, pulse.held, pulse.lacking), (1, None, None, None));
 }
