@@ -209,7 +209,7 @@ mod tests {
         house.kept.play(Uptime(1_000), NOW);
         house.kept.look(None);
         house.dated(NOW);
-        let mut keeper = Keeper { written: None, ..house.keeper() };
+        let mut keeper = house.keeper();
         keeper.turn().await;
         assert_eq!(remembered::read(house.directory.path()), Some(NOW.second()));
         house.kept.play(Uptime(1_000 + HOUR / 2), NOW.plus(HOUR / 2));
@@ -218,7 +218,6 @@ mod tests {
         house.kept.play(Uptime(1_000 + HOUR), NOW.plus(HOUR));
         keeper.turn().await;
         assert_eq!(remembered::read(house.directory.path()), Some(NOW.plus(HOUR).second()));
-        drop(keeper);
         assert_eq!(house.arrivals.recv().await.expect("told").events, [Event::ClockTrusted]);
         assert!(house.arrivals.is_empty());
     }
