@@ -209,13 +209,13 @@ async fn a_store_that_it_cannot_have_is_left_alone() {
     let newer = Database::open(machine.path("state/relay.redb")).expect("a store");
     let transaction = newer.begin_write().expect("ours");
     let meta: TableDefinition<u8, &[u8]> = TableDefinition::new("meta");
-    // Row version 1, layout 4, instance 7.
-    transaction.open_table(meta).expect("there").insert(0, &[0, 4, 7][..]).expect("written");
+    // Row version 1, layout 5, instance 7.
+    transaction.open_table(meta).expect("there").insert(0, &[0, 5, 7][..]).expect("written");
     transaction.commit().expect("durable");
     drop(newer);
-    said(machine.refused().await, 1, &["Der Speicher stammt von einer neueren Version (Aufbau 4, bekannt bis 3)", "Abhilfe"]);
+    said(machine.refused().await, 1, &["Der Speicher stammt von einer neueren Version (Aufbau 5, bekannt bis 4)", "Abhilfe"]);
     let again = Store::open(&machine.path("state/relay.redb"), InstanceId(0)).map(|store| store.instance());
-    assert!(matches!(again, Err(StoreError::Newer { found: 4 })), "it was not changed: {again:?}");
+    assert!(matches!(again, Err(StoreError::Newer { found: 5 })), "it was not changed: {again:?}");
 
     fs::set_permissions(machine.path("state/hash.key"), Permissions::from_mode(0o640)).expect("chmod");
     said(machine.refused().await, 1, &["hash.key", "Andere Benutzer dürfen die Schlüsseldatei lesen. Abhilfe: chmod 600"]);

@@ -15,7 +15,7 @@ const HOUR: u64 = 60 * MINUTE;
 const LAST: usize = 16;
 
 /// Every fault and every turn of the conversation must really have happened.
-pub(crate) const MUST_HAPPEN: [&str; 79] = [
+pub(crate) const MUST_HAPPEN: [&str; 82] = [
     "a place",
     "a place, taken",
     "accepted, then failed",
@@ -48,6 +48,8 @@ pub(crate) const MUST_HAPPEN: [&str; 79] = [
     "lapsed, and back",
     "late status",
     "message from the future",
+    "messages are spent",
+    "messages run short",
     "moved",
     "no place",
     "not asked before the closing",
@@ -79,6 +81,7 @@ pub(crate) const MUST_HAPPEN: [&str; 79] = [
     "stale publish",
     "status of a message that nobody sent",
     "status repeated",
+    "status without a price",
     "status without callback data",
     "statuses out of order",
     "stopped",

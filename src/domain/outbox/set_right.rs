@@ -6,7 +6,7 @@ use super::{BACKOFF_MAX, hold};
 use crate::domain::decision::Change;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
-use crate::domain::window::{NONSENSE, WINDOW};
+use crate::domain::window::{AHEAD, NONSENSE, WINDOW};
 
 /// No message rests for longer: the longest wait and half of it, by which waits are spread.
 const REST_MAX: u32 = BACKOFF_MAX + BACKOFF_MAX / 2;
@@ -20,8 +20,9 @@ pub(in crate::domain) fn set_right(state: &State, now: Timestamp) -> Vec<Change>
 }
 
 fn delivery(delivery: Delivery, now: Timestamp) -> Delivery {
-    // In whose window it was accepted nobody knows: a question too many is better than a window that closes without one.
-    let accepted = |at: Timestamp| if at > now { Timestamp(0) } else { at };
+    // In whose window it was accepted nobody knows: a question too many is better than a window that closes without one. Seconds are no
+    // matter of windows, and Meta's clock may be ahead.
+    let accepted = |at: Timestamp| if at > now.plus(AHEAD) { Timestamp(0) } else { at };
     match delivery {
         Delivery::Resting { until, attempt } if until > now.plus(REST_MAX) => Delivery::Resting { until: now, attempt },
         Delivery::InFlight { attempt, since } => Delivery::InFlight { attempt, since: since.min(now) },

@@ -22,7 +22,7 @@ pub(super) async fn keep(
     (chain, key): (&Path, &Path),
     certificates: &Certificates,
     clock: &Clock,
-    trusted: &watch::Receiver<bool>,
+    trusted: &mut watch::Receiver<bool>,
     link: &Link,
 ) -> Infallible {
     let mut seen: Option<[Vec<u8>; 2]> = None;
@@ -50,8 +50,13 @@ pub(super) async fn keep(
             tracing::warn!("new certificate files cannot be used, the old certificate is still shown: see `drk-relay status`");
         }
         told.clone_from(&trouble);
-        tell(&mut teller, shown, trouble.as_deref(), clock, *trusted.borrow(), link);
-        tokio::time::sleep(LOOK).await;
+        let known = *trusted.borrow_and_update();
+        tell(&mut teller, shown, trouble.as_deref(), clock, known, link);
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            // How it stands depends on what time it is.
+            Ok(()) = trusted.changed() => {}
+        }
     }
 }
 

@@ -2,9 +2,12 @@
 //! certificates are good this year and next, and then answers people. The clock is libfaketime's (Debian), and is set while the relay runs.
 
 use super::tls::Authority;
-use super::{SECRET, TOKEN, listener};
+use super::{SECRET, TOKEN, graph, listener, send};
 use crate::program::{Machine, Place, Relay, until, within};
 use crate::webhook::NUMBER;
+use drk_relay::config::ClockConfig;
+use drk_relay::domain::event::Outcome;
+use drk_relay::domain::time::Timestamp;
 use drk_relay::port::clock::Clock;
 use drk_relay::simulator::cloud::{Accepted, Cloud, CloudConfig};
 use drk_relay::simulator::meta::{Person, Refusal};
@@ -95,6 +98,16 @@ impl Wrong {
 fn set(machine: &Machine, seconds: i64) {
     let sign = if seconds < 0 { "" } else { "+" };
     machine.write("faketime", &format!("{sign}{seconds}s\n"), 0o644);
+}
+
+/// Had it been written, nobody would have answered, and its outcome would be unknown.
+#[tokio::test]
+async fn nothing_is_written_by_a_clock_in_doubt() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let clock = Clock::kept(ClockConfig::Proven, directory.path());
+    let (_silent, url) = listener().await;
+    let outcome = graph(&url, clock).send(&send(1, &Person::with_phone(1), Timestamp(u32::MAX))).await;
+    assert_eq!(outcome, Outcome::Later);
 }
 
 const DAY: i64 = 86_400;
