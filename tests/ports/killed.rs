@@ -89,7 +89,7 @@ impl Publisher {
                     Event::Incoming(Packet::Publish(publish)) if publish.topic == "relay/status" => {
                         tell.send_modify(|heard| heard.online += u64::from(&publish.payload[..] == b"online"));
                     }
-                    Event::Incoming(Packet::Publish(publish)) => {
+                    Event::Incoming(Packet::Publish(publish)) if publish.topic.starts_with("relay/receipts/") => {
                         let receipt = serde_json::from_slice(&publish.payload).expect("JSON");
                         tell.send_modify(|heard| heard.receipts.push(receipt));
                     }

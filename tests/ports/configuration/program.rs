@@ -29,8 +29,8 @@ async fn check_config_says_what_it_amounts_to() {
     }
     assert!([TOKEN, SECRET, VERIFY_TOKEN].iter().all(|secret| !page.contains(secret)), "{page}");
     for (budget, shown) in [
-        ("[budget]\nmonthly_messages = 36\n", "Das Monatskontingent von 36 Nachrichten reicht für niemanden ("),
-        ("[budget]\nmonthly_messages = 37\n", "Das Monatskontingent von 37 Nachrichten reicht für etwa eine Person ("),
+        ("[budget]\nmonthly_messages = 37\n", "Das Monatskontingent von 37 Nachrichten reicht für niemanden ("),
+        ("[budget]\nmonthly_messages = 38\n", "Das Monatskontingent von 38 Nachrichten reicht für etwa eine Person ("),
         (
             "[budget]\nmonthly_messages = \"unlimited\"\n",
             "Das Monatskontingent ist unbegrenzt; wer täglich Zahlen bekommt, kostet im Monat bis zu 37",
