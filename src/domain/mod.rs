@@ -85,6 +85,8 @@ fn trusted(state: &State, rules: &Rules, now: Millis) -> Decision {
         Clock::Untrusted => {
             let mut decision = Decision::acted();
             decision.changes.push(Change::Clock(Clock::Trusted));
+            let budget = state.budget.set_right(now);
+            decision.changes.extend((budget != state.budget).then_some(Change::Budget(budget)));
             // What an untrusted clock said of the second before is of no use.
             decision.changes.push(Change::Paced(Bucket::restarted(now, outbox::rate(state, rules, now))));
             decision.changes.extend(outbox::set_right(state, now.second()));

@@ -268,6 +268,11 @@ impl HeldPulse {
         };
         HeldPulse { code, since: hold.since, until: hold.until }
     }
+
+    /// What happened and what to do, in German, for technicians.
+    pub fn sentence(self) -> String {
+        self.code.map_or(Why::Restriction, Why::Code).sentence()
+    }
 }
 
 /// Everyone's row, for the demo, which knows who is who. Never for a display.

@@ -132,8 +132,9 @@ impl Code {
             Code::RelaySilent => "journalctl -u drk-relay ansehen; die Speicherkarte prüfen und im Zweifel tauschen.",
             Code::DiskFull => "Platz schaffen, zum Beispiel mit sudo journalctl --vacuum-size=50M; danach geht es von selbst weiter.",
             Code::StoreDamaged => {
-                "Speicherkarte prüfen. Die Datei (drk-relay status nennt sie) enthält personenbezogene Daten: löschen, sobald niemand sie \
-                 mehr untersuchen will. Dann endet dieser Alarm."
+                "Speicherkarte prüfen. Die Nachrichten dieses Monats werden neu gezählt: budget.monthly_messages bis zum Monatsende um die \
+                 schon gesendeten senken. Die Datei (drk-relay status nennt sie) enthält personenbezogene Daten: löschen, sobald niemand \
+                 sie mehr untersuchen will. Dann endet dieser Alarm."
             }
             Code::SendingHeld => {
                 "Zugriffstoken, Zahlungsart und Zustand der Nummer im WhatsApp Manager prüfen; drk-relay status nennt den Code."
@@ -161,7 +162,10 @@ impl Code {
             Code::MetaCharges => {
                 "Im WhatsApp Manager die Abrechnung ansehen; budget.monthly_messages auf das senken, was wirklich frei ist."
             }
-            Code::BudgetShort => "budget.monthly_messages erhöhen, oder hinnehmen, dass zuletzt nur noch Antworten gesendet werden.",
+            Code::BudgetShort => {
+                "budget.monthly_messages erhöhen, oder hinnehmen, dass neue Leute vorerst keine Antwort bekommen und die Zahlen gegen \
+                 Monatsende ausbleiben."
+            }
         }
     }
 

@@ -77,11 +77,11 @@ pub enum Surprise {
 /// month before anybody else is answered: else a crowd that finds no place would use it up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Worth {
-    /// What we owe whoever asks for it: that a stop was obeyed, what is stored, that the service has ended.
+    /// What we owe whoever asks for it: that a stop was obeyed, what is stored, whom to call, that the service has ended.
     Owed,
-    /// What somebody new is told first, what confirms an agreement, and help.
+    /// What somebody new is told first.
     First,
-    /// Figures and reminders for subscribers.
+    /// What those are promised who take a place: figures, reminders, that it was agreed, that there was an interruption.
     Promised,
     /// What a subscriber asks for.
     Answer,
@@ -198,7 +198,7 @@ impl Purse {
         match worth {
             Worth::Owed => self.left > 0,
             // The reserve is theirs, when the subscribers have used up the rest.
-            Worth::First => self.left > self.reserve_owed && (self.beyond_average > self.reserve || self.left <= self.reserve),
+            Worth::First => self.left > self.reserve_owed && (self.beyond_average > self.reserve_owed || self.left <= self.reserve),
             Worth::Promised => self.left > self.reserve,
             Worth::Answer => self.beyond_average > self.reserve,
             Worth::Extra => self.beyond_most > self.reserve,
@@ -303,8 +303,10 @@ mod tests {
             (682, "OFPAE", Standing::Enough),
             (681, "OFPA", Standing::Enough),
             (647, "OFPA", Standing::Enough),
-            (646, "OP", Standing::Enough),
-            (645, "OP", Standing::Short),
+            (646, "OFP", Standing::Enough),
+            (645, "OFP", Standing::Short),
+            (627, "OFP", Standing::Short),
+            (626, "OP", Standing::Short),
             (31, "OP", Standing::Short),
             (30, "OF", Standing::Reserve),
         ] {

@@ -70,7 +70,7 @@ impl Default for Beyond {
 }
 
 /// How many messages may leave, as far as it is known whether they would arrive.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Room {
     /// So many; more when one of them has arrived.
     Few(usize),
@@ -78,6 +78,19 @@ pub enum Room {
     OneAt(Timestamp),
     /// As many as there are.
     Enough,
+}
+
+impl Room {
+    /// The one that lets fewer leave.
+    fn tighter(self, other: Room) -> Room {
+        match (self, other) {
+            (Room::Enough, room) | (room, Room::Enough) => room,
+            (Room::Few(one), Room::Few(other)) => Room::Few(one.min(other)),
+            (Room::OneAt(one), Room::OneAt(other)) => Room::OneAt(one.max(other)),
+            (Room::OneAt(_), Room::Few(0)) | (Room::Few(0), Room::OneAt(_)) => Room::Few(0),
+            (Room::OneAt(at), Room::Few(_)) | (Room::Few(_), Room::OneAt(at)) => Room::OneAt(at),
+        }
+    }
 }
 
 impl Budget {
@@ -94,6 +107,13 @@ impl Budget {
         self.with(left, |month| Month { charged: month.charged.saturating_sub(1), ..month })
     }
 
+    /// One that left at `left`, and is not free by our count, tells nothing of what becomes of such: nobody knows whether Meta has it, or it
+    /// certainly has not.
+    #[must_use]
+    pub fn no_witness(self, left: Timestamp) -> Budget {
+        self.with(left, |month| Month { beyond: month.beyond.no_witness(), ..month })
+    }
+
     /// Meta tells what a message costs that it took at `taken`, and of which this was known.
     #[must_use]
     pub fn priced(self, taken: Timestamp, toll: Toll, price: Price) -> Budget {
@@ -102,7 +122,8 @@ impl Budget {
             match price {
                 Price::Free => Month { free: month.free.saturating_add(1), beyond, ..month },
                 Price::Paid => {
-                    let early = month.early || month.charged <= FREE;
+                    // Near a boundary it is counted in a month to which it may not belong.
+                    let early = month.early || toll == Toll::Within && month.charged <= FREE;
                     Month { paid: month.paid.saturating_add(1), early, beyond, ..month }
                 }
             }
@@ -113,6 +134,16 @@ impl Budget {
     #[must_use]
     pub fn arrived(self, taken: Timestamp) -> Budget {
         self.with(taken, |month| Month { beyond: month.beyond.arrived(), ..month })
+    }
+
+    /// The clock is known to be right: what it said of a future is no month, and nothing waits for it.
+    #[must_use]
+    pub fn set_right(self, now: Millis) -> Budget {
+        let [_, latest] = numbers(now.second());
+        let mut months = [Month::default(); KEPT];
+        let real = self.months.into_iter().filter(|month| month.number <= latest);
+        months.iter_mut().zip(real).for_each(|(place, month)| *place = Month { beyond: month.beyond.set_right(now.second()), ..month });
+        Budget { months }
     }
 
     /// Whether the next message is one of the month's free ones.
@@ -140,9 +171,9 @@ impl Budget {
         })
     }
 
-    /// How many may leave at `now`, whatever the cap.
+    /// How many may leave at `now`, whatever the cap: as long as two months may be Meta's, what is known of either.
     pub fn room(self, now: Millis) -> Room {
-        self.at(now).map(Month::room).min().unwrap_or(Room::Enough)
+        self.at(now).map(Month::room).fold(Room::Enough, Room::tighter)
     }
 
     /// Messages of the month at `now` that have left and may have arrived: of the fuller one, while two may be Meta's.
@@ -223,6 +254,21 @@ impl Beyond {
             }
             Beyond::Delivered => Beyond::Delivered,
             Beyond::CutOff { .. } => Beyond::CutOff { again: now.plus(AGAIN) },
+        }
+    }
+
+    fn no_witness(self) -> Beyond {
+        match self {
+            Beyond::Untested { left, free, arrived, latest } => Beyond::Untested { left: left.saturating_sub(1), free, arrived, latest },
+            Beyond::Delivered | Beyond::CutOff { .. } => self,
+        }
+    }
+
+    fn set_right(self, now: Timestamp) -> Beyond {
+        match self {
+            Beyond::Untested { left, free, arrived, latest } => Beyond::Untested { left, free, arrived, latest: latest.min(now) },
+            Beyond::Delivered => Beyond::Delivered,
+            Beyond::CutOff { again } => Beyond::CutOff { again: again.min(now.plus(AGAIN)) },
         }
     }
 
@@ -372,6 +418,30 @@ mod tests {
         assert_eq!((back.surprise(at(NOW)), back.room(at(NOW))), (None, Room::Enough));
     }
 
+    /// In the hours that may be either month's, what is known of the one before still holds.
+    #[test]
+    fn a_cut_off_outlives_midnight_until_its_month_is_over_everywhere() {
+        let gone = after(1_005, NOW).cut_off(NOW.plus(120).millis());
+        let again = Room::OneAt(NOW.plus(3_720));
+        let found = [TURN.minus(1), TURN, TURN.plus(LATEST - 1), TURN.plus(LATEST)].map(|at| gone.room(at.millis()));
+        assert_eq!(found, [again, again, again, Room::Few(1_005)]);
+        assert_eq!(after(1_005, NOW).room(TURN.millis()), Room::Few(0));
+        let delivered = gone.priced(NOW, Toll::Beyond, Price::Paid);
+        assert_eq!(delivered.room(TURN.millis()), Room::Few(1_005));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_right_takes_its_future_back() {
+        let ahead = NOW.plus(20 * 86_400);
+        let wrong =
+            (1..5).fold(after(1_005, ahead).cut_off(ahead.millis()), |budget, year| budget.charge(NOW.plus(year * 365 * 86_400).millis()));
+        let right = after(1_005, ahead).cut_off(ahead.millis()).set_right(NOW.millis());
+        assert_eq!(right.room(NOW.millis()), Room::OneAt(NOW.plus(3_600)));
+        assert_eq!(charged(wrong.set_right(NOW.millis()).charge(NOW.millis()), NOW), 1);
+        let same = after(7, NOW);
+        assert_eq!(same.set_right(NOW.millis()), same);
+    }
+
     #[test]
     fn what_proves_that_they_arrive() {
         let (five, gone) = (after(1_005, NOW), after(1_005, NOW).cut_off(NOW.millis()));
@@ -382,6 +452,7 @@ mod tests {
             assert_eq!(room(free(tried, Toll::Within)), room(tried), "it is one of the free ones");
         }
         assert_eq!(room(free(five, Toll::Beyond)), Room::Few(1), "another has not come");
+        assert_eq!(room(five.no_witness(NOW)), Room::Few(1), "nor has this: it was lost on the way");
         let known = (0..5).fold(five, |budget, _| free(budget.arrived(NOW), Toll::Arrived));
         assert_eq!((room(known), known.unproven(NOW.millis())), (Room::Few(5), None), "Meta counts fewer than we do");
         // Without a word of prices, as many that arrive as cannot all have overtaken others.

@@ -132,11 +132,19 @@ pub fn message_dropped(state: &State, rules: &Rules, entry: &Entry) -> Option<Ch
     }
 }
 
-/// The month's messages did not suffice for it. If it was figures, the person lacks them still, and the reminder that they would have
+/// The month's messages did not suffice for it. If it showed figures, the person lacks them still, and the reminder that they would have
 /// spared is wanted again: when it is due, the month may have turned.
 pub fn message_unpaid(state: &State, entry: &Entry) -> Option<Change> {
     let person = state.people.get(entry.person)?;
-    let talk = person.talk.clone().with_agreement(|old| unseen(entry, old));
+    let talk = match person.talk.clone() {
+        Talk::Asked { answered, stopped, before, .. } if entry.kind.shows_figures() => {
+            Talk::Asked { answered, revision: 0, stopped, before }
+        }
+        Talk::Waiting { since, answered, feeds, .. } if entry.kind == Kind::Place => {
+            Talk::Waiting { since, answered, feeds, offered: false }
+        }
+        talk => talk.with_agreement(|old| unseen(entry, old)),
+    };
     with_talk(entry.person, person, if entry.kind.is_publication() { talk.unasked() } else { talk })
 }
 

@@ -4,6 +4,7 @@ use super::answer::answer;
 use super::draft::Draft;
 use super::{Person, Reminder, Subscription, Talk};
 use crate::domain::INGRESS_GAP;
+use crate::domain::budget::Toll;
 use crate::domain::decision::{Change, Decision, Refusal};
 use crate::domain::figures;
 use crate::domain::ids::PersonId;
@@ -82,7 +83,9 @@ fn on_its_way(entry: &Entry) -> bool {
 
 /// Ten minutes after closing: silence is a lapse only if Meta accepted a question in this window and ingress worked from then until now.
 fn judge(draft: &mut Draft, now: Millis, id: PersonId, person: &Person, subscription: Subscription) {
-    let question = draft.state.outbox.of(id).filter(|(_, entry)| entry.kind.asks()).filter_map(|(_, entry)| entry.accepted_at());
+    // Beyond the free messages Meta may take a question and not deliver it, and says nothing of it then.
+    let asks = |entry: &Entry| entry.kind.asks() && entry.toll != Toll::Beyond;
+    let question = draft.state.outbox.of(id).filter(|(_, entry)| asks(entry)).filter_map(|(_, entry)| entry.accepted_at());
     let asked = question.filter(|at| *at >= person.window.latest).any(|at| ingress_proven(draft.state, now, at));
     let talk = if asked { Talk::Lapsed { subscription } } else { Talk::Orphaned { subscription } };
     draft.clear(id);

@@ -38,11 +38,20 @@ pub(super) fn bounded(state: &State, now: Millis, slots: usize) -> usize {
 }
 
 /// After the answer to an attempt that left at `left`.
-pub(super) fn after_attempt(budget: Budget, left: Timestamp, outcome: Outcome) -> Budget {
+pub(super) fn after_attempt(budget: Budget, toll: Toll, left: Timestamp, outcome: Outcome) -> Budget {
     match outcome {
-        Outcome::Later | Outcome::TooLate | Outcome::Rejected { .. } => budget.refund(left),
-        // Nobody knows: it may have arrived.
-        Outcome::Accepted(_) | Outcome::Unknown => budget,
+        Outcome::Later | Outcome::TooLate | Outcome::Rejected { .. } => without(budget, toll, left).refund(left),
+        // It may have arrived.
+        Outcome::Unknown => without(budget, toll, left),
+        Outcome::Accepted(_) => budget,
+    }
+}
+
+/// After what was in flight is lost sight of: the process has started anew.
+pub(super) fn without(budget: Budget, toll: Toll, left: Timestamp) -> Budget {
+    match toll {
+        Toll::Beyond => budget.no_witness(left),
+        Toll::Within | Toll::Arrived | Toll::Said(_) => budget,
     }
 }
 
@@ -59,7 +68,8 @@ pub(super) fn after_status(budget: Budget, entry: &Entry, status: &Status, now: 
         // Charged since it left. What certainly did not leave, and yet is known to Meta, was refunded.
         News::Sent | News::Delivered | News::Read if has_not_left(entry) => budget.charge(now.millis()),
         News::Sent | News::Delivered | News::Read => budget,
-        News::Failed(_) => budget.refund(taken),
+        // What has not left, or has failed before, was refunded then.
+        News::Failed(_) => self::taken(entry).map_or(budget, |at| without(budget, toll, at).refund(at)),
     };
     (budget, toll)
 }

@@ -132,12 +132,12 @@ impl Kind {
     /// What it is worth when the month's messages run short; `admitted`: to somebody who takes a place.
     pub fn worth(self, admitted: bool) -> Worth {
         match self {
-            Kind::Stopped | Kind::Privacy { .. } | Kind::Access { .. } | Kind::Ended => Worth::Owed,
-            Kind::Welcome | Kind::Choose | Kind::Subscribed { .. } | Kind::Waiting | Kind::Help { .. } => Worth::First,
-            Kind::Interrupted | Kind::Resumed => Worth::First,
-            Kind::Publication { .. } | Kind::Reminder => Worth::Promised,
-            Kind::Figures | Kind::Place | Kind::Topics | Kind::Topic { .. } | Kind::Hint if admitted => Worth::Answer,
-            Kind::Ask | Kind::Figures | Kind::Place | Kind::Topics | Kind::Topic { .. } | Kind::Hint => Worth::Extra,
+            Kind::Stopped | Kind::Privacy { .. } | Kind::Access { .. } | Kind::Help { .. } | Kind::Ended => Worth::Owed,
+            Kind::Welcome | Kind::Choose | Kind::Waiting => Worth::First,
+            Kind::Publication { .. } | Kind::Reminder | Kind::Subscribed { .. } | Kind::Place => Worth::Promised,
+            Kind::Interrupted | Kind::Resumed => Worth::Promised,
+            Kind::Figures | Kind::Topics | Kind::Topic { .. } | Kind::Hint if admitted => Worth::Answer,
+            Kind::Ask | Kind::Figures | Kind::Topics | Kind::Topic { .. } | Kind::Hint => Worth::Extra,
         }
     }
 

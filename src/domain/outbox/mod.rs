@@ -254,7 +254,7 @@ pub fn sent(state: &State, rules: &Rules, now: Millis, id: OutboxId, outcome: Ou
         (Delivery::Unknown { .. }, Outcome::Accepted(_)) => (0, None),
         (Delivery::Unknown { since }, Outcome::Rejected { code, .. }) => {
             let mut decision = moved(state, rules, now, id, entry, None, Delivery::Failed { code });
-            decision.changes.extend(billed(state, bill::after_attempt(state.budget, since, outcome)));
+            decision.changes.extend(billed(state, state.budget.refund(since)));
             return decision;
         }
         (_, _) => return Decision::refused(Refusal::NothingToDo),
@@ -273,7 +273,7 @@ pub fn sent(state: &State, rules: &Rules, now: Millis, id: OutboxId, outcome: Ou
         Outcome::Unknown => Delivery::Unknown { since: now.second() },
     };
     let mut decision = moved(state, rules, now, id, entry, left, delivery);
-    decision.changes.extend(billed(state, left.map_or(state.budget, |left| bill::after_attempt(state.budget, left, outcome))));
+    decision.changes.extend(billed(state, left.map_or(state.budget, |left| bill::after_attempt(state.budget, entry.toll, left, outcome))));
     decision.changes.extend(eased(rules, now, hold::after(state, now, outcome)));
     decision.changes.extend(throttled(state, rules, now, outcome));
     if outcome == Outcome::TooLate && now.second() > entry.not_after(state.guard) && !answered {
@@ -468,15 +468,17 @@ fn timed(state: &State, now: Millis, entry: &Entry, delivery: Delivery) -> Optio
 
 /// The process has started: what was in flight has an unknown outcome, and how much has just been sent is not known either.
 pub fn started(state: &State, rules: &Rules, now: Millis) -> Decision {
-    let mut decision = Decision::acted();
+    let (mut decision, mut budget) = (Decision::acted(), state.budget);
     for (id, entry) in state.outbox.iter() {
-        if entry.stage() == Stage::Leaving {
+        if let Delivery::InFlight { since, .. } = entry.delivery {
+            budget = bill::without(budget, entry.toll, since);
             let unknown = Entry { delivery: Delivery::Unknown { since: now.second() }, ..*entry };
             decision.changes.push(Change::Outbox(id, unknown));
             decision.changes.extend(conversation::message_failed(state, &unknown, None));
             decision.changes.extend(conversation::message_ended(state, id, entry.person));
         }
     }
+    decision.changes.extend(billed(state, budget));
     decision.changes.push(Change::Paced(Bucket::restarted(now, rate(state, rules, now))));
     decision
 }

@@ -38,6 +38,9 @@ const LEAST: i64 = 1_000;
 const FRESH: u64 = 3 * 2_048_000;
 /// In milliseconds. A mark may be ahead of the system's clock by this much: it is read after the clock, and a file's time is coarse.
 const COARSE: u64 = 1_000;
+/// A time server alone is not believed more than so many seconds (400 days) after the last time that is known: people would be erased whose
+/// windows seem long closed. Meta is asked; without it nothing leaves anyway.
+const FAR: u32 = 400 * 86_400;
 /// In milliseconds. A clock that nothing has confirmed for so long is in doubt: at 200 ppm it is wrong by 4.3 s then, and the guard is 5.
 const STALE: u64 = 6 * 3_600_000;
 /// In milliseconds. When Meta has refuted a stamp from the future, none is asked about for so long: the webhook is repeated for days.
@@ -346,7 +349,8 @@ impl Trust {
             Standing::Untrusted(Why::Unproven | Why::Future(_) | Why::Stale) | Standing::Trusted(_) => true,
         };
         let contradicted = self.dates.latest(at).is_some_and(|bounds| bounds.ahead(seen.wall).abs() >= LEAST);
-        unopposed && !contradicted && seen.time.second() >= self.floor && self.bound.is_none_or(|bound| seen.wall >= bound)
+        let far = self.by_meta.is_none() && seen.time.second() > self.floor.plus(FAR);
+        unopposed && !contradicted && !far && seen.time.second() >= self.floor && self.bound.is_none_or(|bound| seen.wall >= bound)
     }
 
     /// What it was trusted by before.

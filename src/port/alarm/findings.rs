@@ -5,7 +5,7 @@ use crate::domain::alarm::{Code, Finding};
 use crate::domain::budget::{Standing, Surprise};
 use crate::port::board::{Board, Links};
 use crate::port::link::{Condition, Link};
-use crate::relay::pulse::{HeldPulse, Pulse};
+use crate::relay::pulse::Pulse;
 
 /// What one look shows.
 pub(super) struct Seen<'a> {
@@ -47,7 +47,9 @@ impl<'a> Seen<'a> {
                 [] => Finding::NotSeen,
                 paths => Finding::Seen(paths.join(", ")),
             }),
-            Code::SendingHeld => self.of_pulse(|pulse| pulse.held.map_or(Finding::NotSeen, |held| Finding::Seen(why(held)))),
+            Code::SendingHeld => self.of_pulse(|pulse| {
+                pulse.held.map_or(Finding::NotSeen, |held| Finding::Seen(held.sentence().trim_end_matches('.').to_owned()))
+            }),
             Code::ClockUntrusted => self.of_pulse(|pulse| match &self.doubt {
                 Some(doubt) => Finding::Seen(doubt.clone()),
                 None => seen_if(!pulse.clock_trusted),
@@ -85,10 +87,6 @@ fn short(standing: Standing) -> bool {
     }
 }
 
-fn why(held: HeldPulse) -> String {
-    held.code.map_or_else(|| "Meta hat eine Sperre angekündigt".to_owned(), |code| format!("Meta lehnt ab mit Code {code}"))
-}
-
 fn seen_if(seen: bool) -> Finding {
     if seen { Finding::Seen(String::new()) } else { Finding::NotSeen }
 }
@@ -106,7 +104,10 @@ fn of_link(condition: Option<&Condition>) -> Finding {
 mod tests {
     use super::*;
     use crate::domain::time::Timestamp;
-    use crate::relay::pulse::BudgetPulse;
+    use crate::relay::pulse::{BudgetPulse, HeldPulse};
+
+    const SENTENCE: &str = "Das Zugriffstoken ist abgelaufen oder ungültig (Meta, Code 190): es wird nichts gesendet. Abhilfe: ein neues Token \
+                            des Systemnutzers hinterlegen";
 
     fn well() -> Pulse {
         Pulse { clock_trusted: true, ..Pulse::default() }
@@ -141,10 +142,13 @@ mod tests {
         let cases = [
             (well(), vec![]),
             (Pulse { clock_trusted: false, ..well() }, vec![(Code::ClockUntrusted, nothing())]),
-            (Pulse { held: Some(held), ..well() }, vec![(Code::SendingHeld, "Meta lehnt ab mit Code 190".to_owned())]),
+            (Pulse { held: Some(held), ..well() }, vec![(Code::SendingHeld, SENTENCE.to_owned())]),
             (
                 Pulse { held: Some(HeldPulse { code: None, ..held }), ..well() },
-                vec![(Code::SendingHeld, "Meta hat eine Sperre angekündigt".to_owned())],
+                vec![(
+                    Code::SendingHeld,
+                    "Meta hat die Nummer vorübergehend gesperrt. Abhilfe: Hinweise im WhatsApp Manager lesen".to_owned(),
+                )],
             ),
             (Pulse { damaged: vec!["a".to_owned(), "b".to_owned()], ..well() }, vec![(Code::StoreDamaged, "a, b".to_owned())]),
             (budget(Standing::Short, None), vec![(Code::BudgetShort, nothing())]),

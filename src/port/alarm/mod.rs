@@ -16,11 +16,12 @@ mod kept;
 use super::alarms::{Alarms, Command, Heartbeat, Standing};
 use super::board::Board;
 use super::link::{Condition, Link};
-use crate::domain::alarm::{Code, Judge, Look, Word};
+use crate::domain::alarm::{Alarm, Code, Judge, Look, Word};
 use crate::port::clock::{Clock, Mark};
 use crate::port::events::KEPT;
 use findings::Seen;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::pending;
 use std::path::{Path, PathBuf};
@@ -75,12 +76,24 @@ async fn watch(desk: &Desk<'_>, board: &Board) -> Infallible {
                 None => {}
             }
         }
-        if before != *desk.judge.borrow().raised() {
+        let turned = turned(&before, desk.judge.borrow().raised());
+        if turned {
             desk.changed();
+        } else if before != *desk.judge.borrow().raised() {
+            desk.alarms.show(desk.judge.borrow().raised().iter());
         }
         desk.save();
         board.clock.sleep_until(board.clock.now().plus(LOOK)).await;
     }
+}
+
+/// Whether an alarm has begun or ended. What is known of it may be said in other words at every look: that is shown, and is no reason to
+/// wear out the card.
+fn turned(before: &BTreeMap<Code, Alarm>, after: &BTreeMap<Code, Alarm>) -> bool {
+    let wordless = |alarms: &BTreeMap<Code, Alarm>| -> Vec<(Code, Alarm)> {
+        alarms.iter().map(|(code, alarm)| (*code, Alarm { why: String::new(), ..alarm.clone() })).collect()
+    };
+    wordless(before) != wordless(after)
 }
 
 /// When that was, by a clock that nobody sets.
@@ -184,7 +197,8 @@ async fn told(heartbeat: &Heartbeat, standing: &Standing, link: &Link) {
 async fn changed(standings: &mut watch::Receiver<Standing>, told: &Standing, interval: Duration) {
     let changed = async {
         // Its sender is the board's.
-        let _ = standings.wait_for(|standing| standing.active != told.active).await;
+        let codes = |standing: &Standing| standing.active.iter().map(|shown| shown.code).collect::<Vec<_>>();
+        let _ = standings.wait_for(|standing| codes(standing) != codes(told)).await;
     };
     let _ = tokio::time::timeout(interval, changed).await;
 }

@@ -85,7 +85,12 @@ pub struct Record {
     pub open: bool,
     /// Meta's id, if it was taken.
     pub wamid: Option<String>,
+    /// Whether it is one of the free messages of its month, which begins by Greenwich here.
+    pub free: bool,
 }
+
+/// Messages of a calendar month that are carried free of charge (WhatsApp docs: pricing, from 2026-10-01).
+const FREE: u32 = 1_000;
 
 /// What promises are checked by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -107,6 +112,8 @@ pub struct Meta {
     /// The latest counted message of each person.
     windows: BTreeMap<String, Timestamp>,
     records: Vec<Record>,
+    /// The month of the latest message that was taken, and how many were in it.
+    month: ((i16, i8), u32),
     callbacks: BTreeSet<String>,
     counters: Counters,
     /// Messages of people so far: the number in the next one's wamid.
@@ -124,6 +131,7 @@ impl Meta {
             by_phone: BTreeMap::new(),
             windows: BTreeMap::new(),
             records: Vec::new(),
+            month: ((0, 0), 0),
             callbacks: BTreeSet::new(),
             counters: Counters::default(),
             heard: 0,
@@ -192,8 +200,17 @@ impl Meta {
             let repeated = order.callback.as_ref().is_some_and(|callback| !self.callbacks.insert(callback.clone()));
             self.counters.twice += u64::from(repeated);
         }
-        self.records.push(Record { order, user_id, at, latest, open, wamid: wamid.clone() });
+        let free = taken && self.charge(at);
+        self.records.push(Record { order, user_id, at, latest, open, wamid: wamid.clone(), free });
         wamid.ok_or(131_047)
+    }
+
+    /// One more message is taken; whether it is free.
+    fn charge(&mut self, at: Timestamp) -> bool {
+        let day = jiff::Timestamp::from_second(at.0.into()).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let (month, before) = ((day.year(), day.month()), self.month);
+        self.month = (month, if before.0 == month { before.1 + 1 } else { 1 });
+        self.month.1 <= FREE
     }
 
     /// The order with this wamid.

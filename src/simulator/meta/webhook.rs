@@ -109,8 +109,8 @@ impl Meta {
                     "error_data": { "details": title(code) }, "href": href }]);
             }
             Report::Sent | Report::Delivered | Report::Read => {
-                let pricing = json!({ "billable": false, "pricing_model": "PMP", "type": "free_customer_service", "category": "service" });
-                status["pricing"] = pricing;
+                let word = if record.free { "free_customer_service" } else { "regular" };
+                status["pricing"] = json!({ "billable": !record.free, "pricing_model": "PMP", "type": word, "category": "service" });
                 value["contacts"] = json!([contact(person)]);
             }
         }

@@ -55,7 +55,7 @@ const ELSEWHERE: [(Line, &str, &str); 26] = [
     (Reminder, "DST change", "the_night_with_an_hour_more"),
     (Reminder, "clock step", "a_clock_that_ran_ahead_silences_nobody"),
     (Reminder, "restart", "a_restart_in_the_last_minute_neither_loses_nor_doubles_it"),
-    (Budget, "monthly counter", "every_message_that_meta_takes_is_counted_once_even_one_taken_back"),
+    (Budget, "monthly counter", "every_message_is_charged_when_it_leaves_even_one_taken_back"),
     (Budget, "cap", "without_a_place_they_are_told_so_and_erased_silently_at_closing"),
 ];
 
