@@ -206,3 +206,28 @@ fn every_message_is_charged_when_it_leaves_even_one_taken_back() {
         ",
     );
 }
+
+/// What nobody knows the outcome of may have arrived, until Meta tells otherwise.
+#[test]
+fn only_what_certainly_did_not_arrive_is_refunded() {
+    after(
+        SUBSCRIBED,
+        "
+        21.11. 16:00:00 charged 2
+                        net refuses
+                        says Zahlen
+                        read
+                        = subscribed until 22.11. 16:00:00
+                        -> 20.11.: 17; 57,4
+                        charged 2
+        21.11. 17:00:00 net unknown
+                        says Zahlen
+                        read
+                        = subscribed until 22.11. 17:00:00
+                        -> 20.11.: 17; 57,4
+                        charged 3
+                        status failed
+                        charged 2
+    ",
+    );
+}
