@@ -58,10 +58,15 @@ fn from_the_reserve_only_those_who_write_are_answered() {
                         = waiting until 22.11. 13:00:00
                         -> Datenschutz
                         charged 991
-        21.11. 14:00:00 says Hilfe
+        21.11. 14:00:00 says Themen
                         refused Spent
                         read
                         = waiting until 22.11. 14:00:00
+        21.11. 15:00:00 says Hilfe
+                        read
+                        = waiting until 22.11. 15:00:00
+                        -> Hilfe
+                        charged 992
     ",
     );
 }

@@ -79,9 +79,11 @@ pub enum Surprise {
 pub enum Worth {
     /// What we owe whoever asks for it: that a stop was obeyed, what is stored, whom to call, that the service has ended.
     Owed,
+    /// To those who take a place: that it was agreed, that there was an interruption.
+    Confirmed,
     /// What somebody new is told first.
     First,
-    /// What those are promised who take a place: figures, reminders, that it was agreed, that there was an interruption.
+    /// What those are promised who take a place: figures and reminders.
     Promised,
     /// What a subscriber asks for.
     Answer,
@@ -197,6 +199,7 @@ impl Purse {
     pub fn buys(&self, worth: Worth) -> bool {
         match worth {
             Worth::Owed => self.left > 0,
+            Worth::Confirmed => self.left > self.reserve_owed,
             // The reserve is theirs, when the subscribers have used up the rest.
             Worth::First => self.left > self.reserve_owed && (self.beyond_average > self.reserve_owed || self.left <= self.reserve),
             Worth::Promised => self.left > self.reserve,
@@ -275,7 +278,14 @@ mod tests {
     /// What still leaves, the first letter of each worth, and how it stands.
     fn found(state: &State, rules: &Rules) -> (String, Standing) {
         let purse = Purse::new(state, rules, NOW);
-        let all = [('O', Worth::Owed), ('F', Worth::First), ('P', Worth::Promised), ('A', Worth::Answer), ('E', Worth::Extra)];
+        let all = [
+            ('O', Worth::Owed),
+            ('C', Worth::Confirmed),
+            ('F', Worth::First),
+            ('P', Worth::Promised),
+            ('A', Worth::Answer),
+            ('E', Worth::Extra),
+        ];
         let bought = all.into_iter().filter(|(_, worth)| purse.buys(*worth)).map(|(letter, _)| letter).collect();
         (bought, standing(state, rules, NOW))
     }
@@ -284,9 +294,9 @@ mod tests {
     fn what_goes_first_when_it_runs_short() {
         let rules = rules(Some(1_000));
         for (left, leaves, standing) in [
-            (31, "OFPAE", Standing::Enough),
-            (30, "OF", Standing::Reserve),
-            (11, "OF", Standing::Reserve),
+            (31, "OCFPAE", Standing::Enough),
+            (30, "OCF", Standing::Reserve),
+            (11, "OCF", Standing::Reserve),
             (10, "O", Standing::Reserve),
             (1, "O", Standing::Reserve),
             (0, "", Standing::Spent),
@@ -300,15 +310,15 @@ mod tests {
     fn subscribers_are_paid_for_before_anybody_else_is_answered() {
         let rules = rules(Some(1_000));
         for (left, leaves, standing) in [
-            (682, "OFPAE", Standing::Enough),
-            (681, "OFPA", Standing::Enough),
-            (647, "OFPA", Standing::Enough),
-            (646, "OFP", Standing::Enough),
-            (645, "OFP", Standing::Short),
-            (627, "OFP", Standing::Short),
-            (626, "OP", Standing::Short),
-            (31, "OP", Standing::Short),
-            (30, "OF", Standing::Reserve),
+            (682, "OCFPAE", Standing::Enough),
+            (681, "OCFPA", Standing::Enough),
+            (647, "OCFPA", Standing::Enough),
+            (646, "OCFP", Standing::Enough),
+            (645, "OCFP", Standing::Short),
+            (627, "OCFP", Standing::Short),
+            (626, "OCP", Standing::Short),
+            (31, "OCP", Standing::Short),
+            (30, "OCF", Standing::Reserve),
         ] {
             assert_eq!(found(&subscribed(1_000 - left, 26), &rules), (leaves.to_owned(), standing), "{left} left");
         }

@@ -134,8 +134,8 @@ impl Kind {
         match self {
             Kind::Stopped | Kind::Privacy { .. } | Kind::Access { .. } | Kind::Help { .. } | Kind::Ended => Worth::Owed,
             Kind::Welcome | Kind::Choose | Kind::Waiting => Worth::First,
-            Kind::Publication { .. } | Kind::Reminder | Kind::Subscribed { .. } | Kind::Place => Worth::Promised,
-            Kind::Interrupted | Kind::Resumed => Worth::Promised,
+            Kind::Subscribed { .. } | Kind::Interrupted | Kind::Resumed => Worth::Confirmed,
+            Kind::Publication { .. } | Kind::Reminder | Kind::Place => Worth::Promised,
             Kind::Figures | Kind::Topics | Kind::Topic { .. } | Kind::Hint if admitted => Worth::Answer,
             Kind::Ask | Kind::Figures | Kind::Topics | Kind::Topic { .. } | Kind::Hint => Worth::Extra,
         }
