@@ -136,7 +136,7 @@ fn the_month_turns_when_it_has_turned_in_california() {
 /// A crowd that finds no place must not use up what the subscribers need to the end of the month.
 #[test]
 fn subscribers_are_paid_for_before_strangers_are_answered() {
-    // One subscriber: 35 × 10 / 31 messages until the end of November, and the reserve.
+    // One subscriber: 36 × 10 / 31 messages until the end of November, and the reserve.
     for (money, answered) in [(43, true), (42, false)] {
         let mut world = left(money, true);
         given(&mut world, "21.11. 10:02 figure 21.11. 20 60,0 \n 21.11. 10:03 nothing");

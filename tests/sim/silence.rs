@@ -25,6 +25,8 @@ struct Question {
     accepted: Option<Timestamp>,
     /// Whether the relay was told that it failed.
     failed: bool,
+    /// Whether a status has told anything of it. What is not free Meta may take and keep.
+    mentioned: bool,
     /// Whether the process has died since: it may have to prove ingress again.
     outlived: bool,
 }
@@ -46,7 +48,7 @@ impl Silence {
     /// A question leaves.
     pub(crate) fn left(&mut self, id: OutboxId, person: PersonHash, kind: Kind, left: Timestamp) {
         self.whose.insert(id, person);
-        let question = Question { kind, left, accepted: None, failed: false, outlived: false };
+        let question = Question { kind, left, accepted: None, failed: false, mentioned: false, outlived: false };
         self.questions.entry(person).or_default().insert(id, question);
     }
 
@@ -60,6 +62,7 @@ impl Silence {
                     if let Some(id) = status.id.or_else(|| self.wamids.get(&status.wamid).copied()) {
                         self.wamids.insert(status.wamid, id);
                         self.fared(id, status.at, matches!(status.news, News::Failed(_)));
+                        self.mentioned(id);
                     }
                 }
                 Event::Sent { id, outcome: Outcome::Accepted(wamid) } => {
@@ -97,6 +100,12 @@ impl Silence {
         }
     }
 
+    fn mentioned(&mut self, id: OutboxId) {
+        if let Some(question) = self.whose.get(&id).and_then(|person| self.questions.get_mut(person)?.get_mut(&id)) {
+            question.mentioned = true;
+        }
+    }
+
     /// The process died: what it heard before proves nothing any more.
     pub(crate) fn deaf(&mut self) {
         (self.first, self.last) = (None, None);
@@ -126,7 +135,7 @@ impl Silence {
         };
         let after = |at: Timestamp| self.last.is_some_and(|heard| i64::from(heard.0) > i64::from(at.0) + SLACK);
         let heard_since = |question: &Question| question.accepted.is_some_and(after);
-        if self.of(name).any(|question| !question.outlived && heard_since(question) && proven(question, -SLACK)) {
+        if self.of(name).any(|question| question.mentioned && !question.outlived && heard_since(question) && proven(question, -SLACK)) {
             return Some(false);
         }
         let perhaps = self.of(name).any(|question| proven(question, SLACK));

@@ -4,7 +4,7 @@ use super::answer::answer;
 use super::draft::Draft;
 use super::{Person, Reminder, Subscription, Talk};
 use crate::domain::INGRESS_GAP;
-use crate::domain::budget::Toll;
+use crate::domain::budget::{Surprise, Toll};
 use crate::domain::decision::{Change, Decision, Refusal};
 use crate::domain::figures;
 use crate::domain::ids::PersonId;
@@ -84,7 +84,13 @@ fn on_its_way(entry: &Entry) -> bool {
 /// Ten minutes after closing: silence is a lapse only if Meta accepted a question in this window and ingress worked from then until now.
 fn judge(draft: &mut Draft, now: Millis, id: PersonId, person: &Person, subscription: Subscription) {
     // Beyond the free messages Meta may take a question and not deliver it, and says nothing of it then.
-    let asks = |entry: &Entry| entry.kind.asks() && entry.toll != Toll::Beyond;
+    let withheld = draft.state.budget.surprise(now) == Some(Surprise::CutOff);
+    let mentioned = |toll: Toll| match toll {
+        Toll::Within => !withheld,
+        Toll::Beyond => false,
+        Toll::Arrived | Toll::Said(_) => true,
+    };
+    let asks = |entry: &Entry| entry.kind.asks() && mentioned(entry.toll);
     let question = draft.state.outbox.of(id).filter(|(_, entry)| asks(entry)).filter_map(|(_, entry)| entry.accepted_at());
     let asked = question.filter(|at| *at >= person.window.latest).any(|at| ingress_proven(draft.state, now, at));
     let talk = if asked { Talk::Lapsed { subscription } } else { Talk::Orphaned { subscription } };
