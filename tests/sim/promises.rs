@@ -52,7 +52,7 @@ pub(crate) struct Ledger {
     /// The newest day that there were figures of, by feed.
     newest: BTreeMap<FeedId, Day>,
     /// Questions that have left, and what the relay was told of them.
-    pub(super) silence: Silence,
+    pub(crate) silence: Silence,
     /// What stood in the relay's way.
     pub(crate) excuses: Excuses,
     /// Nothing goes wrong in this world: there are no excuses.

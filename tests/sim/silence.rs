@@ -34,6 +34,8 @@ struct Question {
 /// What is known of questions and of ingress.
 #[derive(Default)]
 pub(crate) struct Silence {
+    /// Meta keeps what is not free, and tells at once of everything else: what it does not mention was no question.
+    pub(crate) withholding: bool,
     questions: BTreeMap<PersonHash, BTreeMap<OutboxId, Question>>,
     whose: BTreeMap<OutboxId, PersonHash>,
     wamids: BTreeMap<WamidHash, OutboxId>,
@@ -138,7 +140,7 @@ impl Silence {
         if self.of(name).any(|question| question.mentioned && !question.outlived && heard_since(question) && proven(question, -SLACK)) {
             return Some(false);
         }
-        let perhaps = self.of(name).any(|question| proven(question, SLACK));
+        let perhaps = self.of(name).any(|question| (question.mentioned || !self.withholding) && proven(question, SLACK));
         (!perhaps).then_some(true)
     }
 
