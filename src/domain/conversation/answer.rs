@@ -47,7 +47,7 @@ pub(super) fn answer(state: &State, rules: &Rules, now: Millis, id: PersonId, pe
     let admitted = talk.is_admitted();
     if answer.is_some_and(|answer| answer.shows_figures() && draft.refusal(answer, admitted).is_some()) {
         // They will not be shown: nobody must take them for seen.
-        talk = unshown(talk);
+        talk = unshown(talk, &person.talk);
     }
     if draft.tidy(id, person.window, answer) {
         talk = talk.unasked();
@@ -83,12 +83,17 @@ fn overslept(mut draft: Draft, id: PersonId, person: &Person) -> Decision {
     draft.finish()
 }
 
-/// The same talk with somebody who has seen no figures.
-fn unshown(talk: Talk) -> Talk {
+/// The same talk with somebody who has seen no more figures than before it.
+fn unshown(talk: Talk, before: &Talk) -> Talk {
+    let seen = match before {
+        Talk::Asked { revision, .. } => *revision,
+        Talk::Subscribed { subscription, .. } | Talk::Lapsed { subscription } | Talk::Orphaned { subscription } => subscription.revision,
+        Talk::New | Talk::Waiting { .. } | Talk::Stopped { .. } => 0,
+    };
     if let Talk::Asked { answered, stopped, before, .. } = talk {
-        return Talk::Asked { answered, revision: 0, stopped, before };
+        return Talk::Asked { answered, revision: seen, stopped, before };
     }
-    talk.with_agreement(|subscription| Subscription { revision: 0, ..subscription })
+    talk.with_agreement(|subscription| Subscription { revision: seen, ..subscription })
 }
 
 /// One turn of the conversation.

@@ -136,14 +136,14 @@ pub fn message_dropped(state: &State, rules: &Rules, entry: &Entry) -> Option<Ch
 /// spared is wanted again: when it is due, the month may have turned.
 pub fn message_unpaid(state: &State, entry: &Entry) -> Option<Change> {
     let person = state.people.get(entry.person)?;
-    let talk = match person.talk.clone() {
-        Talk::Asked { answered, stopped, before, .. } if entry.kind.shows_figures() => {
+    let talk = match (person.talk.clone(), entry.kind) {
+        (Talk::Asked { answered, stopped, before, .. }, kind) if kind.shows_figures() => {
             Talk::Asked { answered, revision: 0, stopped, before }
         }
-        Talk::Waiting { since, answered, feeds, .. } if entry.kind == Kind::Place => {
-            Talk::Waiting { since, answered, feeds, offered: false }
-        }
-        talk => talk.with_agreement(|old| unseen(entry, old)),
+        (Talk::Waiting { since, answered, feeds, .. }, Kind::Place) => Talk::Waiting { since, answered, feeds, offered: false },
+        // Who asked for them once more may have seen them, and asks again.
+        (talk, Kind::Figures) => talk,
+        (talk, _) => talk.with_agreement(|old| unseen(entry, old)),
     };
     with_talk(entry.person, person, if entry.kind.is_publication() { talk.unasked() } else { talk })
 }

@@ -99,6 +99,10 @@ fn merged(kept: &Person, other: &Person) -> Person {
         (_, _) if strictness(&other.talk) > strictness(&kept.talk) => other.talk.clone(),
         (_, _) => kept.talk.clone(),
     };
+    // Who waits has said "Ja", too: a stop from before that does not count.
+    let waits = |person: &Person| if let Talk::Waiting { since, .. } = person.talk { Some(since.min(person.window.latest)) } else { None };
+    let yes = waits(kept).max(waits(other)).unwrap_or(Timestamp(0));
+    let talk = talk.with_agreement(|subscription| Subscription { yes: subscription.yes.max(yes), ..subscription });
     let stronger = other.burst.as_ref().filter(|other| kept.burst.as_ref().is_none_or(|kept| other.wish.strength() > kept.wish.strength()));
     let outlived = |burst: &Burst| if let Talk::Stopped { at } = talk { burst.at <= at } else { false };
     let burst = stronger.or(kept.burst.as_ref()).filter(|burst| !outlived(burst)).cloned();

@@ -16,7 +16,7 @@
 use super::fault::{Fault, of_code};
 use crate::domain::decision::Change;
 use crate::domain::event::Outcome;
-use crate::domain::state::State;
+use crate::domain::state::{Clock, State};
 use crate::domain::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -127,7 +127,9 @@ pub(super) fn after_failure(state: &State, now: Millis, at: Timestamp, code: u32
 /// Meta announces that we may not answer people until then. No probe before: every one would be another violation.
 pub(super) fn restricted(state: &State, now: Timestamp, until: Option<Timestamp>) -> Option<Change> {
     let until = until.unwrap_or(now.plus(LAST_PROBE));
-    let hold = Hold { why: Why::Restriction, since: state.hold.map_or(now, |hold| hold.since), until, failed: 0 };
+    // What begins by a clock that is not known to be right is set right with it.
+    let since = state.hold.filter(|_| state.clock == Clock::Trusted).map_or(now, |hold| hold.since);
+    let hold = Hold { why: Why::Restriction, since, until, failed: 0 };
     (until > now && state.hold != Some(hold)).then_some(Change::Hold(Some(hold)))
 }
 
@@ -188,6 +190,7 @@ mod tests {
         }
 
         fn restrict(&mut self, now: Timestamp, until: Option<Timestamp>) -> Option<Hold> {
+            self.0.apply(&Change::Clock(Clock::Trusted));
             let change = restricted(&self.0, now, until);
             self.take(change)
         }
