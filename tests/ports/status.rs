@@ -301,7 +301,8 @@ const DOUBTED: &str = r#"{
     "answer": "turning", "clock_trusted": false, "next_step": null, "next_reminder": null,
     "people": {"new": 0, "asked": 0, "waiting": 0, "subscribed": 0, "lapsed": 0, "orphaned": 0, "stopped": 0}, "open_windows": 0,
     "outbox": {"queued": 0, "resting": 0, "in_flight": 0, "unknown": 0, "accepted": 0, "delivered": 0, "failed": 0},
-    "held": null, "feeds": [], "lacking": null, "budget": {"sent": 0, "free": 0, "paid": 0, "forecast": 0, "limit": null, "standing": "enough", "surprise": null,
+    "held": null, "feeds": [], "lacking": null,
+    "budget": {"sent": 0, "free": 0, "paid": 0, "forecast": 0, "limit": null, "standing": "enough", "surprise": null,
       "places": null, "taken": 0},
     "ingress": null, "last_day": null
   }

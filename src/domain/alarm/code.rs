@@ -132,8 +132,8 @@ impl Code {
             Code::RelaySilent => "journalctl -u drk-relay ansehen; die Speicherkarte prüfen und im Zweifel tauschen.",
             Code::DiskFull => "Platz schaffen, zum Beispiel mit sudo journalctl --vacuum-size=50M; danach geht es von selbst weiter.",
             Code::StoreDamaged => {
-                "Speicherkarte prüfen; budget.monthly_messages bis Monatsende senken, gezählt wird neu. Die Datei (drk-relay status) enthält \
-                 Personendaten: löschen, wenn untersucht; dann endet der Alarm."
+                "Speicherkarte prüfen; budget.monthly_messages bis Monatsende senken, gezählt wird neu. Die Datei (drk-relay status) \
+                 enthält Personendaten: löschen, wenn untersucht; dann endet der Alarm."
             }
             Code::SendingHeld => {
                 "Zugriffstoken, Zahlungsart und Zustand der Nummer im WhatsApp Manager prüfen; drk-relay status nennt den Code."

@@ -107,8 +107,8 @@ impl Budget {
         self.with(left, |month| Month { charged: month.charged.saturating_sub(1), ..month })
     }
 
-    /// One that left at `left`, and is not free by our count, tells nothing of what becomes of such: nobody knows whether Meta has it, or it
-    /// certainly has not.
+    /// One that left at `left`, and is not free by our count, tells nothing of what becomes of such: nobody knows whether Meta has it, or
+    /// it certainly has not.
     #[must_use]
     pub fn no_witness(self, left: Timestamp) -> Budget {
         self.with(left, |month| Month { beyond: month.beyond.no_witness(), ..month })

@@ -106,8 +106,8 @@ mod tests {
     use crate::domain::time::Timestamp;
     use crate::relay::pulse::{BudgetPulse, HeldPulse};
 
-    const SENTENCE: &str = "Das Zugriffstoken ist abgelaufen oder ungültig (Meta, Code 190): es wird nichts gesendet. Abhilfe: ein neues Token \
-                            des Systemnutzers hinterlegen";
+    const SENTENCE: &str = "Das Zugriffstoken ist abgelaufen oder ungültig (Meta, Code 190): es wird nichts gesendet. \
+                            Abhilfe: ein neues Token des Systemnutzers hinterlegen";
 
     fn well() -> Pulse {
         Pulse { clock_trusted: true, ..Pulse::default() }
