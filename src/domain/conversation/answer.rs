@@ -45,11 +45,12 @@ pub(super) fn answer(state: &State, rules: &Rules, now: Millis, id: PersonId, pe
     let turn = Turn { state, rules, now, person, wish: burst.wish, at: burst.at };
     let (mut talk, answer) = turn.table();
     let admitted = talk.is_admitted();
-    if answer.is_some_and(|answer| answer.shows_figures() && draft.refusal(answer, admitted).is_some()) {
+    let given = answer.filter(|answer| draft.refusal(*answer, admitted).is_none());
+    if given.is_none() && answer.is_some_and(Kind::shows_figures) {
         // They will not be shown: nobody must take them for seen.
         talk = unshown(talk, &person.talk);
     }
-    if draft.tidy(id, person.window, answer) {
+    if draft.tidy(id, person.window, given) {
         talk = talk.unasked();
     }
     draft.decision.changes.push(Change::Person(id, Person { talk, burst: None, ..person.clone() }));
