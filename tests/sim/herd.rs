@@ -4,6 +4,7 @@
 use super::choices::Choices;
 use super::people::Person;
 use super::world::{Departure, START, World, rules};
+use drk_relay::domain::budget::{Budget, FREE, Price, Toll};
 use drk_relay::domain::conversation::{self, Reminder, Subscription, Talk};
 use drk_relay::domain::decision::Change;
 use drk_relay::domain::ids::{FeedId, FeedSet, Name, PersonId};
@@ -148,7 +149,8 @@ fn gathered(people: u32, until_the_closing: u64) -> World {
 fn fill(store: &mut Store, rules: &Rules, people: &[Person], latest: Timestamp) {
     let feeds: FeedSet = (0..).map(FeedId).take(rules.feeds.len()).collect();
     let feed = |(id, name): (u8, &Name)| Change::Feed(FeedId(id), Box::new(drk_relay::domain::figures::Feed::new(name.clone())));
-    let rows: Vec<Change> = (0..).zip(rules.feeds.iter().map(|feed| &feed.name)).map(feed).collect();
+    let mut rows: Vec<Change> = (0..).zip(rules.feeds.iter().map(|feed| &feed.name)).map(feed).collect();
+    rows.push(Change::Budget(paying()));
     store.commit(&rows).expect("a new store takes rows");
     let wording = rules.texts.consent(rules.feeds.len());
     let ids: Vec<(u32, &Person)> = (0..).zip(people).collect();
@@ -161,6 +163,11 @@ fn fill(store: &mut Store, rules: &Rules, people: &[Person], latest: Timestamp) 
         });
         store.commit(&rows.collect::<Vec<_>>()).expect("a new store takes rows");
     }
+}
+
+/// A month whose free messages are used up, and of which it is known that what is not free arrives: or the herd would wait for that, once.
+fn paying() -> Budget {
+    (0..=FREE).fold(Budget::default(), |budget, _| budget.charge(START)).priced(START.second(), Toll::Beyond, Price::Paid)
 }
 
 /// Messages within the same second of which most have left.
