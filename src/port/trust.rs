@@ -38,11 +38,11 @@ pub enum Unusable {
     Provider(Error),
 }
 
-/// The beginning of a client that judges certificates by `clock`; whether it shows one of its own is left to say.
+/// The certificates of those who may have signed: at least one.
 ///
 /// # Errors
 /// See [`Unusable`].
-pub fn believing(roots: Roots<'_>, clock: &Clock) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Unusable> {
+pub fn store(roots: Roots<'_>) -> Result<RootCertStore, Unusable> {
     let (mozillas, pem) = match roots {
         Roots::Mozillas(besides) => (webpki_roots::TLS_SERVER_ROOTS.to_vec(), besides),
         Roots::Only(pem) => (Vec::new(), Some(pem)),
@@ -52,11 +52,16 @@ pub fn believing(roots: Roots<'_>, clock: &Clock) -> Result<ConfigBuilder<Client
     for certificate in pem.into_iter().flat_map(CertificateDer::pem_slice_iter) {
         store.add(certificate.map_err(|_| Unusable::NoPem)?).map_err(|_| Unusable::Damaged)?;
     }
-    if pem.is_some() && store.len() == known {
-        return Err(Unusable::Empty);
-    }
+    if pem.is_some() && store.len() == known { Err(Unusable::Empty) } else { Ok(store) }
+}
+
+/// The beginning of a client that judges certificates by `clock`; whether it shows one of its own is left to say.
+///
+/// # Errors
+/// See [`Unusable`].
+pub fn believing(roots: Roots<'_>, clock: &Clock) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Unusable> {
     let provider = Arc::new(default_provider());
-    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&provider)).build();
+    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(store(roots)?), Arc::clone(&provider)).build();
     // It fails without a root and for revocation lists: there is a root, and there are no lists.
     let webpki = webpki.map_err(|_| Unusable::Empty)?;
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(Unusable::Provider)?;

@@ -2,15 +2,14 @@
 //! stranger. Whoever shows a wrong one is not.
 
 use crate::port::clock::Clock;
-use crate::port::trust::judged;
-use anyhow::{anyhow, bail};
+use crate::port::trust::{Roots, judged, store};
+use anyhow::anyhow;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use std::sync::Arc;
 use x509_parser::parse_x509_certificate;
 use x509_parser::prelude::{AttributeTypeAndValue, GeneralName};
@@ -23,14 +22,7 @@ const NAME: &str = "client.webhooks.fbclientcerts.com";
 /// # Errors
 /// A German sentence, if there is no certificate among `roots`, or an unreadable one.
 pub(super) fn verifier(roots: &[u8], provider: Arc<CryptoProvider>, clock: &Clock) -> anyhow::Result<Arc<dyn ClientCertVerifier>> {
-    let mut store = RootCertStore::empty();
-    for root in CertificateDer::pem_slice_iter(roots) {
-        let root = root.map_err(|_| anyhow!("Metas Zertifikate: kein Zertifikat im PEM-Format"))?;
-        store.add(root).map_err(|_| anyhow!("Metas Zertifikate: ein Zertifikat darin ist beschädigt"))?;
-    }
-    if store.is_empty() {
-        bail!("Metas Zertifikate: darin ist kein Zertifikat. Abhilfe: die Datei im PEM-Format speichern (-----BEGIN CERTIFICATE-----)");
-    }
+    let store = store(Roots::Only(roots)).map_err(|why| anyhow!("Metas Zertifikate: {why}"))?;
     let signed = WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider).allow_unauthenticated().build()?;
     Ok(Arc::new(Meta { signed, clock: clock.clone() }))
 }
