@@ -1,11 +1,12 @@
-//! The way outside: straight there, or through a proxy. Opens connections and says why one could not be opened; what is said over them, TLS
-//! included, is for the port that wanted it.
+//! The way outside: straight there, or through a proxy. Opens connections and says why one could not be opened, and begins every HTTP client
+//! that connects by itself; what is said over them, TLS included, is for the port that wanted it.
 
 use crate::config::EgressConfig;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::rt::TokioIo;
-use reqwest::Url;
 use reqwest::header::HeaderValue;
+use reqwest::{Client, ClientBuilder, Proxy, Url};
+use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
 use std::error::Error;
 use std::future::{Ready, ready};
@@ -94,6 +95,24 @@ impl Outward {
         Ok(stream)
     }
 
+    /// The beginning of an HTTP client that goes this way. It follows nobody elsewhere, who may not be told what it carries, and never asks
+    /// twice: what was asked twice may be done twice.
+    ///
+    /// # Errors
+    /// See [`UnusableProxy`].
+    pub fn http(&self, tls: ClientConfig) -> Result<ClientBuilder, UnusableProxy> {
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            // Not from the environment: a proxy is said in relay.toml or there is none.
+            .no_proxy();
+        Ok(match self {
+            Outward::Direct => client,
+            Outward::Proxy(address) => client.proxy(for_http(address)?),
+        })
+    }
+
     /// The proxy's whole address, for libraries that connect by themselves.
     pub fn proxy(&self) -> Option<&SecretString> {
         match self {
@@ -101,6 +120,27 @@ impl Outward {
             Outward::Proxy(address) => Some(address),
         }
     }
+}
+
+/// Why an HTTP client cannot go through this proxy. Never quotes the address, which may carry a password.
+#[derive(Debug, thiserror::Error)]
+pub enum UnusableProxy {
+    /// It is no address.
+    #[error("egress.proxy: keine gültige Adresse, zum Beispiel \"http://proxy.example.org:3128\"")]
+    Address,
+    /// It is one of something else.
+    #[error("egress.proxy: erlaubt sind http://, https://, socks5:// und socks5h://, zum Beispiel \"http://proxy.example.org:3128\"")]
+    Scheme,
+}
+
+/// CONNECT or SOCKS 5, with user and password if the address carries them.
+fn for_http(address: &SecretString) -> Result<Proxy, UnusableProxy> {
+    // reqwest would quote the address, password and all.
+    let url = Url::parse(address.expose_secret()).map_err(|_| UnusableProxy::Address)?;
+    if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") || url.host_str().is_none_or(str::is_empty) {
+        return Err(UnusableProxy::Scheme);
+    }
+    Proxy::all(url).map_err(|_| UnusableProxy::Address)
 }
 
 /// The first address of the name that answers.

@@ -8,7 +8,7 @@ use crate::port::clock::Clock;
 use crate::port::outward::{Outward, causes};
 use crate::port::trust::{Roots, believing};
 use anyhow::{Context, anyhow};
-use reqwest::{Client, Proxy, Url};
+use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
@@ -47,19 +47,8 @@ impl Heartbeat {
     /// If address, proxy or certificates cannot be used: a German sentence without any of them.
     pub fn new(config: &HeartbeatConfig, outward: &Outward, clock: &Clock) -> anyhow::Result<Heartbeat> {
         let tls = believing(Roots::Mozillas(config.extra_roots.as_deref()), clock).map_err(|why| anyhow!("egress.ca_file: {why}"))?;
-        let mut client = Client::builder()
-            .tls_backend_preconfigured(tls.with_no_client_auth())
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            // Not from the environment: a proxy is said in relay.toml or there is none.
-            .no_proxy()
-            .timeout(BEATING)
-            // Each proves the whole way, and between two nothing is kept open.
-            .pool_max_idle_per_host(0);
-        if let Some(address) = outward.proxy() {
-            // The error would quote the address.
-            client = client.proxy(Proxy::all(address.expose_secret()).map_err(|_| anyhow!("egress.proxy: keine gültige Adresse"))?);
-        }
+        // Each heartbeat proves the whole way, and between two nothing is kept open.
+        let client = outward.http(tls.with_no_client_auth())?.timeout(BEATING).pool_max_idle_per_host(0);
         let base = config.url.expose_secret().trim_end_matches('/');
         Url::parse(base).map_err(|_| anyhow!("heartbeat.url_file: keine gültige Adresse"))?;
         let fail = config.fail.as_ref().map(|suffix| format!("{base}{suffix}").into());

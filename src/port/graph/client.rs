@@ -2,11 +2,12 @@
 
 use crate::config::GraphConfig;
 use crate::port::clock::Clock;
+use crate::port::outward::Outward;
 use crate::port::trust::{Roots, believing};
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Client, ClientBuilder, Proxy, Url};
-use secrecy::{ExposeSecret, SecretString};
+use reqwest::{Client, ClientBuilder};
+use secrecy::ExposeSecret;
 use std::time::Duration;
 
 /// For the connection, through proxy and TLS, less than an attempt: there is time left for an answer.
@@ -17,7 +18,7 @@ const IDLE: Duration = Duration::from_secs(30);
 /// ask another of Meta's servers, perhaps.
 const WARM: Duration = Duration::from_secs(3);
 
-/// A client that shows the token with every request, follows nobody elsewhere and never asks twice: what was asked twice may be sent twice.
+/// A client that shows the token with every request.
 ///
 /// # Errors
 /// If token, proxy or certificates cannot be used: a German sentence without any of them.
@@ -39,28 +40,6 @@ pub(super) fn timekeeper(config: &GraphConfig, clock: &Clock) -> anyhow::Result<
 
 fn stranger(config: &GraphConfig, clock: &Clock) -> anyhow::Result<ClientBuilder> {
     let tls = believing(Roots::Mozillas(config.extra_roots.as_deref()), clock).map_err(|why| anyhow!("egress.ca_file: {why}"))?;
-    let mut client = Client::builder()
-        .tls_backend_preconfigured(tls.with_no_client_auth())
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        // Not from the environment: a proxy is said in relay.toml or there is none.
-        .no_proxy()
-        .connect_timeout(CONNECT);
-    if let Some(address) = &config.proxy {
-        client = client.proxy(proxy(address)?);
-    }
-    Ok(client)
+    let outward = config.proxy.clone().map_or(Outward::Direct, Outward::Proxy);
+    Ok(outward.http(tls.with_no_client_auth())?.connect_timeout(CONNECT))
 }
-
-/// CONNECT or SOCKS 5, with user and password if the address carries them.
-fn proxy(address: &SecretString) -> anyhow::Result<Proxy> {
-    // reqwest would quote the address, password and all.
-    let url =
-        Url::parse(address.expose_secret()).map_err(|_| anyhow!("egress.proxy: keine gültige Adresse, zum Beispiel \"{EXAMPLE}\""))?;
-    if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") || url.host_str().is_none_or(str::is_empty) {
-        bail!("egress.proxy: erlaubt sind http://, https://, socks5:// und socks5h://, zum Beispiel \"{EXAMPLE}\"");
-    }
-    Proxy::all(url).map_err(|_| anyhow!("egress.proxy: keine gültige Adresse, zum Beispiel \"{EXAMPLE}\""))
-}
-
-const EXAMPLE: &str = "http://proxy.example.org:3128";

@@ -11,9 +11,8 @@ use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use hyper::{Request, Response};
 use instant_acme::{BodyWrapper, BytesResponse, HttpClient};
+use reqwest::Client;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Proxy};
-use secrecy::ExposeSecret;
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -51,19 +50,7 @@ impl Http {
                 anyhow!("Wurzelzertifikate der Zertifizierungsstelle: {why}")
             }
         })?;
-        let mut client = Client::builder()
-            .tls_backend_preconfigured(tls.with_no_client_auth())
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            // Not from the environment: a proxy is said in relay.toml or there is none.
-            .no_proxy()
-            .pool_idle_timeout(IDLE)
-            .connect_timeout(CONNECT)
-            .timeout(EXCHANGE);
-        if let Some(address) = outward.proxy() {
-            // Without the reason, which would quote the address, password and all.
-            client = client.proxy(Proxy::all(address.expose_secret()).map_err(|_| anyhow!("die Adresse des Proxys ist nicht brauchbar"))?);
-        }
+        let client = outward.http(tls.with_no_client_auth())?.pool_idle_timeout(IDLE).connect_timeout(CONNECT).timeout(EXCHANGE);
         Ok(Http { client: client.build().context("kein HTTP-Client")?, clock: clock.clone(), hold: Arc::default() })
     }
 
