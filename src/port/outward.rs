@@ -1,5 +1,5 @@
-//! The way outside: straight there, or through a proxy. Opens connections and says why one could not be opened, and begins every HTTP client
-//! that connects by itself; what is said over them, TLS included, is for the port that wanted it.
+//! The way outside: straight there, or through a proxy. Opens connections and says why one could not be opened, and begins every HTTP
+//! client that connects by itself; what is said over them, TLS included, is for the port that wanted it.
 
 use crate::config::EgressConfig;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
