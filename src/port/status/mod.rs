@@ -1,5 +1,6 @@
-//! The status socket: who connects is told how the relay fares, or what a backup of it holds, as one JSON document, and that is all. Takes
-//! no orders, reads one word of its peer at most, and shows nobody: counts, links and figures only. `command/status` makes German of it.
+//! The status socket: who connects is told how the relay fares, what a backup of it holds, or how a trial of its alarms went, as one JSON
+//! document. It changes nothing the relay knows, reads one word of its peer at most, and shows nobody: counts, links and figures only.
+//! `command/status` makes German of it.
 
 mod report;
 
