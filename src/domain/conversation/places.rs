@@ -12,10 +12,14 @@ use crate::domain::time::Millis;
 
 /// Who is to be told of a free place: the first in line whose window is open. `None` if there is no place, or nobody to tell.
 pub fn next_in_line(state: &State, rules: &Rules, now: Millis) -> Option<PersonId> {
+    // Before the money is counted: this is asked after every step, and as a rule nobody waits.
+    if state.notice.is_over() || state.people.line().next().is_none() {
+        return None;
+    }
     let free = budget::admits(state, rules, now, state.people.admitted());
     let free = free && Purse::new(state, rules, now).buys(Kind::Place.worth(true));
     let open = |id: &PersonId| state.people.get(*id).is_some_and(|person| person.window.sendable(now, state.guard));
-    (free && !state.notice.is_over()).then(|| state.people.line().find(open)).flatten()
+    free.then(|| state.people.line().find(open)).flatten()
 }
 
 /// Keeps a free place for the next in line and asks whether they still want it. If they are silent, it is free again at their closing.
