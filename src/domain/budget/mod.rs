@@ -115,7 +115,7 @@ pub fn messages_per_person(rules: &Rules) -> u32 {
 
 /// How many people there is room for beside the reserve, if everyone takes every feed; `None`: no limit.
 pub fn places(rules: &Rules) -> Option<usize> {
-    rules.monthly_messages.map(|cap| ((cap - percent(cap, RESERVE)) / messages_per_person(rules)) as usize)
+    rules.monthly_messages.map(|cap| (beside_reserve(cap) / messages_per_person(rules)) as usize)
 }
 
 fn further(rules: &Rules) -> u32 {
@@ -128,7 +128,7 @@ pub fn admits(state: &State, rules: &Rules, now: Millis, others: usize) -> bool 
     let Some((cap, places)) = rules.monthly_messages.zip(places(rules)) else { return true };
     let today = local(now, &rules.zone).date();
     let spent = u64::from(state.budget.of(today).charged).saturating_add(needed(rules, today, others + 1, SUBSCRIBER));
-    others < places && spent <= u64::from(cap - percent(cap, RESERVE))
+    others < places && spent <= u64::from(beside_reserve(cap))
 }
 
 /// Messages that will have left by the end of the local month, if so many people are subscribed from now on.
@@ -152,7 +152,7 @@ fn days_left(today: Date) -> u32 {
 /// How the messages of the month stand at `now`.
 pub fn standing(state: &State, rules: &Rules, now: Millis) -> Standing {
     let (purse, cap) = (Purse::new(state, rules, now), rules.monthly_messages.unwrap_or(u32::MAX));
-    let enough = u64::from(cap - percent(cap, RESERVE));
+    let enough = u64::from(beside_reserve(cap));
     match () {
         () if !purse.buys(Worth::Owed) => Standing::Spent,
         () if !purse.buys(Worth::Promised) => Standing::Reserve,
@@ -215,6 +215,11 @@ impl Purse {
         let (left, beyond_average) = (less(self.left), less(self.beyond_average));
         Purse { left, beyond_average, beyond_most: less(self.beyond_most), ..self }
     }
+}
+
+/// What is there for everything.
+fn beside_reserve(cap: u32) -> u32 {
+    cap - percent(cap, RESERVE)
 }
 
 fn percent(cap: u32, percent: u64) -> u32 {

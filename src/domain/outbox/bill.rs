@@ -1,7 +1,7 @@
 //! What a message's way means for the month's count: charged when it leaves, refunded when it has certainly not arrived (promise 9). Counts
 //! nothing itself and knows no cap.
 
-use super::entry::{Delivery, Entry};
+use super::entry::{Delivery, Doubt, Entry, Stage};
 use super::is_past_grace;
 use crate::domain::budget::{Budget, Room, Toll};
 use crate::domain::decision::{Change, Decision};
@@ -85,9 +85,5 @@ fn taken(entry: &Entry) -> Option<Timestamp> {
 
 /// Whether every attempt so far has certainly not gone out. One that is repeated may have, and is charged for.
 fn has_not_left(entry: &Entry) -> bool {
-    match entry.delivery {
-        Delivery::Queued { .. } | Delivery::Resting { .. } => entry.doubt == super::Doubt::None,
-        Delivery::InFlight { .. } | Delivery::Unknown { .. } => false,
-        Delivery::Accepted { .. } | Delivery::Delivered { .. } | Delivery::Failed { .. } => false,
-    }
+    entry.stage() == Stage::Waiting && entry.doubt == Doubt::None
 }
