@@ -11,7 +11,7 @@ mod rows;
 pub use files::{Directory, Files, Folder};
 pub use rewrite::Progress;
 
-use crate::domain::budget::{Budget, Counters};
+use crate::domain::budget::Budget;
 use crate::domain::conversation::Person;
 use crate::domain::decision::Change;
 use crate::domain::figures::Feed;
@@ -19,7 +19,7 @@ use crate::domain::ids::{Address, FeedId, InstanceId, OutboxId, PersonId, WamidH
 use crate::domain::notice::Notice;
 use crate::domain::outbox::{Entry, Hold};
 use crate::domain::pacing::{Guard, Throttle};
-use crate::domain::state::State;
+use crate::domain::state::{Counters, State};
 use crate::domain::time::Timestamp;
 use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableError};
 use rewrite::Rewriting;

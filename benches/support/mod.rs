@@ -2,7 +2,6 @@
 #![allow(dead_code, reason = "each benchmark uses its part")]
 #![allow(clippy::expect_used, reason = "a benchmark stops where it cannot go on")]
 
-use drk_relay::domain::budget::Counters;
 use drk_relay::domain::budget::Toll;
 use drk_relay::domain::conversation::{Person, Reminder, Subscription, Talk};
 use drk_relay::domain::decision::{Change, Effect};
@@ -11,6 +10,7 @@ use drk_relay::domain::figures::{Feed, Publication, Value};
 use drk_relay::domain::ids::{Address, Bsuid, FeedId, FeedSet, InstanceId, Name, OutboxId, PersonHash, PersonId, Wamid, WamidHash};
 use drk_relay::domain::outbox::{Delivery, Doubt, Entry, Kind};
 use drk_relay::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
+use drk_relay::domain::state::Counters;
 use drk_relay::domain::time::{Day, Millis, Timestamp};
 use drk_relay::domain::window::{REMIND_AFTER, Window};
 use drk_relay::relay::Relay;

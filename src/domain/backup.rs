@@ -1,12 +1,12 @@
 //! What is worth keeping when a device is replaced: figures, the end of the service, counters. No person, no message and no id of either:
 //! a list that renews itself every day needs no backup (promise 10). Knows no file and no format.
 
-use super::budget::{Budget, Counters};
+use super::budget::Budget;
 use super::decision::Change;
 use super::figures::Feed;
 use super::ids::FeedId;
 use super::notice::Notice;
-use super::state::State;
+use super::state::{Counters, State};
 use std::fmt;
 
 /// What is kept.

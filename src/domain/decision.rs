@@ -1,6 +1,6 @@
 //! Everything the relay can answer. Orders as data: nothing here carries anything out.
 
-use super::budget::{Budget, Counters};
+use super::budget::Budget;
 use super::conversation::Person;
 use super::event::ReceiptTopic;
 use super::figures::Feed;
@@ -9,7 +9,7 @@ use super::notice::Notice;
 use super::outbox::{Entry, Hold};
 use super::pacing::{Bucket, Guard, RoundTrip, Throttle};
 use super::rewrite::Rewrite;
-use super::state::Clock;
+use super::state::{Clock, Counters};
 use super::time::{Day, Timestamp};
 use std::fmt;
 

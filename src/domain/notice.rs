@@ -1,10 +1,9 @@
 //! The end of the service: announced once to everyone, and then it is over. Says nothing itself (that is `wording`); it has a revision like
 //! a publication, so it goes out by the same broadcast.
 
-use super::budget::Counters;
 use super::decision::{Change, Decision, Refusal};
 use super::rules::{End, Rules};
-use super::state::State;
+use super::state::{Counters, State};
 use super::time::{Day, Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! Everything the relay knows. Decides nothing: [`State::apply`] takes facts, and cannot fail.
 
 use super::addresses::Addresses;
-use super::budget::{Budget, Counters};
+use super::budget::Budget;
 use super::conversation::{Person, Reminder, Talk};
 use super::decision::{Change, Ingress};
 use super::event::Key;
@@ -15,6 +15,7 @@ use super::people::People;
 use super::rewrite::{self, Rewrite};
 use super::rules::Rules;
 use super::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Deduplication ids live this long after the hour that their message was stamped in has ended: messages older than 24 h do nothing, and
@@ -29,6 +30,17 @@ pub enum Clock {
     Untrusted,
     /// Yes.
     Trusted,
+}
+
+/// The few numbers that must never run backwards.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Counters {
+    /// The next message's id. Stored, because a removed row must not give its number to another message.
+    pub next_outbox: u64,
+    /// Everyone who could be reached has this revision: what is newer is still being handed out.
+    pub reached: u32,
+    /// Publications that left a second time, because nobody knew whether they had arrived: duplicates, perhaps.
+    pub repeated: u32,
 }
 
 /// When the window closes, whether the question has been put in it, who it is.

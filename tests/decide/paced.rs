@@ -2,12 +2,12 @@
 
 use crate::script::{after, compare, given};
 use crate::world::{World, rules, two_feeds};
-use drk_relay::domain::budget::Counters;
 use drk_relay::domain::budget::Toll;
 use drk_relay::domain::conversation::{Person, Talk};
 use drk_relay::domain::decision::Change;
 use drk_relay::domain::ids::{OutboxId, PersonHash, PersonId};
 use drk_relay::domain::outbox::{Delivery, Doubt, Entry, Kind, QUEUE_FOR_ANSWERS};
+use drk_relay::domain::state::Counters;
 use drk_relay::domain::window::Window;
 
 const SUBSCRIBED: &str = "21.11. 09:59 says Hallo \n 21.11. 10:00 taps Ja";

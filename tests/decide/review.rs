@@ -133,7 +133,7 @@ fn a_full_queue_refuses_an_answer_and_not_the_figures() {
     world.state.apply(&Change::Person(crowd, person));
     let first = world.state.counters.next_outbox;
     let until = first + QUEUE_FOR_ANSWERS as u64;
-    world.state.apply(&Change::Counters(drk_relay::domain::budget::Counters { next_outbox: until, ..world.state.counters }));
+    world.state.apply(&Change::Counters(drk_relay::domain::state::Counters { next_outbox: until, ..world.state.counters }));
     for id in first..until {
         // Rests, so that none leaves.
         let delivery = Delivery::Resting { until: window.latest.plus(3_600), attempt: 1 };

@@ -1,6 +1,5 @@
 //! Whole steps of the relay on a store in memory: what its loop does in which order, which no single decision shows.
 
-use drk_relay::domain::budget::Counters;
 use drk_relay::domain::budget::Toll;
 use drk_relay::domain::conversation::{Person, Reminder, Subscription, Talk};
 use drk_relay::domain::decision::{Change, Effect};
@@ -10,6 +9,7 @@ use drk_relay::domain::ids::{Address, Bsuid, FeedId, Identity, InstanceId, Name,
 use drk_relay::domain::outbox::{Delivery, Doubt, Entry, Kind, QUEUE, QUEUE_FOR_ANSWERS};
 use drk_relay::domain::pacing::Throttle;
 use drk_relay::domain::rules::{FeedRules, MetricKind, MetricRules, RATE, Rules};
+use drk_relay::domain::state::Counters;
 use drk_relay::domain::time::{Day, Timestamp};
 use drk_relay::domain::window::{REMIND_AFTER, WINDOW, Window};
 use drk_relay::relay::Relay;

@@ -140,6 +140,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "crate::domain::figures",
             "crate::domain::ids",
             "crate::domain::notice",
+            "crate::domain::state::Counters",
             "crate::domain::time",
         ],
         crates: Crates::Only(&["jiff", "serde", "serde_json", "sha2", "thiserror"]),

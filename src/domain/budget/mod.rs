@@ -16,17 +16,6 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-/// The few numbers that must never run backwards.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Counters {
-    /// The next message's id. Stored, because a removed row must not give its number to another message.
-    pub next_outbox: u64,
-    /// Everyone who could be reached has this revision: what is newer is still being handed out.
-    pub reached: u32,
-    /// Publications that left a second time, because nobody knew whether they had arrived: duplicates, perhaps.
-    pub repeated: u32,
-}
-
 /// What Meta says that a message costs (WhatsApp docs: pricing, the `pricing` object of statuses).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Price {

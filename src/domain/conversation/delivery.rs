@@ -2,13 +2,12 @@
 
 use super::draft::Draft;
 use super::{Person, Reminder, Subscription, Talk};
-use crate::domain::budget::Counters;
 use crate::domain::decision::{Change, Decision, Refusal};
 use crate::domain::ids::{OutboxId, PersonId};
 use crate::domain::outbox::fault::{Fault, of_code};
 use crate::domain::outbox::{Delivery, Entry, Kind, PAGE, Stage};
 use crate::domain::rules::{ReminderPolicy, Rules};
-use crate::domain::state::State;
+use crate::domain::state::{Counters, State};
 use crate::domain::time::{Millis, Timestamp};
 
 /// The next page of a broadcast: those whose window closes first among those whose last revision is older. No stored position, because

@@ -1,12 +1,12 @@
 //! A decision in the making: hands out message ids, and keeps one person's messages in order. Decides nothing by itself.
 
 use super::Reminder;
-use crate::domain::budget::{Counters, Purse, Toll};
+use crate::domain::budget::{Purse, Toll};
 use crate::domain::decision::{Change, Decision, Refusal, Verdict};
 use crate::domain::ids::{OutboxId, PersonId};
 use crate::domain::outbox::{Class, Delivery, Doubt, Entry, Kind, QUEUE_FOR_ANSWERS, QUEUE_MAX, Stage};
 use crate::domain::rules::{ReminderPolicy, Rules};
-use crate::domain::state::State;
+use crate::domain::state::{Counters, State};
 use crate::domain::time::Millis;
 use crate::domain::window::Window;
 

@@ -27,13 +27,13 @@ pub use hold::{Hold, Why};
 pub use queue::Outbox;
 pub(super) use set_right::set_right;
 
-use super::budget::{Budget, Counters, Purse};
+use super::budget::{Budget, Purse};
 use super::decision::{Change, Decision, Effect, Refusal, Send};
 use super::event::{News, Outcome, Status};
 use super::ids::OutboxId;
 use super::pacing::{BURST, Bucket, GUARD_MAX, Throttle};
 use super::rules::Rules;
-use super::state::{Clock, State};
+use super::state::{Clock, Counters, State};
 use super::time::{Millis, Timestamp};
 use super::{conversation, wording};
 use fault::Fault;

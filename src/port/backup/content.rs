@@ -4,10 +4,11 @@
 use super::Document;
 use crate::config::Written;
 use crate::domain::backup::Backup;
-use crate::domain::budget::{Budget, Counters};
+use crate::domain::budget::Budget;
 use crate::domain::figures::{self, Value};
 use crate::domain::ids::{FeedSet, Name};
 use crate::domain::notice;
+use crate::domain::state::Counters;
 use crate::domain::time::{self, Day};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

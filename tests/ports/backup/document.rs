@@ -3,11 +3,12 @@
 use super::{BSUID, HASH, backup, name, somebody};
 use drk_relay::config::Written;
 use drk_relay::domain::backup::Backup;
-use drk_relay::domain::budget::{Budget, Counters, Price, Toll};
+use drk_relay::domain::budget::{Budget, Price, Toll};
 use drk_relay::domain::decision::Change;
 use drk_relay::domain::figures::{Feed, Publication, Settling, Value};
 use drk_relay::domain::ids::{InstanceId, Name};
 use drk_relay::domain::notice::Notice;
+use drk_relay::domain::state::Counters;
 use drk_relay::domain::state::State;
 use drk_relay::domain::time::{Day, Timestamp};
 use drk_relay::port::backup::{Document, SIZE_MAX, Unusable};

@@ -6,12 +6,13 @@ mod document;
 mod killed;
 
 use drk_relay::domain::backup::Backup;
-use drk_relay::domain::budget::{Budget, Counters};
+use drk_relay::domain::budget::Budget;
 use drk_relay::domain::conversation::{Person, Reminder, Subscription, Talk};
 use drk_relay::domain::decision::Change;
 use drk_relay::domain::figures::{Feed, Publication, Settling, Value};
 use drk_relay::domain::ids::{Address, Bsuid, FeedId, FeedSet, Name, PersonHash, PersonId, WamidHash};
 use drk_relay::domain::notice::Notice;
+use drk_relay::domain::state::Counters;
 use drk_relay::domain::time::{Day, Timestamp};
 use drk_relay::domain::window::Window;
 use std::collections::BTreeMap;
