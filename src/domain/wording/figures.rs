@@ -69,7 +69,8 @@ fn block(shown: &Shown, texts: &Texts, (compared, lines): (bool, usize), rest: &
     let Some(current) = &shown.feed.current else { return String::new() };
     let previous = shown.feed.previous.as_ref().filter(|_| compared);
     let mut text = format!("*{}*\n{}", shown.rules.title, texts.as_of(&german::day(current.as_of)));
-    let was = shown.was();
+    // Without any number there is nothing that could have been wrong.
+    let was = shown.was().filter(|_| lines > 0);
     if was.is_some() {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n{}", texts.correction());
