@@ -10,6 +10,7 @@ use crate::domain::conversation;
 use crate::domain::decide;
 use crate::domain::decision::{Change, Effect, Verdict};
 use crate::domain::event::{Event, Key};
+use crate::domain::figures::{View, views};
 use crate::domain::ids::{FeedId, FeedSet, InstanceId, PersonId};
 pub use crate::domain::outbox::SLOTS;
 use crate::domain::outbox::{self, QUEUE};
@@ -36,6 +37,8 @@ pub struct Relay {
     store: Store,
     /// Every deadline but reminders.
     wheel: Wheel,
+    /// Whether a feed has changed since somebody was last shown them.
+    feeds_changed: bool,
     /// Reminders, by the second in which they are due; they begin as much earlier as the rate requires, see [`Relay::reminders_begin`].
     reminders: Wheel,
 }
@@ -71,7 +74,7 @@ impl Relay {
     /// If the store cannot be read.
     pub fn open(store: Store, rules: Rules) -> Result<Relay, StoreError> {
         let state = store.load()?;
-        let mut relay = Relay { state, rules, store, wheel: Wheel::new(), reminders: Wheel::new() };
+        let mut relay = Relay { state, rules, store, wheel: Wheel::new(), feeds_changed: true, reminders: Wheel::new() };
         let keys: Vec<Key> = relay.state.keys().collect();
         keys.into_iter().for_each(|key| relay.arm(key));
         Ok(relay)
@@ -122,6 +125,11 @@ impl Relay {
     /// What it looks like at `now`. Costs a walk over all people.
     pub fn pulse(&self, now: Millis) -> Pulse {
         Pulse { damaged: self.store.damaged(), ..Pulse::of(&self.state, &self.rules, now, self.next_deadline(now)) }
+    }
+
+    /// The feeds, if one of them has changed since the last call, or there was none.
+    pub fn changed_feeds(&mut self) -> Option<Vec<View>> {
+        std::mem::take(&mut self.feeds_changed).then(|| views(&self.state, &self.rules))
     }
 
     /// Everyone's row. Costs a copy of all of them.
@@ -255,6 +263,7 @@ impl Relay {
         for change in &decision.changes {
             report(&self.state, change);
             self.state.apply(change);
+            self.feeds_changed |= matches!(change, Change::Feed(..) | Change::ForgetFeed(_));
             if let Some(key) = State::touched(change) {
                 self.arm(key);
             }

@@ -14,6 +14,7 @@ pub use ways::beside;
 use crate::config::{Config, GraphConfig, StatusConfig};
 use crate::domain::backup::Backup;
 use crate::domain::event::Event;
+use crate::domain::figures::View;
 use crate::domain::ids::InstanceId;
 use crate::domain::time::Millis;
 use crate::port::alarms::Alarms;
@@ -70,6 +71,8 @@ pub struct Show {
     pub roster: watch::Sender<Roster>,
     /// What a backup keeps.
     pub backup: watch::Sender<Backup>,
+    /// The feeds, whenever one of them has changed.
+    pub feeds: watch::Sender<Vec<View>>,
 }
 
 /// Runs until `stop` resolves. Stopping needs no ceremony: what was acknowledged is durable.

@@ -274,6 +274,8 @@ pub enum Refusal {
     Reported,
     /// A human has discarded these figures, or taken them back.
     Dismissed,
+    /// What a human has decided about is not, or no longer, of the day that they named.
+    AnotherDay,
     /// No figures wait for a human.
     NothingHeld,
     /// No figures have been published that could be taken back.
@@ -310,6 +312,7 @@ impl Refusal {
             Refusal::OtherDay => "as_of und corrects nennen verschiedene Tage. Bitte nur einen nennen.",
             Refusal::Reported => "Für diesen Tag liegen schon Zahlen vor: „keine Meldung“ wird nicht verwendet.",
             Refusal::Dismissed => "Diese Zahlen wurden verworfen oder zurückgezogen. Bitte die richtigen senden.",
+            Refusal::AnotherDay => "Das ist nicht (mehr) der Stand, um den es geht. Bitte noch einmal ansehen: drk-relay figures held.",
             Refusal::NothingHeld => "In dieser Zahlenreihe ist nichts angehalten.",
             Refusal::NothingToWithdraw => "In dieser Zahlenreihe gibt es nichts zurückzuziehen.",
             Refusal::ClockInDoubt => "Die Uhr ist noch nicht sicher gestellt. Bitte später noch einmal; drk-relay status sagt, warum.",

@@ -110,6 +110,8 @@ pub struct Request {
     pub verb: Verb,
     /// With which feed.
     pub feed: Name,
+    /// The day that it must be about, if it is named: what somebody has looked at may be something else by now.
+    pub as_of: Option<Day>,
     /// Where the answer goes.
     pub reply: Option<ReplyTo>,
 }

@@ -174,7 +174,7 @@ impl<Open: FnMut(Millis) -> Result<Relay, StoreError>> Wheelhouse<Open> {
             for effect in effects {
                 self.outputs.perform(effect).await;
             }
-            self.show(&relay);
+            self.show(&mut relay);
             if !self.wait(&relay, &mut batch).await {
                 return relay.close();
             }
@@ -235,7 +235,7 @@ impl<Open: FnMut(Millis) -> Result<Relay, StoreError>> Wheelhouse<Open> {
         full.pause = (pause * 2).min(PAUSE_MAX);
         let (mut over, mut dropped) = (pin!(tokio::time::sleep(pause)), Vec::with_capacity(BATCH));
         loop {
-            let Show { pulse, roster: _, backup: _ } = &self.show;
+            let Show { pulse, roster: _, backup: _, feeds: _ } = &self.show;
             if !pulse.is_closed() {
                 pulse.send_replace(Pulse { full: Some(self.clock.when(since)), ..Pulse::default() });
             }
@@ -259,8 +259,11 @@ impl<Open: FnMut(Millis) -> Result<Relay, StoreError>> Wheelhouse<Open> {
         }
     }
 
-    fn show(&self, relay: &Relay) {
-        let Show { pulse, roster, backup } = &self.show;
+    fn show(&self, relay: &mut Relay) {
+        let Show { pulse, roster, backup, feeds } = &self.show;
+        if let Some(views) = relay.changed_feeds() {
+            feeds.send_replace(views);
+        }
         if !pulse.is_closed() {
             pulse.send_replace(relay.pulse(self.clock.now()));
         }

@@ -60,7 +60,10 @@ fn what_is_withdrawn_does_not_leave_and_what_replaces_it_is_a_correction() {
     after(
         TOLD,
         "
-        21.11. 17:00:00 rules withdraw
+        21.11. 17:00:00 rules withdraw 20.11.
+                        refused AnotherDay
+                        receipt AnotherDay 20.11. revision 2
+                        rules withdraw 21.11.
                         receipt Withdrawn 21.11. revision 1
         21.11. 17:01:00 figure 21.11. 71 61
                         refused Dismissed

@@ -248,8 +248,9 @@ fn corrects(event: Event) -> Event {
     Event::Figure(Figure { corrects: figure.as_of.map(Corrects::Day), ..figure })
 }
 
-/// `rules release`: a human decides about corona.
-fn ruled(verb: &str) -> Event {
+/// `rules release`: a human decides about corona; `rules release 21.11.`: if it is about that day.
+fn ruled(rest: &str) -> Event {
+    let (verb, as_of) = rest.split_once(' ').map_or((rest, None), |(verb, as_of)| (verb, day(as_of).map(Day::of)));
     let (verb, request) = match verb {
         "release" => (Verb::Release, "release-held"),
         "discard" => (Verb::Discard, "discard-held"),
@@ -258,7 +259,7 @@ fn ruled(verb: &str) -> Event {
         other => panic!("what is {other}?"),
     };
     let reply = Some(ReplyTo::Response { request, transaction: None });
-    Event::Asked(Request { verb, feed: world::name(CORONA), reply })
+    Event::Asked(Request { verb, feed: world::name(CORONA), as_of, reply })
 }
 
 /// By what the person is known from now on: `bsuid`, `phone`, `both`; `other` and `other both` after they have changed.

@@ -61,11 +61,11 @@ pub fn validated(state: &State, rules: &Rules, now: Millis, figure: &Figure) -> 
 
 /// A human says what is to become of what is held, or was published.
 pub fn ruled(state: &State, rules: &Rules, now: Millis, request: &Request) -> Decision {
-    let about = About { feed: &request.feed, reply: request.reply.as_ref(), values: &[], as_of: None };
+    let about = About { feed: &request.feed, reply: request.reply.as_ref(), values: &[], as_of: request.as_of };
     decided(state, rules, now, &about, |press| match state.clock {
         // Which day it is, and so what may be sent, is not known.
         Clock::Untrusted => (Taken::Refused(Refusal::ClockInDoubt), None),
-        Clock::Trusted => press.rule(request.verb),
+        Clock::Trusted => press.rule(request.verb, request.as_of),
     })
 }
 

@@ -12,12 +12,23 @@ use crate::domain::time::Day;
 
 impl Press<'_> {
     /// Carries it out, or says why not, and which day it was about.
-    pub(super) fn rule(&mut self, verb: Verb) -> (Taken, Option<Day>) {
+    pub(super) fn rule(&mut self, verb: Verb, as_of: Option<Day>) -> (Taken, Option<Day>) {
+        if as_of.is_some() && as_of != self.subject(verb) {
+            return (Taken::Refused(Refusal::AnotherDay), as_of);
+        }
         match verb {
             Verb::Release => self.release(),
             Verb::Discard => self.discard(),
             Verb::Rebaseline => self.rebaseline(),
             Verb::Withdraw => self.withdraw(),
+        }
+    }
+
+    /// The day that a ruling is about.
+    fn subject(&self, verb: Verb) -> Option<Day> {
+        match verb {
+            Verb::Release | Verb::Discard | Verb::Rebaseline => self.feed.held.as_ref().map(|held| held.as_of),
+            Verb::Withdraw => self.feed.newest().map(|(newest, _)| newest),
         }
     }
 

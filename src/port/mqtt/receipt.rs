@@ -84,6 +84,7 @@ fn code(refusal: Refusal) -> &'static str {
         Refusal::OtherDay => "other-day",
         Refusal::Reported => "reported",
         Refusal::Dismissed => "dismissed",
+        Refusal::AnotherDay => "another-day",
         Refusal::NothingHeld => "nothing-held",
         Refusal::NothingToWithdraw => "nothing-to-withdraw",
         Refusal::ClockInDoubt => "clock-in-doubt",
