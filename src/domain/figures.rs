@@ -7,6 +7,9 @@
 //!                                            └──┘                              └──┘
 //! ```
 
+pub mod holidays;
+pub mod rhythm;
+
 use super::conversation::Person;
 use super::decision::{Change, Decision, Effect, Receipt, Refusal, Verdict};
 use super::event::Figure;

@@ -40,6 +40,7 @@ mod reactions;
 mod reminder;
 mod review;
 mod rewrite;
+mod rhythm;
 mod step;
 mod stop;
 mod subscribed;
