@@ -38,6 +38,8 @@ const SLACK_MIN: u16 = 3 * 60;
 const SLACK_MAX: u16 = 6 * 60;
 /// Gaps that are looked at while nothing is learned.
 const GAPS: usize = 10;
+/// Days of the longest gap that is nothing unusual: what comes less often than every three months has no rhythm.
+const GAP_MAX: i32 = 92;
 /// While nothing is learned: hours beyond the usual gap.
 const GRACE: i64 = 6;
 /// A usual day is found within this many days, whichever it is: Easter, Christmas and New Year take three weeks from a weekly feed at most.
@@ -106,8 +108,13 @@ impl Rhythm {
         self.heard = self.heard.max(Some((day.max(about), minute)));
     }
 
+    /// Whether the publisher has said that there is nothing on this day, and nothing was published on it either.
+    pub fn is_without_report(&self, day: Day) -> bool {
+        self.heard.is_some_and(|(heard, _)| heard == day) && !self.days.contains_key(&day)
+    }
+
     /// A day that has not come yet was written down by a clock that was ahead. Tomorrow may have been spoken for.
-    fn forget_after(&mut self, today: Day) {
+    pub fn forget_after(&mut self, today: Day) {
         let tomorrow = Day(today.0.saturating_add(1));
         drop(self.days.split_off(&tomorrow));
         self.heard = self.heard.filter(|(day, _)| *day <= tomorrow);
@@ -119,7 +126,7 @@ impl Rhythm {
         let local = match (due, self.week(calendar)) {
             (Due::Never, _) => return None,
             (Due::Learned, None) => at(day, minute)?.checked_add((self.gap() * 24 + GRACE).hours()).ok()?,
-            (Due::Learned, Some(week)) => at(week.next(day, calendar)?, self.hour()? + self.slack()?)?,
+            (Due::Learned, Some(week)) => at(week.next(day, calendar)?, self.hour()?.saturating_add(self.slack()?))?,
             (Due::By(time), week) => week.unwrap_or(Week::WORKING).next(day, calendar)?.date().to_datetime(time),
         };
         calendar.instant(local)
@@ -138,8 +145,8 @@ impl Rhythm {
     fn week(&self, calendar: Calendar) -> Option<Week> {
         let (first, last) = (*self.days.first_key_value()?.0, *self.days.last_key_value()?.0);
         let weeks = i32::try_from(WEEKS).unwrap_or_default();
-        let first = first.max(Day(last.0 - 7 * weeks + 1));
-        if last.0 - first.0 + 1 < LEARNED_AFTER {
+        let first = first.max(Day(last.0.saturating_sub(7 * weeks - 1)));
+        if last.0.saturating_sub(first.0) < LEARNED_AFTER - 1 {
             return None;
         }
         let mut seen: [Vec<bool>; 7] = Default::default();
@@ -176,9 +183,9 @@ impl Rhythm {
     /// Days between two publications that are nothing unusual: there were as many twice of late.
     fn gap(&self) -> i64 {
         let latest: Vec<Day> = self.days.keys().rev().take(GAPS + 1).copied().collect();
-        let mut gaps: Vec<i32> = latest.windows(2).map(|pair| pair[0].0 - pair[1].0).chain([1, 1]).collect();
+        let mut gaps: Vec<i32> = latest.windows(2).map(|pair| pair[0].0.saturating_sub(pair[1].0)).chain([1, 1]).collect();
         gaps.sort_unstable();
-        gaps.get(gaps.len() - 2).map_or(1, |gap| i64::from(*gap))
+        gaps.get(gaps.len() - 2).map_or(1, |gap| i64::from(*gap.min(&GAP_MAX)))
     }
 }
 
@@ -364,10 +371,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_backup_may_say_does_no_harm() {
+        let day = [i32::MIN, -1, 0, 20_000, i32::MAX].map(|day| (Day(day), u16::MAX));
+        let rhythm = Rhythm { days: day.into_iter().collect(), heard: Some((Day(i32::MAX), u16::MAX)) };
+        for policy in [Due::Learned, Due::By(time(18, 0, 0, 0))] {
+            due_by(&rhythm, policy);
+        }
+    }
+
+    #[test]
     fn no_report_speaks_for_its_day() {
         let mut rhythm = fed(date(2026, 10, 1), date(2026, 11, 20), time(10, 0, 0, 0), |_| true);
         rhythm.no_report(date(2026, 11, 21).at(8, 0, 0, 0), Day::of(date(2026, 11, 21)));
         assert_eq!(due(&rhythm), date(2026, 11, 22).at(13, 0, 0, 0));
+        assert_eq!([20, 21, 22].map(|day| rhythm.is_without_report(Day::of(date(2026, 11, day)))), [false, true, false]);
         rhythm.no_report(date(2026, 11, 21).at(9, 0, 0, 0), Day::of(date(2026, 11, 22)));
         assert_eq!(due(&rhythm), date(2026, 11, 23).at(13, 0, 0, 0), "tomorrow is spoken for, too");
         rhythm.no_report(date(2026, 11, 21).at(9, 5, 0, 0), Day::of(date(2026, 11, 20)));
