@@ -138,7 +138,7 @@ fn relay(webhooks: std::net::TcpListener, api: SocketAddr) {
         let graph = Arc::new(Graph::new(config, Clock::System, pseudonyms.clone(), INSTANCE).expect("a client"));
         let config = WebhookConfig { app_secrets: vec![SECRET.into()], verify_token: "unused".into(), phone_number_id: NUMBER.to_owned() };
         let metric = (Name::new("cases_new").expect("a name"), Value::new(17, 0).expect("a value"));
-        let figure = Figure { feed: Name::new("corona").expect("a name"), values: vec![metric], as_of: None, receipt: None };
+        let figure = Figure::new(Name::new("corona").expect("a name"), vec![metric]);
         inbox.send(Arrival::told(Event::Figure(figure))).await.expect("it runs");
         let behind = Behind { inbox: inbox.clone(), link: Link::new(Clock::System), knocks: Knocks::default() };
         let mut source = Source::Tcp(listener);

@@ -123,7 +123,7 @@ fn status(nth: u32) -> Event {
 fn figure(rules: &Rules, nth: u32) -> Event {
     let feed = &rules.feeds[0];
     let values = vec![(feed.metrics[0].name.clone(), Value::new(i64::from(nth) + 1_000_001, 0).expect("a figure"))];
-    Event::Figure(Figure { feed: feed.name.clone(), values, as_of: Some(support::YESTERDAY), receipt: None })
+    Event::Figure(Figure { as_of: Some(support::YESTERDAY), ..Figure::new(feed.name.clone(), values) })
 }
 
 fn lookups(state: &State) -> f64 {

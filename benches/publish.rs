@@ -68,7 +68,7 @@ fn round(store: Store) -> Round {
     let figure = |metric: usize| {
         let feed = &rules.feeds[0];
         let values = vec![(feed.metrics[metric].name.clone(), Value::new(42, 0).expect("a figure"))];
-        Event::Figure(Figure { feed: feed.name.clone(), values, as_of: Some(support::TODAY), receipt: None })
+        Event::Figure(Figure { as_of: Some(support::TODAY), ..Figure::new(feed.name.clone(), values) })
     };
     let mut relay = Relay::open(store, rules.clone()).expect("loads");
     let begun = relay.step(NOW.millis(), &[Event::Started, Event::ClockTrusted, figure(0)]).expect("commits");

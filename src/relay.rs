@@ -328,6 +328,8 @@ fn name(event: &Event) -> &'static str {
         Event::ClockTrusted => "clock trusted",
         Event::ClockDoubted => "clock doubted",
         Event::Figure(_) => "figure",
+        Event::Validate(_) => "validate",
+        Event::Asked(_) => "asked",
         Event::Heard(_) => "heard",
         Event::Moved(_) => "moved",
         Event::Status(_) => "status",

@@ -202,7 +202,7 @@ pub(crate) fn town(store: &mut Store, count: u32, now: Timestamp, mix: Mix) {
     let rules = rules();
     let mut feed = Feed::new(rules.feeds[0].name.clone());
     let value = (rules.feeds[0].metrics[0].name.clone(), Value::new(17, 0).expect("a figure"));
-    feed.current = Some(Publication { revision, as_of: YESTERDAY, values: [value].into() });
+    feed.current = Some(Publication::new(revision, YESTERDAY, [value].into()));
     feed.published = now.minus(QUIET);
     let counters = Counters { next_outbox: count.into(), reached: revision, ..Counters::default() };
     store.commit(&[Change::Feed(FeedId(0), Box::new(feed)), Change::Counters(counters)]).expect("commits");

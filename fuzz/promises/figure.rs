@@ -1,7 +1,7 @@
 //! What holds for any MQTT message below the relay's topics. Knows no case: those are beside `port::mqtt::parse`.
 
 use drk_relay::config::{MqttConfig, MqttFeed};
-use drk_relay::domain::event::Figure;
+use drk_relay::domain::event::{Figure, ReplyTo};
 use drk_relay::domain::figures::Value;
 use drk_relay::domain::ids::Name;
 use drk_relay::domain::rules::MetricKind;
@@ -61,7 +61,7 @@ fn config() -> MqttConfig {
 /// What was accepted is in range, belongs to a metric that is configured, and says the same when it is written again as we would write it.
 fn can_be_published(config: &MqttConfig, topic: &str, figure: &Figure) {
     let feed = config.feeds.iter().find(|feed| feed.name == figure.feed).expect("a feed that is configured");
-    let receipt = figure.receipt.as_ref().expect("somebody waits for it");
+    let Some(ReplyTo::Receipts(receipt)) = &figure.receipt else { panic!("somebody waits for it") };
     let named = receipt.metric.as_ref().map_or_else(String::new, |metric| format!("/{metric}"));
     assert_eq!(topic.trim_end_matches('/'), format!("figures/{}{named}", receipt.feed));
     assert_eq!(receipt.feed, figure.feed);

@@ -68,7 +68,14 @@ fn of_somebody_else(event: &Event) -> Event {
             Event::Moved(Moved { from: from.iter().map(|_| PersonHash(1)).collect(), to: somebody(to), at: *at })
         }
         Event::Status(status) => Event::Status(Status { wamid: WamidHash(1), ..status.clone() }),
-        Event::Started | Event::ClockTrusted | Event::ClockDoubted | Event::Figure(_) | Event::Account(_) | Event::Proof => event.clone(),
+        Event::Started
+        | Event::ClockTrusted
+        | Event::ClockDoubted
+        | Event::Figure(_)
+        | Event::Validate(_)
+        | Event::Asked(_)
+        | Event::Account(_)
+        | Event::Proof => event.clone(),
         Event::Sent { .. } | Event::Rewritten | Event::RewriteFailed | Event::Due(_) => event.clone(),
     }
 }
@@ -101,7 +108,9 @@ fn agrees_with_itself(event: &Event) {
         Event::Started | Event::ClockTrusted | Event::ClockDoubted | Event::Figure(_) | Event::Proof | Event::Sent { .. } => {
             panic!("no webhook says {event:?}")
         }
-        Event::Rewritten | Event::RewriteFailed | Event::Due(_) => panic!("no webhook says {event:?}"),
+        Event::Validate(_) | Event::Asked(_) | Event::Rewritten | Event::RewriteFailed | Event::Due(_) => {
+            panic!("no webhook says {event:?}")
+        }
     }
 }
 

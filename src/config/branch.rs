@@ -2,15 +2,18 @@
 //! configuration; nothing of sockets and secrets.
 
 use super::document::{Item, Section, quoted};
-use super::kinds::{boolean, day, integer, name, quiet, text, wrong};
+use super::kinds::{boolean, day, integer, morning, name, quiet, text, wrong};
+use crate::domain::figures::gate::GateRules;
 use crate::domain::ids::Name;
 use crate::domain::rules::{
-    End, FEEDS_MAX, FeedRules, METRICS_MAX, MetricKind, MetricRules, NAMES_MAX, Quiet, RATE, ReminderPolicy, Rules, SETTLE,
+    CORRECTION_SETTLE, End, FEEDS_MAX, FeedRules, METRICS_MAX, MetricKind, MetricRules, NAMES_MAX, Quiet, RATE, ReminderPolicy, Rules,
+    SETTLE, Updates,
 };
 use crate::domain::time::{Day, Timestamp};
 use crate::domain::wording::{
     BRANCH_MAX, CONTACT_MAX, FEED_TITLE_MAX, LABEL_MAX, PRIVACY_MAX, ROW_DESCRIPTION_MAX, ROW_TITLE_MAX, Texts, UNIT_MAX, length,
 };
+use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use toml::de::DeValue;
 
@@ -18,6 +21,8 @@ use toml::de::DeValue;
 const DECIMALS_MAX: u32 = 6;
 /// Longest time to wait for the rest of a day's metrics: the reminder comes 55 s before the last second in which one may be sent.
 const SETTLE_MAX: u32 = 40;
+/// Longest time before a correction is sent: after a day nobody remembers what was wrong.
+const CORRECTION_SETTLE_MAX: u32 = 24 * 3600;
 /// Messages a month that Meta is reported to carry free of charge (DESIGN.md, promise 9).
 const MONTHLY_MESSAGES: u32 = 1_000;
 const ZONE: &str = "Europe/Berlin";
@@ -100,6 +105,9 @@ fn feed(section: &mut Section<'_>, many: bool) -> Option<FeedRules> {
     let title = section.required("title", "\"Corona im Kreis Musterstadt\"", text(FEED_TITLE_MAX));
     let description = section.optional("description", text(ROW_DESCRIPTION_MAX));
     let settle = section.or("settle_seconds", SETTLE, integer(0..=SETTLE_MAX));
+    let correction_settle = section.or("correction_settle_seconds", CORRECTION_SETTLE, integer(0..=CORRECTION_SETTLE_MAX));
+    let updates = section.choice("updates", &[("keep", Updates::Keep), ("send", Updates::Send)]);
+    let day_begins = section.or_shown("day_begins", Time::midnight(), &quoted("00:00"), morning);
     let metrics = metrics(section);
     section.end();
     let shown = title.as_ref().map_or(0, |title| length(title));
@@ -107,7 +115,16 @@ fn feed(section: &mut Section<'_>, many: bool) -> Option<FeedRules> {
         let what = format!("in der Auswahlliste erscheinen nur die ersten {ROW_TITLE_MAX} der {shown} Zeichen.");
         section.warn("title", &what, "kürzen, oder das Wichtige nach vorn stellen; description erscheint darunter.");
     }
-    Some(FeedRules { name: name?, title: title?, description: description?, metrics: metrics?, settle: settle? })
+    Some(FeedRules {
+        name: name?,
+        title: title?,
+        description: description?,
+        metrics: metrics?,
+        settle: settle?,
+        correction_settle: correction_settle?,
+        updates: updates?,
+        day_begins: day_begins?,
+    })
 }
 
 fn metrics(feed: &mut Section<'_>) -> Option<Vec<MetricRules>> {
@@ -142,7 +159,7 @@ fn metric(section: &mut Section<'_>) -> Option<MetricRules> {
     let required = section.or("required", true, boolean);
     section.end();
     let decimals = u8::try_from(decimals?).ok()?;
-    Some(MetricRules { name: name?, label: label?, kind: kind?, unit: unit?, decimals, required: required? })
+    Some(MetricRules { name: name?, label: label?, kind: kind?, unit: unit?, decimals, required: required?, gate: GateRules::default() })
 }
 
 fn reminder(root: &mut Section<'_>) -> Option<(ReminderPolicy, Option<Quiet>)> {

@@ -6,6 +6,7 @@ use crate::domain::ids::Name;
 use crate::domain::rules::Quiet;
 use crate::domain::time::Day;
 use crate::domain::wording::length;
+use jiff::civil::Time;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use toml::de::DeValue;
@@ -80,14 +81,23 @@ pub(super) fn day(item: &Item<'_>) -> Result<Day, Complaint> {
     jiff::civil::Date::new(year, month, day).map(Day::of).map_err(|_| wrong("diesen Tag gibt es nicht.", remedy))
 }
 
+/// „04:00“: until when in the morning it is still yesterday.
+pub(super) fn morning(item: &Item<'_>) -> Result<Time, Complaint> {
+    let remedy = "eine Uhrzeit zwischen \"00:00\" und \"12:00\" schreiben.";
+    let time = time(&text(WORD_MAX)(item)?).filter(|time| time.hour() < 12 || *time == jiff::civil::time(12, 0, 0, 0));
+    time.ok_or_else(|| wrong("das ist keine Uhrzeit am Morgen.", remedy))
+}
+
+/// „22:00“.
+fn time(text: &str) -> Option<Time> {
+    let (hour, minute) = text.trim().split_once(':')?;
+    Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
+}
+
 /// „22:00-07:00“.
 pub(super) fn quiet(item: &Item<'_>) -> Result<Quiet, Complaint> {
     let remedy = "Beginn und Ende der Nacht in der Form \"22:00-07:00\" schreiben.";
     let text = text(WORD_MAX)(item)?;
-    let time = |text: &str| {
-        let (hour, minute) = text.trim().split_once(':')?;
-        jiff::civil::Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
-    };
     let times = text.split_once(['-', '–']).and_then(|(from, until)| time(from).zip(time(until)));
     let Some((from, until)) = times else { return Err(wrong("das sind nicht zwei Uhrzeiten.", remedy)) };
     let long = format!("höchstens {} Stunden lang.", Quiet::MAX_HOURS);

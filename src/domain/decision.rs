@@ -1,10 +1,12 @@
 //! Everything the relay can answer. Orders as data: nothing here carries anything out.
 
+use super::audience::Reach;
 use super::budget::Budget;
 use super::conversation::Person;
-use super::event::ReceiptTopic;
-use super::figures::Feed;
-use super::ids::{Address, FeedId, OutboxId, PersonId, Wamid, WamidHash};
+use super::event::ReplyTo;
+use super::figures::gate::Suspicion;
+use super::figures::{Feed, Value};
+use super::ids::{Address, FeedId, Name, OutboxId, PersonId, Wamid, WamidHash};
 use super::notice::Notice;
 use super::outbox::{Entry, Hold};
 use super::pacing::{Bucket, Guard, RoundTrip, Throttle};
@@ -181,13 +183,63 @@ impl fmt::Debug for Body {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Receipt {
     /// Where it goes.
-    pub topic: ReceiptTopic,
-    /// What was decided.
-    pub verdict: Verdict,
-    /// The day it was taken to be about.
+    pub to: ReplyTo,
+    /// The feed it is about.
+    pub feed: Name,
+    /// What became of it.
+    pub taken: Taken,
+    /// The values as they were read.
+    pub values: Vec<(Name, Value)>,
+    /// The day they were taken to be about.
     pub as_of: Option<Day>,
-    /// The revision that subscribers have now.
+    /// The revision that subscribers have or are getting now.
     pub revision: u32,
+    /// When it was decided; nothing if the clock was not known to be right.
+    pub received: Option<Timestamp>,
+    /// How many people hear of this feed.
+    pub reach: Reach,
+}
+
+/// What became of what a publisher said, or of what a human decided about it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Taken {
+    /// Of a new day: it is published, at once or when its day is complete.
+    Accepted,
+    /// It belongs to a day that is about to be published.
+    Joined,
+    /// Another value for a day that has been published: shown on request, and sent if the feed says so.
+    Update,
+    /// It puts right what was told: whoever was told that hears of it.
+    Correction,
+    /// About a day too long ago: shown on request, not sent.
+    Old,
+    /// There will be no figures of that day.
+    NoReport,
+    /// Kept until the clock is known to be right.
+    Early,
+    /// Kept until a human has looked at it, because of this.
+    Held(Vec<(Name, Suspicion)>),
+    /// What was held has been sent.
+    Released,
+    /// What was held has been forgotten.
+    Discarded,
+    /// What was held is the new state, and is not sent.
+    Rebaselined,
+    /// What was published, or about to be, has been taken back.
+    Withdrawn,
+    /// Nothing changed, and this is why.
+    Refused(Refusal),
+}
+
+impl Taken {
+    /// Whether something that was said is remembered.
+    pub fn is_kept(&self) -> bool {
+        match self {
+            Taken::Accepted | Taken::Joined | Taken::Update | Taken::Correction | Taken::Old | Taken::NoReport | Taken::Early => true,
+            Taken::Held(_) | Taken::Released | Taken::Rebaselined => true,
+            Taken::Discarded | Taken::Withdrawn | Taken::Refused(_) => false,
+        }
+    }
 }
 
 /// How a decision is called.
@@ -214,6 +266,20 @@ pub enum Refusal {
     UnknownFeed,
     /// The figure names a metric that the feed does not have.
     UnknownMetric,
+    /// The figure corrects a message that is not known (any more).
+    UnknownCorrection,
+    /// The figure corrects another day than the one that it is about.
+    OtherDay,
+    /// There are figures of the day of which the publisher says that there will be none.
+    Reported,
+    /// A human has discarded these figures, or taken them back.
+    Dismissed,
+    /// No figures wait for a human.
+    NothingHeld,
+    /// No figures have been published that could be taken back.
+    NothingToWithdraw,
+    /// The clock is not known to be right: whether figures may still be sent cannot be told.
+    ClockInDoubt,
     /// A status or an answer for a message that is not known (any more).
     UnknownMessage,
     /// A change of number or BSUID of somebody who is not known.
@@ -238,6 +304,15 @@ impl Refusal {
             Refusal::UnknownMetric => {
                 "Diese Kennzahl ist nicht eingerichtet. Bitte den Namen mit [[feed.metric]] in relay.toml vergleichen."
             }
+            Refusal::UnknownCorrection => {
+                "Die Nachricht, die berichtigt werden soll, ist nicht (mehr) bekannt. Bitte in corrects den Tag nennen, zum Beispiel 2026-11-22."
+            }
+            Refusal::OtherDay => "as_of und corrects nennen verschiedene Tage. Bitte nur einen nennen.",
+            Refusal::Reported => "Für diesen Tag liegen schon Zahlen vor: „keine Meldung“ wird nicht verwendet.",
+            Refusal::Dismissed => "Diese Zahlen wurden verworfen oder zurückgezogen. Bitte die richtigen senden.",
+            Refusal::NothingHeld => "In dieser Zahlenreihe ist nichts angehalten.",
+            Refusal::NothingToWithdraw => "In dieser Zahlenreihe gibt es nichts zurückzuziehen.",
+            Refusal::ClockInDoubt => "Die Uhr ist noch nicht sicher gestellt. Bitte später noch einmal; drk-relay status sagt, warum.",
             Refusal::UnknownMessage => "Zu dieser Nachricht ist nichts (mehr) gespeichert.",
             Refusal::UnknownPerson => "Zu dieser Person ist nichts gespeichert.",
             Refusal::NothingToDo => "Nichts zu tun.",

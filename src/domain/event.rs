@@ -17,6 +17,10 @@ pub enum Event {
     ClockDoubted,
     /// A publisher said something.
     Figure(Figure),
+    /// A publisher wants to know what would become of it.
+    Validate(Figure),
+    /// Somebody who looks after the figures has decided.
+    Asked(Request),
     /// A person wrote or tapped.
     Heard(Heard),
     /// Somebody goes by another number or another BSUID now.
@@ -61,17 +65,80 @@ pub enum Key {
     Outbox,
 }
 
-/// What one MQTT message stated, parsed: at least one metric.
+/// What one MQTT message stated, parsed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Figure {
     /// The feed that they belong to.
     pub feed: Name,
-    /// Metrics and their values, each metric once.
+    /// Metrics and their values, each metric once. None at all: the publisher says that there are no figures of that day.
     pub values: Vec<(Name, Value)>,
-    /// The day the figures are about; `None`: the local day of receipt.
+    /// The day the figures are about; `None`: that of [`Figure::id`] if it is known, else the local day of receipt.
     pub as_of: Option<Day>,
+    /// When the publisher says that it published them: of two messages about one day the later one counts.
+    pub published_at: Option<Timestamp>,
+    /// The publisher's own name for this message: the same one again is about the same day. At most [`Figure::ID_MAX`] bytes.
+    pub id: Option<Box<str>>,
+    /// What it puts right: whoever got the old values is told.
+    pub corrects: Option<Corrects>,
     /// Where a receipt goes; `None` for retained replays, which nobody waits for.
-    pub receipt: Option<ReceiptTopic>,
+    pub receipt: Option<ReplyTo>,
+}
+
+impl Figure {
+    /// Longest id of a publisher: a UUID has 36 characters.
+    pub const ID_MAX: usize = 64;
+
+    /// Values of the day of their receipt, for which nobody waits.
+    pub fn new(feed: Name, values: Vec<(Name, Value)>) -> Figure {
+        Figure { feed, values, as_of: None, published_at: None, id: None, corrects: None, receipt: None }
+    }
+}
+
+/// What a figure puts right.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Corrects {
+    /// What was said about this day.
+    Day(Day),
+    /// The message with this id, see [`Figure::id`].
+    Id(Box<str>),
+}
+
+/// What a human decides about a feed's figures.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// What is to be done.
+    pub verb: Verb,
+    /// With which feed.
+    pub feed: Name,
+    /// Where the answer goes.
+    pub reply: Option<ReplyTo>,
+}
+
+/// What can be decided about figures.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Verb {
+    /// What is held is right: it is sent.
+    Release,
+    /// What is held is wrong: it is forgotten.
+    Discard,
+    /// What is held is a new beginning: it is kept, and what follows is judged by it, but it is not sent.
+    Rebaseline,
+    /// What was published last is taken back, as far as it has not left.
+    Withdraw,
+}
+
+/// Where a receipt goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ReplyTo {
+    /// To the receipts of a feed.
+    Receipts(ReceiptTopic),
+    /// To the responses of a request, with what its sender calls it.
+    Response {
+        /// The request's name, as its topic has it.
+        request: &'static str,
+        /// Repeated as it came, if it came.
+        transaction: Option<Box<str>>,
+    },
 }
 
 /// The part of the topic that the receipt repeats: the feed alone or the feed and one metric.

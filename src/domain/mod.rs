@@ -3,6 +3,7 @@
 
 pub mod addresses;
 pub mod alarm;
+pub mod audience;
 pub mod backup;
 pub mod budget;
 pub mod conversation;
@@ -42,6 +43,8 @@ pub fn decide(state: &State, rules: &Rules, now: Millis, event: &Event) -> Decis
         Event::ClockTrusted => trusted(state, rules, now),
         Event::ClockDoubted => doubted(state),
         Event::Figure(figure) => figures::arrived(state, rules, now, figure),
+        Event::Validate(figure) => figures::validated(state, rules, now, figure),
+        Event::Asked(request) => figures::ruled(state, rules, now, request),
         Event::Heard(heard) => with_ingress(state, now, with_token(state, rules, now, conversation::heard(state, rules, now, heard))),
         Event::Moved(moved) => with_ingress(state, now, conversation::moved(state, moved)),
         Event::Status(status) => with_ingress(state, now, outbox::status(state, rules, now, status)),

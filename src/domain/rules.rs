@@ -2,6 +2,7 @@
 
 use super::budget::local;
 use super::event::Tap;
+use super::figures::gate;
 use super::ids::{FeedSet, Name, TopicId};
 use super::time::{Day, Millis, Timestamp};
 use super::window::Window;
@@ -103,15 +104,54 @@ pub struct FeedRules {
     pub metrics: Vec<MetricRules>,
     /// Seconds to wait for the rest of a day's metrics.
     pub settle: u32,
+    /// Seconds before a correction is sent: a mistake that is put right at once reaches nobody twice.
+    pub correction_settle: u32,
+    /// What becomes of another value for a day that has been published.
+    pub updates: Updates,
+    /// Before this local time, figures that name no day are of the day before.
+    pub day_begins: Time,
+}
+
+/// What becomes of another value for a day that has been published, if it corrects nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Updates {
+    /// It is shown on request.
+    #[default]
+    Keep,
+    /// It is sent.
+    Send,
 }
 
 /// Seconds to wait for the rest of a day's metrics, if the configuration does not say (DESIGN.md section 3).
 pub const SETTLE: u32 = 30;
+/// Seconds before a correction is sent, if the configuration does not say (DESIGN.md section 3).
+pub const CORRECTION_SETTLE: u32 = 600;
 
 impl FeedRules {
     /// A feed with the usual settings.
     pub fn new(name: Name, title: &str, metrics: Vec<MetricRules>) -> FeedRules {
-        FeedRules { name, title: title.to_owned(), description: None, metrics, settle: SETTLE }
+        FeedRules {
+            name,
+            title: title.to_owned(),
+            description: None,
+            metrics,
+            settle: SETTLE,
+            correction_settle: CORRECTION_SETTLE,
+            updates: Updates::default(),
+            day_begins: Time::midnight(),
+        }
+    }
+
+    /// The day of figures that name none and arrive at `now`.
+    pub fn day_at(&self, now: Millis, zone: &TimeZone) -> Day {
+        let local = local(now, zone);
+        let today = Day::of(local.date());
+        if local.time() < self.day_begins { Day(today.0 - 1) } else { today }
+    }
+
+    /// The kind of the metric of that name.
+    pub fn kind(&self, name: &Name) -> Option<MetricKind> {
+        self.metric(name).map(|metric| metric.kind)
     }
 
     /// The metric of that name.
@@ -135,12 +175,22 @@ pub struct MetricRules {
     pub decimals: u8,
     /// Whether a publication is complete only with it.
     pub required: bool,
+    /// What is plausible.
+    pub gate: gate::GateRules,
 }
 
 impl MetricRules {
     /// A metric with the usual settings, which a publication waits for.
     pub fn new(name: Name, label: &str, kind: MetricKind) -> MetricRules {
-        MetricRules { name, label: label.to_owned(), kind, unit: None, decimals: kind.decimals(), required: true }
+        MetricRules {
+            name,
+            label: label.to_owned(),
+            kind,
+            unit: None,
+            decimals: kind.decimals(),
+            required: true,
+            gate: gate::GateRules::default(),
+        }
     }
 }
 

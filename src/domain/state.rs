@@ -1,6 +1,7 @@
 //! Everything the relay knows. Decides nothing: [`State::apply`] takes facts, and cannot fail.
 
 use super::addresses::Addresses;
+use super::audience::Audience;
 use super::budget::Budget;
 use super::conversation::{Person, Reminder, Talk};
 use super::decision::{Change, Ingress};
@@ -78,6 +79,8 @@ pub struct State {
     /// Subscribers that the running broadcast has not reached, by the closing of their window; of those whose windows close together, who
     /// has not been asked in it comes first. Derived from people, feeds and notice.
     pub lacking: BTreeSet<Lacking>,
+    /// How many people hear of each feed. Derived from people.
+    pub audience: Audience,
     /// Memory only: messages that are to be marked as read with the answer.
     pub unread: BTreeMap<PersonId, Wamid>,
     /// Memory only.
@@ -164,7 +167,7 @@ impl State {
     /// and `outbox::deadline`.
     pub fn deadline(&self, rules: &Rules, key: Key) -> Option<Timestamp> {
         match key {
-            Key::Feed(id) => self.feeds.get(&id)?.settling.as_ref().map(|settling| settling.until),
+            Key::Feed(id) => self.feeds.get(&id)?.deadline(),
             Key::Notice => self.notice.deadline(),
             Key::Seen => self.seen.deadline(),
             Key::Rewrite => rewrite::deadline(self),
@@ -199,7 +202,8 @@ impl State {
 
     /// The latest revision of anything that is or was broadcast; 0 before the first.
     pub fn revision(&self) -> u32 {
-        self.feeds.values().map(Feed::revision).max().unwrap_or(0).max(self.notice.revision()).max(self.counters.reached)
+        let of_feeds = self.feeds.values().map(|feed| feed.revision().max(feed.highest)).max();
+        of_feeds.unwrap_or(0).max(self.notice.revision()).max(self.counters.reached)
     }
 
     /// The latest revision that concerns subscribers of these feeds.
@@ -218,6 +222,9 @@ impl State {
         self.outbox.check();
         self.people.check();
         assert_eq!(self.lacking, self.all_lacking(), "the broadcast's waiting people do not agree with the rows");
+        let mut audience = Audience::default();
+        self.people.iter().for_each(|(_, person)| audience.with(&person.talk));
+        assert_eq!(self.audience, audience, "the audiences do not agree with the rows");
         for id in self.addresses.people() {
             assert!(self.people.get(id).is_some(), "an address without a person: {id:?}");
         }
@@ -230,6 +237,10 @@ impl State {
     fn person(&mut self, id: PersonId, person: Option<Person>) {
         if let Some(old) = self.people.get(id) {
             self.lacking.remove(&lacking(id, old));
+            self.audience.without(&old.talk);
+        }
+        if let Some(new) = &person {
+            self.audience.with(&new.talk);
         }
         match &person {
             Some(new) if self.lacks(new) => drop(self.lacking.insert(lacking(id, new))),

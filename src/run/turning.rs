@@ -278,7 +278,14 @@ fn told(events: &[Event], trusted: bool) -> bool {
     events.iter().fold(trusted, |trusted, event| match event {
         Event::ClockTrusted => true,
         Event::ClockDoubted => false,
-        Event::Started | Event::Figure(_) | Event::Heard(_) | Event::Moved(_) | Event::Status(_) | Event::Account(_) => trusted,
+        Event::Started
+        | Event::Figure(_)
+        | Event::Validate(_)
+        | Event::Asked(_)
+        | Event::Heard(_)
+        | Event::Moved(_)
+        | Event::Status(_)
+        | Event::Account(_) => trusted,
         Event::Proof | Event::Sent { .. } | Event::Rewritten | Event::RewriteFailed | Event::Due(_) => trusted,
     })
 }

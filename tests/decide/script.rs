@@ -1,7 +1,7 @@
 //! The notation: lines that say what happens, run one after the other; what comes out is written between them and compared.
 
 use crate::world::{self, Net, Out, World};
-use drk_relay::domain::decision::{Receipt, Verdict};
+use drk_relay::domain::decision::{Receipt, Taken};
 use drk_relay::domain::event::{Event, Moved, News, Outcome, Said, Standing};
 use drk_relay::domain::outbox;
 use drk_relay::domain::time::{Day, Millis, Timestamp};
@@ -128,9 +128,14 @@ impl Teller {
 
 fn receipted(receipt: &Receipt) -> String {
     let day = receipt.as_of.map_or("undated".to_owned(), |day| day.date().strftime("%d.%m.").to_string());
-    match receipt.verdict {
-        Verdict::Acted => format!("receipt Acted {day} revision {}", receipt.revision),
-        Verdict::Refused(refusal) => format!("receipt {refusal:?} {day} revision {}", receipt.revision),
+    let revision = receipt.revision;
+    match &receipt.taken {
+        Taken::Refused(refusal) => format!("receipt {refusal:?} {day} revision {revision}"),
+        Taken::Held(why) => {
+            let why: Vec<String> = why.iter().map(|(metric, suspicion)| format!("{metric} {}", suspicion.code())).collect();
+            format!("receipt Held {day} revision {revision}: {}", why.join(", "))
+        }
+        taken => format!("receipt {taken:?} {day} revision {revision}"),
     }
 }
 

@@ -71,7 +71,7 @@ fn first_step(mut changes: Vec<Change>) -> (Relay, Vec<Effect>) {
 
 /// A feed of which a publication is complete at [`NOW`].
 fn settling() -> Change {
-    let settling = Settling { as_of: Day::of(jiff::civil::date(2026, 11, 22)), values: BTreeMap::new(), until: NOW };
+    let settling = Settling::new(Day::of(jiff::civil::date(2026, 11, 22)), BTreeMap::new(), NOW);
     Change::Feed(FeedId(1), Box::new(Feed { settling: Some(settling), ..Feed::new(name("klinik")) }))
 }
 

@@ -3,7 +3,7 @@
 use drk_relay::domain::conversation::{Burst, Person, Talk, next_answer};
 use drk_relay::domain::decide;
 use drk_relay::domain::decision::{Body, Effect, Receipt, Send, Verdict};
-use drk_relay::domain::event::{Event, Figure, Heard, Key, News, Outcome, ReceiptTopic, Said, Status, Tap, Text};
+use drk_relay::domain::event::{Event, Figure, Heard, Key, News, Outcome, ReceiptTopic, ReplyTo, Said, Status, Tap, Text};
 use drk_relay::domain::figures::Value;
 use drk_relay::domain::ids::{Address, Bsuid, Identity, Name, OutboxId, PersonHash, Phone, Wamid, WamidHash};
 use drk_relay::domain::outbox;
@@ -361,8 +361,8 @@ pub(crate) fn tapped(title: &str) -> Said {
 pub(crate) fn figure(feed: &str, values: &[(&str, i64, u8)], as_of: Option<Day>, waited_for: bool) -> Event {
     let value = |digits, decimals| Value::new(digits, decimals).expect("a small number");
     let values = values.iter().map(|(metric, digits, decimals)| (name(metric), value(*digits, *decimals))).collect();
-    let receipt = waited_for.then(|| ReceiptTopic { feed: name(feed), metric: None });
-    Event::Figure(Figure { feed: name(feed), values, as_of, receipt })
+    let receipt = waited_for.then(|| ReplyTo::Receipts(ReceiptTopic { feed: name(feed), metric: None }));
+    Event::Figure(Figure { as_of, receipt, ..Figure::new(name(feed), values) })
 }
 
 /// The whole text, and the buttons: the first says yes and the second no, in the feed's name, and each fits Meta's limits.

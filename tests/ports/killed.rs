@@ -177,13 +177,13 @@ async fn every_figure_that_mosquitto_acknowledged_is_stored_once() {
     stored_once(&machine, &heard.receipts, &stored, people.days);
 }
 
-/// The newest day in the store of a relay that does not run: published, or held because it came before the clock was trusted.
+/// The newest day in the store of a relay that does not run: published, or kept because it came before the clock was trusted.
 fn newest(machine: &Machine) -> Option<i32> {
     let state = machine.store().load().expect("readable after a kill");
     state.check();
     let feed = state.feeds.into_values().next().expect("one feed is configured");
-    let held = feed.held.keys().copied().flatten().max();
-    let newest = held.max(feed.current.map(|current| current.as_of));
+    let early = feed.early.keys().copied().flatten().max();
+    let newest = early.max(feed.current.map(|current| current.as_of));
     newest.map(|day| day.0 - Day::of(FIRST).0)
 }
 

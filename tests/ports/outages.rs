@@ -181,7 +181,7 @@ async fn a_figure_that_is_no_number_is_told_so() {
     let feed = machine.store().load().expect("readable").feeds.into_values().next().expect("one feed");
     let cases_new = Name::new("cases_new").expect("a name");
     let value = feed
-        .held
+        .early
         .get(&None)
         .and_then(|values| values.get(&cases_new))
         .or_else(|| feed.current.as_ref()?.values.get(&cases_new))

@@ -159,7 +159,7 @@ fn name(name: &str) -> Name {
 /// Something that must be written down.
 fn figure() -> Event {
     let value = Value::new(17, 0).expect("a value");
-    Event::Figure(Figure { feed: name("corona"), values: vec![(name("cases"), value)], as_of: None, receipt: None })
+    Event::Figure(Figure::new(name("corona"), vec![(name("cases"), value)]))
 }
 
 #[tokio::test]

@@ -191,7 +191,7 @@ impl Ledger {
             let row = |state: &State| match event {
                 Event::Heard(heard) => whose(state, heard).cloned(),
                 Event::Moved(moved) => moved.from.iter().find_map(|hash| row(state, *hash)).cloned(),
-                Event::Status(_) | Event::Account(_) | Event::Proof | Event::Figure(_) => None,
+                Event::Status(_) | Event::Account(_) | Event::Proof | Event::Figure(_) | Event::Validate(_) | Event::Asked(_) => None,
                 Event::Started | Event::ClockTrusted | Event::ClockDoubted | Event::Sent { .. } | Event::Due(_) => None,
                 Event::Rewritten | Event::RewriteFailed => None,
             };
@@ -241,7 +241,7 @@ impl Ledger {
                     self.said(heard, before.as_ref(), after.as_ref(), now, state);
                 }
                 Event::Figure(figure) if is_alone(events, figure) => self.published(figure, now, state),
-                Event::Figure(_) => continue,
+                Event::Figure(_) | Event::Validate(_) | Event::Asked(_) => continue,
                 Event::Moved(moved) => {
                     let known = match self.between.get(index) {
                         Some((before, _)) => before.is_some(),
@@ -272,7 +272,7 @@ impl Ledger {
             let newest = days.into_iter().flatten().max();
             self.newest.extend(newest.map(|newest| (*id, newest)));
         }
-        let wanted = events.iter().filter(|event| matches!(event, Event::Figure(Figure { receipt: Some(_), .. }))).count();
+        let wanted = events.iter().filter(|event| is_waited_for(event)).count();
         let receipts = effects.iter().filter(|effect| matches!(effect, Effect::Receipt(_))).count();
         assert_eq!(receipts, wanted, "a publisher waits for a receipt, or gets two");
     }
@@ -453,6 +453,16 @@ fn whose<'a>(state: &'a State, heard: &Heard) -> Option<&'a Person> {
 
 fn speakers(events: &[Event]) -> usize {
     events.iter().filter(|event| matches!(event, Event::Heard(_) | Event::Moved(_))).count()
+}
+
+/// Whether somebody waits to be told what became of it.
+fn is_waited_for(event: &Event) -> bool {
+    match event {
+        Event::Figure(figure) | Event::Validate(figure) => figure.receipt.is_some(),
+        Event::Asked(request) => request.reply.is_some(),
+        Event::Heard(_) | Event::Moved(_) | Event::Status(_) | Event::Account(_) | Event::Proof | Event::Sent { .. } => false,
+        Event::Started | Event::ClockTrusted | Event::ClockDoubted | Event::Due(_) | Event::Rewritten | Event::RewriteFailed => false,
+    }
 }
 
 /// Whether no other figure of the same step may stand in its place.

@@ -7,7 +7,7 @@
 
 use super::people::FEEDS;
 use super::world::{Transit, World};
-use drk_relay::domain::event::{Event, Figure, ReceiptTopic};
+use drk_relay::domain::event::{Event, Figure, ReceiptTopic, ReplyTo};
 use drk_relay::domain::figures::Value;
 use drk_relay::domain::ids::Name;
 use drk_relay::domain::time::Day;
@@ -69,7 +69,11 @@ impl World {
 
     fn send_figure(&mut self, feed: &str, values: Vec<(Name, Value)>, as_of: Option<Day>) {
         let feed = Name::new(feed).expect("a valid name");
-        let figure = Figure { feed: feed.clone(), values, as_of, receipt: Some(ReceiptTopic { feed, metric: None }) };
+        let figure = Figure {
+            as_of,
+            receipt: Some(ReplyTo::Receipts(ReceiptTopic { feed: feed.clone(), metric: None })),
+            ..Figure::new(feed, values)
+        };
         let delay = self.choices.below(45_000);
         self.after(delay, Transit::Publish(figure));
     }

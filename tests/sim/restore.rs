@@ -7,8 +7,8 @@ use super::world::rules;
 use drk_relay::domain::backup::{Backup, Occupied};
 use drk_relay::domain::budget::Budget;
 use drk_relay::domain::conversation::{Person, Talk};
-use drk_relay::domain::decision::{Change, Effect, Refusal, Verdict};
-use drk_relay::domain::event::{Event, Figure, ReceiptTopic};
+use drk_relay::domain::decision::{Change, Effect, Refusal, Taken};
+use drk_relay::domain::event::{Event, Figure, ReceiptTopic, ReplyTo};
 use drk_relay::domain::figures::{Feed, Publication, Value};
 use drk_relay::domain::ids::{InstanceId, PersonHash, PersonId};
 use drk_relay::domain::state::Counters;
@@ -31,8 +31,8 @@ fn backup() -> Backup {
         let value = |digits| feed.metrics.iter().filter_map(|metric| Some((metric.name.clone(), Value::new(digits, 0)?))).collect();
         let day = Day((NOW.0 / 86_400_000) as i32);
         backup.feeds.push(Feed {
-            current: Some(Publication { revision: number, as_of: day, values: value(17) }),
-            previous: Some(Publication { revision: 0, as_of: Day(day.0 - 1), values: value(25) }),
+            current: Some(Publication::new(number, day, value(17))),
+            previous: Some(Publication::new(0, Day(day.0 - 1), value(25))),
             published: NOW.second(),
             ..Feed::new(feed.name.clone())
         });
@@ -151,12 +151,12 @@ fn a_relay_goes_on_where_the_backup_ends() {
     // The publisher, or its broker, says again what is known, first as it was and then as a retained message without a day.
     let feed = &backup.feeds[0];
     let current = feed.current.clone().expect("figures");
-    let again = |as_of, receipt| Figure { feed: feed.name.clone(), values: current.values.clone().into_iter().collect(), as_of, receipt };
-    let topic = ReceiptTopic { feed: feed.name.clone(), metric: None };
+    let again = |as_of, receipt| Figure { as_of, receipt, ..Figure::new(feed.name.clone(), current.values.clone().into_iter().collect()) };
+    let topic = ReplyTo::Receipts(ReceiptTopic { feed: feed.name.clone(), metric: None });
     let events = [Event::Figure(again(Some(current.as_of), Some(topic))), Event::Figure(again(None, None))];
     let effects = relay.step(NOW.plus(1_000), &events).expect("room");
     let [Effect::Receipt(receipt)] = effects.as_slice() else { panic!("a receipt and nothing else: {effects:?}") };
-    assert_eq!(receipt.verdict, Verdict::Refused(Refusal::Duplicate));
+    assert_eq!(receipt.taken, Taken::Refused(Refusal::Duplicate));
     assert_eq!(Backup::of(relay.state()), backup, "nothing was published anew");
     relay.check();
     assert!(!relay.state().broadcasting() && relay.state().outbox.iter().next().is_none());

@@ -141,6 +141,8 @@ fn named(state: &State, events: &[Event]) -> Vec<PersonId> {
             | Event::ClockTrusted
             | Event::ClockDoubted
             | Event::Figure(_)
+            | Event::Validate(_)
+            | Event::Asked(_)
             | Event::Account(_)
             | Event::Proof
             | Event::Due(_) => {}

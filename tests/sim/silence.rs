@@ -72,7 +72,7 @@ impl Silence {
                     self.fared(*id, self.taken(*id, now.second()), false);
                 }
                 Event::Started | Event::ClockTrusted | Event::ClockDoubted | Event::Figure(_) | Event::Sent { .. } | Event::Due(_) => {}
-                Event::Rewritten | Event::RewriteFailed => {}
+                Event::Validate(_) | Event::Asked(_) | Event::Rewritten | Event::RewriteFailed => {}
             }
         }
     }

@@ -55,7 +55,7 @@ fn world(feeds: usize, texts: Texts) -> (State, Rules) {
     let mut state = State::default();
     for (index, feed) in (0..).zip(&rules.feeds) {
         let values = |digits| feed.metrics.iter().map(|metric| (metric.name.clone(), Value::new(digits, 0).expect("small"))).collect();
-        let publication = |revision, as_of, digits| Publication { revision, as_of: Day(as_of), values: values(digits) };
+        let publication = |revision, as_of, digits| Publication::new(revision, Day(as_of), values(digits));
         let current = Some(publication(2, 20_780, -Value::LARGEST));
         let known = Feed { current, previous: Some(publication(1, 20_773, 0)), ..Feed::new(feed.name.clone()) };
         state.apply(&Change::Feed(FeedId(index), Box::new(known)));

@@ -5,6 +5,7 @@ use super::Document;
 use crate::config::Written;
 use crate::domain::backup::Backup;
 use crate::domain::budget::Budget;
+use crate::domain::figures::gate::{Baseline, Suspicion};
 use crate::domain::figures::{self, Value};
 use crate::domain::ids::{FeedSet, Name};
 use crate::domain::notice;
@@ -44,9 +45,21 @@ struct Feed {
     current: Option<Publication>,
     previous: Option<Publication>,
     settling: Option<Settling>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held: Option<Held>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dismissed: Option<Dismissed>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    held: Vec<Held>,
+    early: Vec<Early>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    baselines: BTreeMap<String, Baseline>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    no_report: Option<Date>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ids: Vec<(u32, Date)>,
+    highest: u32,
     published: Moment,
+    received: Moment,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,7 +67,19 @@ struct Feed {
 struct Publication {
     as_of: Date,
     revision: u32,
+    sent: bool,
     values: Values,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    correction: Option<Correction>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stated: Option<Moment>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Correction {
+    since: u32,
+    was: Values,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -63,11 +88,35 @@ struct Settling {
     as_of: Date,
     until: Moment,
     values: Values,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    correction: Option<Correction>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stated: Option<Moment>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Held {
+    as_of: Date,
+    values: Values,
+    suspicions: BTreeMap<String, Suspicion>,
+    since: Moment,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stated: Option<Moment>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dismissed {
+    as_of: Date,
+    values: Values,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revision: Option<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Early {
     as_of: Option<Date>,
     values: Values,
 }
@@ -122,45 +171,127 @@ impl Content {
 
 impl From<&figures::Feed> for Feed {
     fn from(feed: &figures::Feed) -> Feed {
-        let publication = |publication: &figures::Publication| {
-            let figures::Publication { revision, as_of, values: figures } = publication;
-            Publication { as_of: as_of.date(), revision: *revision, values: values(figures) }
-        };
+        let figures::Feed { name, current, previous, settling, held, dismissed, early, baselines, .. } = feed;
         Feed {
-            name: feed.name.to_string(),
-            current: feed.current.as_ref().map(publication),
-            previous: feed.previous.as_ref().map(publication),
-            settling: feed.settling.as_ref().map(|figures::Settling { as_of, values: figures, until }| Settling {
-                as_of: as_of.date(),
-                until: moment(*until),
-                values: values(figures),
+            name: name.to_string(),
+            current: current.as_ref().map(Publication::from),
+            previous: previous.as_ref().map(Publication::from),
+            settling: settling.as_ref().map(Settling::from),
+            held: held.as_ref().map(Held::from),
+            dismissed: dismissed.as_ref().map(|dismissed| Dismissed {
+                as_of: dismissed.as_of.date(),
+                values: values(&dismissed.values),
+                revision: dismissed.revision,
             }),
-            held: feed.held.iter().map(|(day, figures)| Held { as_of: day.map(Day::date), values: values(figures) }).collect(),
+            early: early.iter().map(|(day, figures)| Early { as_of: day.map(Day::date), values: values(figures) }).collect(),
+            baselines: by_name(baselines),
+            no_report: feed.no_report.map(Day::date),
+            ids: feed.ids.iter().map(|(id, day)| (id, day.date())).collect(),
+            highest: feed.highest,
             published: moment(feed.published),
+            received: moment(feed.received),
         }
+    }
+}
+
+impl From<&figures::Publication> for Publication {
+    fn from(publication: &figures::Publication) -> Publication {
+        let figures::Publication { revision, sent, as_of, values: figures, correction, stated } = publication;
+        let correction = correction.as_ref().map(Correction::from);
+        let (as_of, stated) = (as_of.date(), stated.map(moment));
+        Publication { as_of, revision: *revision, sent: *sent, values: values(figures), correction, stated }
+    }
+}
+
+impl From<&figures::Correction> for Correction {
+    fn from(correction: &figures::Correction) -> Correction {
+        Correction { since: correction.since, was: values(&correction.was) }
+    }
+}
+
+impl From<&figures::Settling> for Settling {
+    fn from(settling: &figures::Settling) -> Settling {
+        let figures::Settling { as_of, values: figures, until, correction, stated } = settling;
+        let correction = correction.as_ref().map(Correction::from);
+        Settling { as_of: as_of.date(), until: moment(*until), values: values(figures), correction, stated: stated.map(moment) }
+    }
+}
+
+impl From<&figures::Held> for Held {
+    fn from(held: &figures::Held) -> Held {
+        let figures::Held { as_of, values: figures, suspicions, since, stated } = held;
+        let (as_of, since, stated) = (as_of.date(), moment(*since), stated.map(moment));
+        Held { as_of, values: values(figures), suspicions: by_name(suspicions), since, stated }
     }
 }
 
 impl Feed {
     fn understood(self) -> Option<figures::Feed> {
-        let publication = |publication: Publication| {
-            let Publication { as_of, revision, values } = publication;
-            let revision = Some(revision).filter(|revision| *revision <= REVISION_MAX)?;
-            Some(figures::Publication { revision, as_of: Day::of(as_of), values: read_values(values)? })
+        let early = |Early { as_of, values }| Some((as_of.map(Day::of), read_values(values)?));
+        let dismissed = |Dismissed { as_of, values, revision }| {
+            let revision = all_or_nothing(revision, revision_read)?;
+            Some(figures::Dismissed { as_of: Day::of(as_of), values: read_values(values)?, revision })
         };
-        let settling = |Settling { as_of, until, values }| {
-            Some(figures::Settling { as_of: Day::of(as_of), values: read_values(values)?, until: timestamp(until)? })
-        };
-        let held = |Held { as_of, values }| Some((as_of.map(Day::of), read_values(values)?));
         Some(figures::Feed {
             name: Name::new(&self.name)?,
-            current: all_or_nothing(self.current, publication)?,
-            previous: all_or_nothing(self.previous, publication)?,
-            settling: all_or_nothing(self.settling, settling)?,
-            held: self.held.into_iter().map(held).collect::<Option<_>>()?,
+            current: all_or_nothing(self.current, Publication::understood)?,
+            previous: all_or_nothing(self.previous, Publication::understood)?,
+            settling: all_or_nothing(self.settling, Settling::understood)?,
+            held: all_or_nothing(self.held, Held::understood)?,
+            dismissed: all_or_nothing(self.dismissed, dismissed)?,
+            early: self.early.into_iter().map(early).collect::<Option<_>>()?,
+            baselines: read_by_name(self.baselines)?,
+            no_report: self.no_report.map(Day::of),
+            ids: figures::Ids::of(self.ids.into_iter().map(|(id, day)| (id, Day::of(day)))),
+            highest: revision_read(self.highest)?,
             published: timestamp(self.published)?,
+            received: timestamp(self.received)?,
         })
     }
+}
+
+impl Publication {
+    fn understood(self) -> Option<figures::Publication> {
+        let Publication { as_of, revision, sent, values, correction, stated } = self;
+        let (correction, stated) = (all_or_nothing(correction, Correction::understood)?, all_or_nothing(stated, timestamp)?);
+        let (revision, as_of, values) = (revision_read(revision)?, Day::of(as_of), read_values(values)?);
+        Some(figures::Publication { revision, sent, as_of, values, correction, stated })
+    }
+}
+
+impl Correction {
+    fn understood(self) -> Option<figures::Correction> {
+        Some(figures::Correction { since: revision_read(self.since)?, was: read_values(self.was)? })
+    }
+}
+
+impl Settling {
+    fn understood(self) -> Option<figures::Settling> {
+        let Settling { as_of, until, values, correction, stated } = self;
+        let (correction, stated) = (all_or_nothing(correction, Correction::understood)?, all_or_nothing(stated, timestamp)?);
+        Some(figures::Settling { as_of: Day::of(as_of), values: read_values(values)?, until: timestamp(until)?, correction, stated })
+    }
+}
+
+impl Held {
+    fn understood(self) -> Option<figures::Held> {
+        let Held { as_of, values, suspicions, since, stated } = self;
+        let suspicions = Some(read_by_name(suspicions)?).filter(|suspicions| !suspicions.is_empty())?;
+        let (since, stated) = (timestamp(since)?, all_or_nothing(stated, timestamp)?);
+        Some(figures::Held { as_of: Day::of(as_of), values: read_values(values)?, suspicions, since, stated })
+    }
+}
+
+fn revision_read(revision: u32) -> Option<u32> {
+    Some(revision).filter(|revision| *revision <= REVISION_MAX)
+}
+
+fn by_name<T: Clone>(by_name: &BTreeMap<Name, T>) -> BTreeMap<String, T> {
+    by_name.iter().map(|(name, row)| (name.to_string(), row.clone())).collect()
+}
+
+fn read_by_name<T>(by_name: BTreeMap<String, T>) -> Option<BTreeMap<Name, T>> {
+    by_name.into_iter().map(|(name, row)| Some((Name::new(&name)?, row))).collect()
 }
 
 /// Nothing stays nothing; something must be understood.

@@ -6,7 +6,7 @@
 use super::number;
 use super::rejected::Rejected;
 use crate::config::{MqttConfig, MqttFeed};
-use crate::domain::event::{Figure, ReceiptTopic};
+use crate::domain::event::{Figure, ReceiptTopic, ReplyTo};
 use crate::domain::figures::Value;
 use crate::domain::ids::Name;
 use crate::domain::rules::MetricKind;
@@ -45,8 +45,8 @@ pub fn parse(config: &MqttConfig, topic: &str, payload: &[u8]) -> Result<Figure,
         (None, Some(object)) => (object.values(feed)?, object.as_of()?),
         (None, None) => return Err(Rejected::MetricMissing),
     };
-    let receipt = Some(ReceiptTopic { feed: feed.name.clone(), metric: metric.map(|(name, _)| name.clone()) });
-    Ok(Figure { feed: feed.name.clone(), values, as_of, receipt })
+    let receipt = ReceiptTopic { feed: feed.name.clone(), metric: metric.map(|(name, _)| name.clone()) };
+    Ok(Figure { as_of, receipt: Some(ReplyTo::Receipts(receipt)), ..Figure::new(feed.name.clone(), values) })
 }
 
 /// What the topic names below the root: a feed, and what the publisher wrote behind it.
@@ -368,7 +368,7 @@ mod tests {
         assert_eq!(rejected, Rejected::UnknownFeed { named: "korona".to_owned(), nearest: Some(name("corona")) });
         assert!(rejected.hint().starts_with("Dieser Feed ist nicht eingerichtet: „korona“. Eingerichtet ist zum Beispiel „corona“."));
         let receipt = parse(&config(), "figures/corona/cases_new", b"17").expect("a figure").receipt;
-        assert_eq!(receipt, Some(ReceiptTopic { feed: name("corona"), metric: Some(name("cases_new")) }));
+        assert_eq!(receipt, Some(ReplyTo::Receipts(ReceiptTopic { feed: name("corona"), metric: Some(name("cases_new")) })));
     }
 
     /// The same metric may be read in another way, and the same object may name other metrics.
@@ -384,7 +384,10 @@ mod tests {
             assert_eq!(told(topic, payload), expected, "{topic}");
         }
         let figure = parse(&config(), "figures/pegel", b"{\"level\":3.1}").expect("a figure");
-        assert_eq!((figure.feed, figure.receipt), (name("pegel"), Some(ReceiptTopic { feed: name("pegel"), metric: None })));
+        assert_eq!(
+            (figure.feed, figure.receipt),
+            (name("pegel"), Some(ReplyTo::Receipts(ReceiptTopic { feed: name("pegel"), metric: None })))
+        );
     }
 
     proptest! {

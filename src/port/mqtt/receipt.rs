@@ -3,7 +3,8 @@
 use super::payload;
 use super::rejected::Rejected;
 use crate::config::MqttConfig;
-use crate::domain::decision::{Receipt, Refusal, Verdict};
+use crate::domain::decision::{Receipt, Refusal, Taken};
+use crate::domain::event::ReplyTo;
 use crate::domain::ids::Name;
 use serde::Serialize;
 
@@ -27,14 +28,28 @@ struct Body<'a> {
 
 /// The relay's receipt.
 pub(super) fn decided(config: &MqttConfig, receipt: &Receipt) -> Message {
-    let metric = receipt.topic.metric.as_ref().map(Name::as_str);
-    let (result, code, hint) = match receipt.verdict {
-        Verdict::Acted => ("accepted", "accepted", "Angenommen."),
-        Verdict::Refused(Refusal::Duplicate) => ("duplicate", "duplicate", Refusal::Duplicate.sentence()),
-        Verdict::Refused(refusal) => ("rejected", code(refusal), refusal.sentence()),
+    let metric = match &receipt.to {
+        ReplyTo::Receipts(topic) => topic.metric.as_ref().map(Name::as_str),
+        ReplyTo::Response { .. } => None,
+    };
+    let (result, code, hint) = match &receipt.taken {
+        Taken::Accepted => ("accepted", "accepted", "Angenommen."),
+        Taken::Joined => ("accepted", "rest", "Angenommen."),
+        Taken::Update => ("accepted", "update", "Angenommen."),
+        Taken::Correction => ("correction", "correction", "Angenommen."),
+        Taken::Old => ("accepted", "old", "Angenommen."),
+        Taken::NoReport => ("accepted", "no-report", "Angenommen."),
+        Taken::Early => ("accepted", "early", "Angenommen."),
+        Taken::Held(_) => ("held", "held", "Angehalten."),
+        Taken::Released => ("accepted", "released", "Angenommen."),
+        Taken::Discarded => ("accepted", "discarded", "Angenommen."),
+        Taken::Rebaselined => ("accepted", "rebaselined", "Angenommen."),
+        Taken::Withdrawn => ("accepted", "withdrawn", "Angenommen."),
+        Taken::Refused(Refusal::Duplicate) => ("duplicate", "duplicate", Refusal::Duplicate.sentence()),
+        Taken::Refused(refusal) => ("rejected", code(*refusal), refusal.sentence()),
     };
     let as_of = receipt.as_of.map(|day| day.date().to_string());
-    let feed = receipt.topic.feed.as_str();
+    let feed = receipt.feed.as_str();
     message(config, &Body { result, code, feed, metric, as_of, revision: Some(receipt.revision), hint })
 }
 
@@ -65,6 +80,13 @@ fn code(refusal: Refusal) -> &'static str {
         Refusal::BeforeStop => "before-stop",
         Refusal::UnknownFeed => "unknown-feed",
         Refusal::UnknownMetric => "unknown-metric",
+        Refusal::UnknownCorrection => "unknown-correction",
+        Refusal::OtherDay => "other-day",
+        Refusal::Reported => "reported",
+        Refusal::Dismissed => "dismissed",
+        Refusal::NothingHeld => "nothing-held",
+        Refusal::NothingToWithdraw => "nothing-to-withdraw",
+        Refusal::ClockInDoubt => "clock-in-doubt",
         Refusal::UnknownMessage => "unknown-message",
         Refusal::UnknownPerson => "unknown-person",
         Refusal::NothingToDo => "nothing-to-do",

@@ -257,6 +257,7 @@ fn stamp(event: &Event) -> Option<Timestamp> {
         Event::Moved(moved) => Some(moved.at),
         Event::Status(status) => Some(status.at),
         Event::Started | Event::ClockTrusted | Event::ClockDoubted | Event::Figure(_) | Event::Account(_) | Event::Proof => None,
+        Event::Validate(_) | Event::Asked(_) => None,
         Event::Sent { .. } | Event::Rewritten | Event::RewriteFailed | Event::Due(_) => None,
     }
 }

@@ -166,15 +166,16 @@ fn values() -> impl Strategy<Value = BTreeMap<Name, Value>> {
 
 fn feeds() -> impl Strategy<Value = Vec<Feed>> {
     let day = || (-700_000..2_900_000).prop_map(Day);
-    let publication = || (0..=u32::MAX / 2, day(), values()).prop_map(|(revision, as_of, values)| Publication { revision, as_of, values });
-    let settling = (day(), values(), any::<u32>()).prop_map(|(as_of, values, until)| Settling { as_of, values, until: Timestamp(until) });
-    let held = prop::collection::btree_map(prop::option::of(day()), values(), 0..3);
-    let parts = (prop::option::of(publication()), prop::option::of(publication()), prop::option::of(settling), held, any::<u32>());
-    let feed = parts.prop_map(|(current, previous, settling, held, published)| Feed {
+    let publication =
+        || (0..=u32::MAX / 2, day(), values()).prop_map(|(revision, as_of, values)| Publication::new(revision, as_of, values));
+    let settling = (day(), values(), any::<u32>()).prop_map(|(as_of, values, until)| Settling::new(as_of, values, Timestamp(until)));
+    let early = prop::collection::btree_map(prop::option::of(day()), values(), 0..3);
+    let parts = (prop::option::of(publication()), prop::option::of(publication()), prop::option::of(settling), early, any::<u32>());
+    let feed = parts.prop_map(|(current, previous, settling, early, published)| Feed {
         current,
         previous,
         settling,
-        held,
+        early,
         published: Timestamp(published),
         ..Feed::new(name("later"))
     });

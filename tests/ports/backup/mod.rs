@@ -29,7 +29,7 @@ fn name(name: &str) -> Name {
 
 fn publication(revision: u32, day: i32, values: &[(&str, i64, u8)]) -> Publication {
     let value = |(metric, digits, decimals): &(&str, i64, u8)| (name(metric), Value::new(*digits, *decimals).expect("a value"));
-    Publication { revision, as_of: Day(day), values: values.iter().map(value).collect() }
+    Publication::new(revision, Day(day), values.iter().map(value).collect())
 }
 
 /// Two feeds in the middle of something, and some counting.
@@ -37,12 +37,8 @@ fn backup() -> Backup {
     let corona = Feed {
         current: Some(publication(12, 20_779, &[("cases_new", 17, 0), ("incidence", 574, 1)])),
         previous: Some(publication(11, 20_778, &[("cases_new", 25, 0), ("incidence", 61, 0)])),
-        settling: Some(Settling {
-            as_of: Day(20_780),
-            values: BTreeMap::from([(name("cases_new"), Value::new(3, 0).expect("3"))]),
-            until: NOON,
-        }),
-        held: BTreeMap::from([(None, BTreeMap::from([(name("incidence"), Value::new(-5, 3).expect("-0.005"))]))]),
+        settling: Some(Settling::new(Day(20_780), BTreeMap::from([(name("cases_new"), Value::new(3, 0).expect("3"))]), NOON)),
+        early: BTreeMap::from([(None, BTreeMap::from([(name("incidence"), Value::new(-5, 3).expect("-0.005"))]))]),
         published: NOON,
         ..Feed::new(name("corona"))
     };

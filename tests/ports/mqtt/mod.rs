@@ -7,8 +7,8 @@ mod real;
 mod reconnect;
 mod tls;
 
-use drk_relay::domain::decision::{Receipt, Refusal, Verdict};
-use drk_relay::domain::event::ReceiptTopic;
+use drk_relay::domain::decision::{Receipt, Refusal, Taken};
+use drk_relay::domain::event::{ReceiptTopic, ReplyTo};
 use drk_relay::domain::figures::Value;
 use drk_relay::domain::time::Day;
 use drk_relay::simulator::broker::Broker;
@@ -171,20 +171,20 @@ async fn publishers_hear_what_became_of_their_messages() {
     assert!(body.contains(r#""code":"unknown-metric""#) && body.contains("„cases_new“"), "{body}");
 
     let metric = Some(name("cases_new"));
-    for (metric, verdict, expected) in [
+    for (metric, taken, expected) in [
         (
             None,
-            Verdict::Acted,
+            Taken::Accepted,
             r#"{"result":"accepted","code":"accepted","feed":"corona","metric":null,"as_of":"2026-11-22","revision":3,"#,
         ),
         (
             metric.clone(),
-            Verdict::Refused(Refusal::Duplicate),
+            Taken::Refused(Refusal::Duplicate),
             r#"{"result":"duplicate","code":"duplicate","feed":"corona","metric":"cases_new","#,
         ),
-        (metric, Verdict::Refused(Refusal::Stale), r#"{"result":"rejected","code":"stale","feed":"corona","metric":"cases_new","#),
+        (metric, Taken::Refused(Refusal::Stale), r#"{"result":"rejected","code":"stale","feed":"corona","metric":"cases_new","#),
     ] {
-        let receipt = Receipt { topic: ReceiptTopic { feed: name("corona"), metric }, verdict, as_of: Some(Day(20_779)), revision: 3 };
+        let receipt = decided(ReceiptTopic { feed: name("corona"), metric }, taken);
         port.receipts.send(receipt).await.expect("the port runs");
         let (_, body) = people.message().await;
         assert!(body.starts_with(expected), "{body}");
@@ -219,6 +219,13 @@ async fn a_message_that_is_much_too_large_is_one_that_is_rejected() {
     assert_eq!(port.take().await, 17);
 }
 
+/// What the relay says of 22 November.
+fn decided(topic: ReceiptTopic, taken: Taken) -> Receipt {
+    let feed = topic.feed.clone();
+    let (as_of, received) = (Some(Day(20_779)), None);
+    Receipt { to: ReplyTo::Receipts(topic), feed, taken, values: Vec::new(), as_of, revision: 3, received, reach: Default::default() }
+}
+
 #[tokio::test]
 async fn every_feed_is_heard_and_answered_on_its_own_topics() {
     let broker = Restartable::start().await;
@@ -227,9 +234,9 @@ async fn every_feed_is_heard_and_answered_on_its_own_topics() {
     for (value, metric) in [(312, Some(name("level"))), (313, None)] {
         let (figure, _) = port.stated().await;
         assert_eq!((figure.feed, figure.values), (name("pegel"), vec![(name("level"), Value::new(value, 0).expect("in range"))]));
-        assert_eq!(figure.receipt, Some(ReceiptTopic { feed: name("pegel"), metric: metric.clone() }));
         let topic = ReceiptTopic { feed: name("pegel"), metric };
-        port.receipts.send(Receipt { topic, verdict: Verdict::Acted, as_of: None, revision: 1 }).await.expect("the port runs");
+        assert_eq!(figure.receipt, Some(ReplyTo::Receipts(topic.clone())));
+        port.receipts.send(decided(topic, Taken::Accepted)).await.expect("the port runs");
     }
     let mut told = [people.message().await, people.message().await, people.message().await];
     told.sort();

@@ -1,7 +1,7 @@
 //! The publications of `../shared/data/replay_local_mqtt.ndjson` as the relay's core gets them. The wire format is read by the real port
 //! in `tests/ports/replay.rs`; here a few lines suffice, because the file is well-formed.
 
-use drk_relay::domain::event::{Figure, ReceiptTopic};
+use drk_relay::domain::event::{Figure, ReceiptTopic, ReplyTo};
 use drk_relay::domain::figures::Value;
 use drk_relay::domain::ids::Name;
 use drk_relay::domain::rules::{FeedRules, MetricKind, MetricRules};
@@ -43,8 +43,8 @@ fn line(text: &str) -> Line {
     let as_of = Day::of(word("/payload/as_of").parse().expect("a date"));
     let payload = json["payload"].as_object().expect("an object");
     let numbers = payload.iter().filter_map(|(key, value)| Some((Name::new(key)?, Value::new(value.as_i64()?, 0)?)));
-    let receipt = Some(ReceiptTopic { feed: feed.clone(), metric: None });
-    let figure = Figure { feed, values: numbers.collect(), as_of: Some(as_of), receipt };
+    let receipt = Some(ReplyTo::Receipts(ReceiptTopic { feed: feed.clone(), metric: None }));
+    let figure = Figure { as_of: Some(as_of), receipt, ..Figure::new(feed, numbers.collect()) };
     Line { at: Millis(u64::try_from(at.as_millisecond()).expect("after 1970")), figure }
 }
 

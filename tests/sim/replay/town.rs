@@ -8,9 +8,8 @@ use crate::choices::Choices;
 use crate::meta::Meta;
 use crate::people::Person;
 use crate::promises::durable;
-use drk_relay::domain::decision::{Body, Effect, Send, Verdict};
+use drk_relay::domain::decision::{Body, Effect, Send, Taken};
 use drk_relay::domain::event::{Event, Heard, Outcome, Said, Tap};
-use drk_relay::domain::figures::MAX_AGE;
 use drk_relay::domain::ids::{Address, Identity, InstanceId, Name, Wamid, WamidHash};
 use drk_relay::domain::outbox::Kind;
 use drk_relay::domain::rules::{ReminderPolicy, Rules};
@@ -173,7 +172,7 @@ impl<'a> Town<'a> {
                 Effect::Send(send) => self.leaves(send),
                 Effect::Receipt(receipt) => {
                     let (line, before) = receipts.next().expect("one receipt for each publication");
-                    self.judged(*line, receipt.verdict, before);
+                    self.judged(*line, &receipt.taken, before);
                 }
                 Effect::MarkRead(_) => {}
             }
@@ -194,17 +193,15 @@ impl<'a> Town<'a> {
         self.relay.state().feed(feed).map_or(0, |(_, feed)| feed.revision())
     }
 
-    fn judged(&mut self, line: usize, verdict: Verdict, before: u32) {
+    fn judged(&mut self, line: usize, taken: &Taken, before: u32) {
         let figure = &self.lines[line].figure;
         let revision = self.revision(&figure.feed);
-        let today = self.now.0 / (24 * HOUR);
-        let what = match verdict {
-            Verdict::Acted if revision > before => "publication".to_owned(),
-            Verdict::Acted if figure.as_of.is_some_and(|day| i64::from(day.0 + MAX_AGE) < today.cast_signed()) => {
-                "kept, too old".to_owned()
-            }
-            Verdict::Acted => "update".to_owned(),
-            Verdict::Refused(refusal) => format!("refused, {refusal:?}"),
+        let what = match taken {
+            Taken::Accepted => "publication".to_owned(),
+            Taken::Old => "kept, too old".to_owned(),
+            Taken::Update => "update".to_owned(),
+            Taken::Refused(refusal) => format!("refused, {refusal:?}"),
+            taken => format!("{taken:?}"),
         };
         self.witness.judged(&figure.feed, &what, (revision > before).then_some(revision), self.now);
         if self.loyalty == Loyalty::Returns && revision > before {

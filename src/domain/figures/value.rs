@@ -1,0 +1,66 @@
+//! A decimal number, exact. No float, no text: reading is for `port/mqtt`, writing for `wording`.
+
+use serde::{Deserialize, Serialize};
+
+/// A decimal number, exact: `digits` × 10^−`decimals`, without trailing zeros behind the point, so that 17 and 17.0 are equal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct Value {
+    digits: i64,
+    decimals: u8,
+}
+
+/// A value as it was written down, by us or by somebody else.
+#[derive(Deserialize)]
+struct Written {
+    digits: i64,
+    decimals: u8,
+}
+
+impl TryFrom<Written> for Value {
+    type Error = &'static str;
+
+    fn try_from(Written { digits, decimals }: Written) -> Result<Value, &'static str> {
+        Value::new(digits, decimals).filter(|value| value.parts() == (digits, decimals)).ok_or("a value that nobody could have said")
+    }
+}
+
+impl Value {
+    /// More digits than this are not a figure of anything; the sum of two still fits an `i64`.
+    pub const LARGEST: i64 = 1_000_000_000_000_000;
+    /// Digits behind the point at most.
+    pub const DECIMALS: u8 = 6;
+
+    /// `digits` × 10^−`decimals`; `None` beyond [`Value::LARGEST`] or [`Value::DECIMALS`].
+    pub fn new(mut digits: i64, mut decimals: u8) -> Option<Value> {
+        while decimals > 0 && digits % 10 == 0 {
+            (digits, decimals) = (digits / 10, decimals - 1);
+        }
+        (digits.unsigned_abs() <= Value::LARGEST.unsigned_abs() && decimals <= Value::DECIMALS).then_some(Value { digits, decimals })
+    }
+
+    /// Digits and decimals, for display.
+    pub fn parts(self) -> (i64, u8) {
+        (self.digits, self.decimals)
+    }
+
+    /// `self − other`, exact; `None` if it leaves the range.
+    pub fn minus(self, other: Value) -> Option<Value> {
+        let decimals = self.decimals.max(other.decimals);
+        let scaled = |value: Value| value.digits.checked_mul(10_i64.checked_pow(u32::from(decimals - value.decimals))?);
+        Value::new(scaled(self)?.checked_sub(scaled(other)?)?, decimals)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_exact_and_canonical() {
+        assert_eq!(Value::new(170, 1), Value::new(17, 0));
+        assert_eq!(Value::new(574, 1).zip(Value::new(61, 0)).and_then(|(a, b)| a.minus(b)), Value::new(-36, 1));
+        assert_eq!(Value::new(Value::LARGEST + 1, 0), None);
+        assert_eq!(Value::new(1, 7), None);
+    }
+}
