@@ -34,6 +34,7 @@ mod limits;
 mod money;
 mod orphaned;
 mod outbox;
+mod overdue;
 mod paced;
 mod places;
 mod reactions;

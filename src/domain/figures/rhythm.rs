@@ -232,7 +232,7 @@ fn moment(local: DateTime) -> (Day, u16) {
     (Day::of(local.date()), minutes(local.time()))
 }
 
-fn minutes(time: Time) -> u16 {
+pub(super) fn minutes(time: Time) -> u16 {
     u16::try_from(i32::from(time.hour()) * 60 + i32::from(time.minute())).unwrap_or_default()
 }
 
