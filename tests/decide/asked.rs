@@ -27,7 +27,7 @@ fn ja_brings_the_figures_that_came_after_the_question() {
         ASKED,
         "
         21.11. 12:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
         21.11. 12:00:10 taps Ja
                         read
                         = subscribed until 22.11. 12:00:10
@@ -99,7 +99,7 @@ fn new_figures_do_not_go_to_someone_only_asked() {
         ASKED,
         "
         21.11. 12:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
         21.11. 13:00:00 nothing
     ",
     );

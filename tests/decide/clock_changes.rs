@@ -17,7 +17,7 @@ fn the_night_with_an_hour_more() {
                         = subscribed until 25.10. 13:00:00
                         -> bestätigt bis morgen um 13:00 Uhr
         25.10. 12:00:00 figure 25.10. 17
-                        receipt Acted 25.10. revision 2
+                        receipt Accepted 25.10. revision 2
                         -> 25.10.: 17 (wie am 24.10.) · endet heute um 13:00 Uhr [Weiter informieren] [Stopp]
         25.10. 13:10:00 = orphaned
         25.10. 14:00:00 nothing

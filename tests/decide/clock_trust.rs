@@ -15,7 +15,7 @@ fn what_may_still_leave_leaves_when_the_clock_is_trusted() {
         01.01.1970 01:00:10 says Zahlen @ 21.11. 12:00:05
                         = subscribed until 22.11. 12:00:05
         01.01.1970 01:00:20 figure 21.11. 20
-                        receipt Acted 21.11. revision 1
+                        receipt Early 21.11. revision 1
         21.11. 12:01:00 clock trusted
                         read
                         -> 21.11.: 20 (3 mehr als am 20.11.)
@@ -82,9 +82,9 @@ fn undated_figures_get_their_day_with_the_clock() {
         "
         21.11. 12:00:00 restart
         01.01.1970 01:00:10 figure undated - 60
-                        receipt Acted undated revision 1
+                        receipt Early undated revision 1
                         figure undated 20 61
-                        receipt Acted undated revision 1
+                        receipt Early undated revision 1
                         figure undated 20 61
                         refused Duplicate
                         receipt Duplicate undated revision 1
@@ -101,7 +101,7 @@ fn figures_that_only_settle_by_a_wrong_clock_settle_by_the_right_one() {
         "
         21.11. 12:00:00 restart
         01.06.2030 12:00:00 figure 21.11. - 61
-                        receipt Acted 21.11. revision 1
+                        receipt Early 21.11. revision 1
         21.11. 12:01:00 clock trusted
         21.11. 12:01:30 -> 21.11.: 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
         21.11. 12:10:00 nothing
@@ -116,9 +116,9 @@ fn days_that_come_before_the_clock_is_trusted_are_judged_in_their_order() {
         "
         21.11. 12:00:00 restart
                         figure 22.11. 30
-                        receipt Acted 22.11. revision 1
+                        receipt Early 22.11. revision 1
                         figure 21.11. 20
-                        receipt Acted 21.11. revision 1
+                        receipt Early 21.11. revision 1
                         figure 21.11. 20
                         refused Duplicate
                         receipt Duplicate 21.11. revision 1
@@ -138,10 +138,10 @@ fn a_day_that_the_right_clock_finds_in_the_future_is_dropped() {
         "
         21.11. 12:00:00 restart
                         figure 21.11.2036 20
-                        receipt Acted 21.11. revision 1
+                        receipt Early 21.11. revision 1
         21.11. 12:01:00 clock trusted
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         -> 21.11.: 20 (3 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
     ",
     );
@@ -153,7 +153,7 @@ fn a_day_that_the_right_clock_finds_too_long_ago_is_shown_but_not_sent() {
         "24.11. 09:59 says Hallo \n 24.11. 10:00 taps Ja \n 25.11. 08:00 restart",
         "
         25.11. 08:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 1
+                        receipt Early 21.11. revision 1
         25.11. 08:01:00 clock trusted
         25.11. 09:00:00 says Zahlen
                         read
@@ -185,7 +185,7 @@ fn a_clock_in_doubt_sends_nothing_and_keeps_everything() {
         21.11. 12:00:10 says Zahlen
                         = subscribed until 22.11. 12:00:10
         21.11. 12:00:20 figure 21.11. 20
-                        receipt Acted 21.11. revision 1
+                        receipt Early 21.11. revision 1
         21.11. 12:00:30 clock doubted
                         refused NothingToDo
         21.11. 12:01:00 clock trusted
@@ -218,7 +218,7 @@ fn a_question_from_a_future_that_was_none_spares_no_reminder() {
         SUBSCRIBED,
         "
         21.11. 14:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         -> 21.11.: 20 (3 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
         21.11. 14:01:00 clock doubted
         21.11. 11:00:00 clock trusted
@@ -238,7 +238,7 @@ fn figures_that_settle_in_a_future_that_is_none_settle_now() {
         SUBSCRIBED,
         "
         21.11. 14:00:00 figure 21.11. - 61
-                        receipt Acted 21.11. revision 1
+                        receipt Accepted 21.11. revision 1
         21.11. 14:00:10 clock doubted
         21.11. 11:00:00 clock trusted
         21.11. 11:00:30 -> 21.11.: 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]

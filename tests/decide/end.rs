@@ -42,7 +42,7 @@ fn afterwards_nothing_leaves_but_that_it_is_over() {
         &format!("{SUBSCRIBED} \n 21.11. 13:00 nothing \n 22.11. 09:00 says Danke \n 23.11. 08:00 says Danke"),
         "
         24.11. 07:00:00 figure 23.11. 20
-                        receipt Acted 23.11. revision 3
+                        receipt Accepted 23.11. revision 3
         24.11. 07:30:00 says Zahlen
                         read
                         = subscribed until 25.11. 07:30:00

@@ -25,9 +25,9 @@ fn a_stranger_chooses_from_a_list() {
                         = subscribed until 22.11. 10:01:00
                         -> bestätigt bis morgen um 10:01 Uhr
         21.11. 16:00:00 figure 21.11. 20 60
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         clinic 21.11. 5
-                        receipt Acted 21.11. revision 3
+                        receipt Accepted 21.11. revision 3
                         -> Klinik 21.11.: 5 (2 mehr als am 20.11.) · endet morgen um 10:01 Uhr [Weiter informieren] [Stopp]
     ",
     );
@@ -61,11 +61,11 @@ fn what_is_new_in_both_comes_in_one_message() {
         "20.11. 16:00 clock trusted \n figure 20.11. 17 \n 21.11. 10:00 says Hallo \n taps Alles \n 21.11. 15:59 net later",
         "
         21.11. 16:00:00 figure 21.11. 17
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         -> 21.11.: 17 (wie am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
                         net accepts
                         clinic 21.11. 3
-                        receipt Acted 21.11. revision 3
+                        receipt Accepted 21.11. revision 3
         21.11. 16:00:01 -> 21.11.: 17 (wie am 20.11.) · Klinik 21.11.: 3 · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
         21.11. 17:00:00 nothing
     ",
@@ -86,10 +86,10 @@ fn two_taps_in_a_row_are_both_meant() {
                         = subscribed until 22.11. 10:01:01
                         -> bestätigt bis morgen um 10:01 Uhr
         21.11. 16:00:00 clinic 21.11. 5
-                        receipt Acted 21.11. revision 3
+                        receipt Accepted 21.11. revision 3
                         -> Klinik 21.11.: 5 (2 mehr als am 20.11.) · endet morgen um 10:01 Uhr [Weiter informieren] [Stopp]
         21.11. 17:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 4
+                        receipt Accepted 21.11. revision 4
                         -> 21.11.: 20 (3 mehr als am 20.11.) · endet morgen um 10:01 Uhr [Weiter informieren] [Stopp]
     ",
     );

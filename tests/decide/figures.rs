@@ -10,7 +10,7 @@ fn complete_at_once_when_all_required_are_there() {
         SUBSCRIBED,
         "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         -> 21.11.: 20 (3 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
     ",
     );
@@ -22,7 +22,7 @@ fn without_a_required_one_after_thirty_seconds() {
         SUBSCRIBED,
         "
         21.11. 16:00:00 figure 21.11. - 61
-                        receipt Acted 21.11. revision 1
+                        receipt Accepted 21.11. revision 1
         21.11. 16:00:29 nothing
         21.11. 16:00:30 -> 21.11.: 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
         21.11. 17:00:00 nothing
@@ -36,9 +36,9 @@ fn what_was_missing_completes_it() {
         SUBSCRIBED,
         "
         21.11. 16:00:00 figure 21.11. - 61
-                        receipt Acted 21.11. revision 1
+                        receipt Accepted 21.11. revision 1
         21.11. 16:00:10 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Joined 21.11. revision 2
         -> 21.11.: 20 (3 mehr als am 20.11.); 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
         21.11. 17:00:00 nothing
     ",
@@ -51,7 +51,7 @@ fn a_newer_day_with_the_same_value_is_new() {
         SUBSCRIBED,
         "
         21.11. 16:00:00 figure 21.11. 17 57,4
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         -> 21.11.: 17 (wie am 20.11.); 57,4 (wie am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
     ",
     );
@@ -80,7 +80,7 @@ fn another_value_for_the_same_day_is_kept_and_shown_on_request_but_not_sent() {
         SUBSCRIBED,
         "
         21.11. 16:00:00 figure 20.11. 18
-                        receipt Acted 20.11. revision 1
+                        receipt Update 20.11. revision 1
         21.11. 16:30:00 says Danke
                         read
                         = subscribed until 22.11. 16:30:00
@@ -116,7 +116,7 @@ fn older_than_three_days_is_shown_but_not_sent() {
         "24.11. 09:59 says Hallo \n 24.11. 10:00 taps Ja",
         "
         25.11. 00:30:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 1
+                        receipt Old 21.11. revision 1
         25.11. 08:00:00 says Danke
                         read
                         = subscribed until 26.11. 08:00:00
@@ -132,7 +132,7 @@ fn older_than_three_days_is_shown_but_not_sent() {
         "24.11. 09:59 says Hallo \n 24.11. 10:00 taps Ja",
         "
         24.11. 23:30:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         -> 21.11.: 20 (3 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
     ",
     );
@@ -144,11 +144,11 @@ fn without_a_day_it_is_todays() {
         SUBSCRIBED,
         "
         21.11. 16:00:00 figure undated 20
-                        receipt Acted undated revision 2
+                        receipt Accepted 21.11. revision 2
                         -> 21.11.: 20 (3 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
         21.11. 16:00:01 figure undated 20
                         refused Duplicate
-                        receipt Duplicate undated revision 2
+                        receipt Duplicate 21.11. revision 2
     ",
     );
 }
@@ -174,9 +174,9 @@ fn a_newer_day_overtakes_one_that_settles() {
         SUBSCRIBED,
         "
         22.11. 08:00:00 figure 21.11. - 61
-                        receipt Acted 21.11. revision 1
+                        receipt Accepted 21.11. revision 1
         22.11. 08:00:10 figure 22.11. 20 62
-                        receipt Acted 22.11. revision 2
+                        receipt Accepted 22.11. revision 2
                         -> 22.11.: 20; 62,0 (1,0 mehr als am 21.11.) · endet heute um 10:00 Uhr [Weiter informieren] [Stopp]
         22.11. 09:00:00 nothing
     ",
@@ -189,7 +189,7 @@ fn a_restart_in_the_middle_of_a_broadcast_repeats_nothing() {
         SUBSCRIBED,
         "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         -> 21.11.: 20 (3 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
                         restart
         21.11. 16:00:10 clock trusted

@@ -114,7 +114,7 @@ fn who_changes_the_number_is_not_written_to_until_they_write_and_stays_subscribe
             21.11. 12:00:00 moves {names}
                             = orphaned
             21.11. 16:00:00 figure 21.11. 20
-                            receipt Acted 21.11. revision 2
+                            receipt Accepted 21.11. revision 2
             21.11. 18:00:00 says Danke
                             read
                             = subscribed until 22.11. 18:00:00

@@ -61,7 +61,7 @@ fn a_late_ja_brings_the_figures_missed_meanwhile() {
         LAPSED,
         "
         22.11. 16:00:00 figure 22.11. 20
-                        receipt Acted 22.11. revision 2
+                        receipt Accepted 22.11. revision 2
         22.11. 18:00:00 says Ja
                         read
                         = subscribed until 23.11. 18:00:00
@@ -206,7 +206,7 @@ fn figures_do_not_go_to_the_lapsed() {
         LAPSED,
         "
         22.11. 16:00:00 figure 22.11. 20
-                        receipt Acted 22.11. revision 2
+                        receipt Accepted 22.11. revision 2
         22.11. 17:00:00 nothing
     ",
     );

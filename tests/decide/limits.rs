@@ -17,7 +17,7 @@ fn figures_of_unknown_outcome_go_once_more_when_a_status_would_have_come() {
         &format!(
             "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         {NEW}
         21.11. 16:00:30 webhook
                         refused NothingToDo
@@ -42,7 +42,7 @@ fn and_not_a_third_time() {
         &format!(
             "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         {NEW}
         21.11. 16:00:30 webhook
                         refused NothingToDo
@@ -68,7 +68,7 @@ fn nobody_repeats_anything_while_no_webhook_comes() {
         &format!(
             "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         {NEW}
                         net accepts
         21.11. 16:01:59 webhook
@@ -93,7 +93,7 @@ fn a_status_takes_the_doubt_away() {
         &format!(
             "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         {NEW}
                         net accepts
         21.11. 16:00:30 webhook
@@ -115,13 +115,13 @@ fn newer_figures_take_it_away_too() {
         &format!(
             "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         {NEW}
                         net accepts
         21.11. 16:00:30 webhook
                         refused NothingToDo
         21.11. 16:01:00 figure 22.11. 22
-                        receipt Acted 22.11. revision 3
+                        receipt Accepted 22.11. revision 3
                         -> 22.11.: 22 (2 mehr als am 21.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
         21.11. 16:05:00 webhook
                         refused NothingToDo
@@ -179,12 +179,12 @@ fn a_window_that_meta_calls_closed_is_closed() {
         &format!(
             "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         {NEW}
                         net accepts
                         guard 5
         21.11. 17:00:00 figure 22.11. 22
-                        receipt Acted 22.11. revision 3
+                        receipt Accepted 22.11. revision 3
         21.11. 18:00:00 says Danke
                         read
                         = subscribed until 22.11. 18:00:00
@@ -197,7 +197,7 @@ fn a_window_that_meta_calls_closed_is_closed() {
         &format!(
             "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         {NEW}
                         net accepts
         22.11. 10:10:00 = orphaned
@@ -214,7 +214,7 @@ fn a_refusal_that_concerns_an_older_window_closes_no_newer_one() {
         &format!(
             "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         {NEW}
         21.11. 16:00:01 says Danke
                         read
@@ -251,12 +251,12 @@ fn slow_answers_widen_the_guard() {
         &format!(
             "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         {NEW}
         21.11. 16:00:02 answer accepted
                         guard 5
         21.11. 17:00:00 figure 22.11. 22
-                        receipt Acted 22.11. revision 3
+                        receipt Accepted 22.11. revision 3
                         -> 22.11.: 22 (2 mehr als am 21.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
         21.11. 17:00:15 answer accepted
                         guard 17
@@ -309,7 +309,7 @@ fn figures_take_the_place_of_a_reminder_that_has_not_left() {
         22.11. 09:59:01 {REMINDER}
         22.11. 09:59:02 net accepts
                         figure 22.11. 20
-                        receipt Acted 22.11. revision 2
+                        receipt Accepted 22.11. revision 2
                         -> 22.11.: 20 (3 mehr als am 20.11.) · endet heute um 10:00 Uhr [Weiter informieren] [Stopp]
         22.11. 10:10:00 = lapsed
         22.11. 10:20:00 nothing

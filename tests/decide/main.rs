@@ -25,6 +25,7 @@ mod asked;
 mod bursts;
 mod clock_changes;
 mod clock_trust;
+mod corrections;
 mod end;
 mod feeds;
 mod figures;

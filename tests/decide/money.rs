@@ -26,7 +26,7 @@ fn from_the_reserve_only_those_who_write_are_answered() {
         "",
         "
         21.11. 12:00:00 figure 21.11. 20 60,0
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
         21.11. 13:00:00 says Zahlen
                         refused Spent
                         read
@@ -81,7 +81,7 @@ fn who_could_not_be_asked_is_orphaned_and_told_so() {
         22.11. 09:59:00 refused Spent
         22.11. 10:10:00 = orphaned
         22.11. 12:00:00 figure 22.11. 20
-                        receipt Acted 22.11. revision 2
+                        receipt Accepted 22.11. revision 2
         22.11. 13:00:00 says Ja
                         read
                         = subscribed until 23.11. 13:00:00

@@ -141,9 +141,9 @@ fn figures_are_never_flushed_to_orphans() {
         ORPHANED,
         "
         22.11. 16:00:00 figure 22.11. 20
-                        receipt Acted 22.11. revision 2
+                        receipt Accepted 22.11. revision 2
         23.11. 16:00:00 figure 23.11. 21
-                        receipt Acted 23.11. revision 3
+                        receipt Accepted 23.11. revision 3
         24.11. 18:00:00 says Ja
                         read
                         = subscribed until 25.11. 18:00:00

@@ -12,7 +12,7 @@ fn what_certainly_did_not_go_out_is_tried_again_ever_more_slowly() {
         &format!(
             "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         {NEW}
         21.11. 16:00:01 {NEW}
         21.11. 16:00:04 {NEW}
@@ -31,7 +31,7 @@ fn an_unknown_outcome_is_never_repeated() {
         &format!(
             "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         {NEW}
                         net accepts
         21.11. 18:00:00 status delivered
@@ -51,7 +51,7 @@ fn a_crash_in_flight_is_an_unknown_outcome() {
         &format!(
             "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         {NEW}
         21.11. 16:00:10 restart
                         net accepts
@@ -70,7 +70,7 @@ fn a_refusal_is_not_repeated_and_the_reminder_is_wanted() {
         &format!(
             "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         {NEW}
                         net accepts
         22.11. 09:59:00 -> Erinnerung · auch später [Ja, weiter] [Nein, Stopp]
@@ -87,7 +87,7 @@ fn messages_of_one_person_leave_one_after_the_other() {
         &format!(
             "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         {NEW}
         21.11. 16:00:05 says Hilfe
                         read
@@ -128,7 +128,7 @@ fn a_status_that_overtakes_the_answer_counts() {
         &format!(
             "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         {NEW}
                         status sent
                         answer accepted
@@ -147,7 +147,7 @@ fn what_rests_when_a_new_window_opens_leaves_in_it() {
         &format!("{SUBSCRIBED} \n net silent"),
         "
         22.11. 09:58:59 figure 22.11. 20
-                        receipt Acted 22.11. revision 2
+                        receipt Accepted 22.11. revision 2
                         -> 22.11.: 20 (3 mehr als am 20.11.) · endet heute um 10:00 Uhr [Weiter informieren] [Stopp]
         22.11. 09:59:50 says Danke
                         read
@@ -168,10 +168,10 @@ fn figures_that_come_back_beside_newer_ones_are_sent_once() {
         &format!(
             "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         {NEW}
         21.11. 16:00:01 figure 22.11. 22
-                        receipt Acted 22.11. revision 3
+                        receipt Accepted 22.11. revision 3
         21.11. 16:00:02 net accepts
                         answer later
         21.11. 16:00:03 -> 22.11.: 22 (2 mehr als am 21.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]

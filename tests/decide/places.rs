@@ -63,7 +63,7 @@ fn without_a_place_they_are_told_so_and_erased_silently_at_closing() {
                         = waiting until 22.11. 12:00:00
                         -> kein Platz
         21.11. 13:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
         22.11. 12:00:00 = unknown
         22.11. 13:00:00 nothing
     ",

@@ -149,10 +149,10 @@ fn a_publication_still_settling_is_sent_instead() {
         SUBSCRIBED,
         "
         22.11. 09:58:40 figure 22.11. - 61
-                        receipt Acted 22.11. revision 1
+                        receipt Accepted 22.11. revision 1
         22.11. 09:59:00 -> 22.11.: 61,0 (3,6 mehr als am 20.11.) · endet heute um 10:00 Uhr [Weiter informieren] [Stopp]
         22.11. 09:59:10 figure 22.11. 5
-                        receipt Acted 22.11. revision 2
+                        receipt Update 22.11. revision 2
         22.11. 10:10:00 = lapsed
         22.11. 12:00:00 nothing
     ",

@@ -2,7 +2,7 @@
 
 use crate::world::{self, Net, Out, World};
 use drk_relay::domain::decision::{Receipt, Taken};
-use drk_relay::domain::event::{Event, Moved, News, Outcome, Said, Standing};
+use drk_relay::domain::event::{Corrects, Event, Figure, Moved, News, Outcome, ReplyTo, Request, Said, Standing, Verb};
 use drk_relay::domain::outbox;
 use drk_relay::domain::time::{Day, Millis, Timestamp};
 use jiff::civil::{Date, DateTime, date};
@@ -155,6 +155,8 @@ fn happen(world: &mut World, what: &str) {
         ("figure", rest) => figure(CORONA, rest, true),
         ("clinic", rest) => figure("klinik", rest, true),
         ("retained", rest) => figure(CORONA, rest, false),
+        ("corrects", rest) => corrects(figure(CORONA, rest, true)),
+        ("rules", verb) => ruled(verb),
         ("status", rest) => status(world, rest, stamp.second()),
         ("answer", rest) => answer(world, rest),
         ("moves", names) => moved(world, names, stamp.second()),
@@ -240,6 +242,25 @@ fn figure(feed: &str, rest: &str, waited_for: bool) -> Event {
     world::figure(feed, &values, as_of, waited_for)
 }
 
+/// The same, said of the day that it is about.
+fn corrects(event: Event) -> Event {
+    let Event::Figure(figure) = event else { panic!("a figure corrects") };
+    Event::Figure(Figure { corrects: figure.as_of.map(Corrects::Day), ..figure })
+}
+
+/// `rules release`: a human decides about corona.
+fn ruled(verb: &str) -> Event {
+    let (verb, request) = match verb {
+        "release" => (Verb::Release, "release-held"),
+        "discard" => (Verb::Discard, "discard-held"),
+        "rebaseline" => (Verb::Rebaseline, "rebaseline-held"),
+        "withdraw" => (Verb::Withdraw, "withdraw"),
+        other => panic!("what is {other}?"),
+    };
+    let reply = Some(ReplyTo::Response { request, transaction: None });
+    Event::Asked(Request { verb, feed: world::name(CORONA), reply })
+}
+
 /// By what the person is known from now on: `bsuid`, `phone`, `both`; `other` and `other both` after they have changed.
 fn names_are(world: &mut World, names: &str) {
     (world.identity, world.address) = world::named(names);
@@ -279,6 +300,8 @@ fn short(text: &str) -> String {
     shortened.join(" · ").replace(" · [", " [")
 }
 
+const CORRECTION: &str = "Korrektur: Vorher war eine Zahl falsch.";
+
 fn paragraph(text: &str) -> String {
     let after = |start: &str| text.strip_prefix(start).map(|rest| rest.trim_end_matches('.').to_owned());
     if let Some(day) = after("Dieser Dienst endet am ") {
@@ -292,7 +315,8 @@ fn paragraph(text: &str) -> String {
     if let Some(rest) = feed.strip_prefix("*Corona im Kreis Musterstadt*\n").unwrap_or(feed).strip_prefix("Stand: ") {
         let mut lines = rest.lines();
         let day = lines.next().and_then(|day| day.split_once(", ")).map_or("", |(_, day)| day.trim_end_matches("2026"));
-        let values: Vec<_> = lines.map(|line| line.split_once(": ").map_or(line, |(_, value)| value)).collect();
+        let value = |line: &str| line.split_once(": ").map_or(line, |(_, value)| value).to_owned();
+        let values: Vec<String> = lines.map(|line| if line == CORRECTION { "Korrektur".to_owned() } else { value(line) }).collect();
         return format!("{clinic}{day}: {}", values.join("; "));
     }
     if let Some(when) = after("Ohne Antwort endet dein Abo ") {

@@ -4,7 +4,7 @@ use drk_relay::domain::budget::Toll;
 use drk_relay::domain::conversation::{Person, Reminder, Subscription, Talk};
 use drk_relay::domain::decision::{Change, Effect};
 use drk_relay::domain::event::{Event, Heard, Said};
-use drk_relay::domain::figures::{Feed, Settling};
+use drk_relay::domain::figures::{Feed, Publication, Settling};
 use drk_relay::domain::ids::{Address, Bsuid, FeedId, Identity, InstanceId, Name, OutboxId, PersonHash, PersonId, Wamid, WamidHash};
 use drk_relay::domain::outbox::{Delivery, Doubt, Entry, Kind, QUEUE, QUEUE_FOR_ANSWERS};
 use drk_relay::domain::pacing::Throttle;
@@ -165,14 +165,16 @@ fn reminders_wait_in_the_wheel_while_the_queue_is_full() {
 #[test]
 fn answers_leave_before_reminders_and_these_before_figures() {
     let queued = Delivery::Queued { attempt: 0 };
-    let talk = Talk::Subscribed { subscription: subscription(0), reminder: Reminder::Sent };
+    let talk = Talk::Subscribed { subscription: Subscription { revision: 1, ..subscription(0) }, reminder: Reminder::Sent };
     let kinds = [Kind::Publication { since: 0 }, Kind::Reminder, Kind::Help { ask: false }];
     let rows = (0..).zip(kinds).flat_map(|(id, kind)| {
         let entry =
             Entry { person: PersonId(id), kind, delivery: queued, doubt: Doubt::None, toll: Toll::default(), closes: NOW.plus(WINDOW - 9) };
         person(id, NOW.minus(9), talk.clone()).into_iter().chain([Change::Outbox(OutboxId(id.into()), entry)])
     });
-    let left = within(1_000, rows.chain([Change::Feed(FeedId(0), Box::new(Feed::new(name("corona"))))]).collect());
+    let current = Some(Publication::new(1, Day(0), BTreeMap::new()));
+    let figures = Change::Feed(FeedId(0), Box::new(Feed { current, ..Feed::new(name("corona")) }));
+    let left = within(1_000, rows.chain([figures]).collect());
     assert_eq!(left, [2, 1, 0].map(address));
 }
 

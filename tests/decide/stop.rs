@@ -32,7 +32,7 @@ fn nothing_follows_it() {
         STOPPED,
         "
         21.11. 16:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
         22.11. 09:59:00 nothing
         22.11. 12:00:00 nothing
     ",

@@ -10,7 +10,7 @@ fn new_figures_come_at_once_with_date_change_and_end() {
         SUBSCRIBED,
         "
         21.11. 16:00:00 figure 21.11. 9 61
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
         -> 21.11.: 9 (8 weniger als am 20.11.); 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
     ",
     );
@@ -167,7 +167,7 @@ fn figures_that_came_too_late_for_the_window_come_with_the_next_message() {
         "
         22.11. 09:59:00 -> Erinnerung · auch später [Ja, weiter] [Nein, Stopp]
         22.11. 09:59:58 figure 22.11. 20
-                        receipt Acted 22.11. revision 2
+                        receipt Accepted 22.11. revision 2
         22.11. 10:05:00 says Danke
                         read
                         = subscribed until 23.11. 10:05:00
@@ -182,7 +182,7 @@ fn zahlen_while_the_same_figures_wait_brings_them_once() {
         &format!("{SUBSCRIBED} \n 21.11. 11:00 net later"),
         "
         21.11. 12:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         -> 21.11.: 20 (3 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
                         net accepts
                         says Zahlen
@@ -200,12 +200,12 @@ fn what_waits_goes_out_once_with_the_newest_figures() {
         &format!("{SUBSCRIBED} \n 21.11. 11:00 net silent \n says Zahlen"),
         "
         21.11. 12:00:00 figure 21.11. 20
-                        receipt Acted 21.11. revision 2
+                        receipt Accepted 21.11. revision 2
                         says Danke
                         read
                         = subscribed until 22.11. 12:00:00
                         figure 22.11. 30
-                        receipt Acted 22.11. revision 3
+                        receipt Accepted 22.11. revision 3
                         says Danke
                         read
                         net accepts

@@ -3,6 +3,10 @@
 no_figures = Es liegen noch keine Zahlen vor.
 as_of = Stand: { $day }
 
+# Wenn Zahlen falsch waren: unter dem Stand, und in Klammern hinter der richtigen Zahl.
+correction = Korrektur: Vorher war eine Zahl falsch.
+corrected = vorher { $amount }
+
 # Wenn in einer Frage nicht alle Zahlen Platz haben, und wenn selbst eine ganze Nachricht zu kurz ist.
 more = … mehr mit *Zahlen*
 shortened = … gekürzt

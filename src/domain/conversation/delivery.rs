@@ -104,12 +104,17 @@ fn is_refused(entry: &Entry) -> bool {
     }
 }
 
-/// Whether the message need not leave any more: a reminder, while Meta has taken a publication in this window, or anything unasked in a
-/// window that Meta has called closed.
+/// Whether the message need not leave any more: a reminder, while Meta has taken a publication in this window, a publication that has been
+/// taken back, or anything unasked in a window that Meta has called closed.
 pub fn is_pointless(state: &State, rules: &Rules, person: &Person, entry: &Entry) -> bool {
     let published = |other: &Entry| other.kind.is_publication() && other.accepted_since(person.window.latest);
     if let Talk::Subscribed { reminder: Reminder::Refused, .. } = person.talk
         && !entry.kind.is_answer()
+    {
+        return true;
+    }
+    if let (Kind::Publication { since }, Some(subscription)) = (entry.kind, person.talk.subscription())
+        && state.revision_of(subscription.feeds) <= since
     {
         return true;
     }
@@ -123,8 +128,13 @@ pub fn is_pointless(state: &State, rules: &Rules, person: &Person, entry: &Entry
 pub fn message_dropped(state: &State, rules: &Rules, entry: &Entry) -> Option<Change> {
     let person = state.people.get(entry.person)?;
     match &person.talk {
-        Talk::Subscribed { subscription, reminder: Reminder::Sent } if is_pointless(state, rules, person, entry) => {
+        Talk::Subscribed { subscription, reminder: Reminder::Sent }
+            if entry.kind == Kind::Reminder && is_pointless(state, rules, person, entry) =>
+        {
             with_talk(entry.person, person, Talk::Subscribed { subscription: *subscription, reminder: Reminder::Spared })
+        }
+        talk @ Talk::Subscribed { reminder: Reminder::Spared, .. } if entry.kind.is_publication() => {
+            with_talk(entry.person, person, talk.clone().with_agreement(|old| unseen(entry, old)).unasked())
         }
         Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => message_expired(state, entry),
         Talk::Lapsed { .. } | Talk::Orphaned { .. } | Talk::Stopped { .. } => message_expired(state, entry),

@@ -18,6 +18,7 @@ pub use overdue::Today;
 pub use value::Value;
 pub use view::{View, views};
 
+use super::audience::Reach;
 use super::conversation::Person;
 use super::decision::{Change, Decision, Effect, Receipt, Refusal, Taken, Verdict};
 use super::event::{Figure, ReplyTo, Request};
@@ -54,8 +55,8 @@ pub fn configured(state: &State, rules: &Rules) -> Vec<Change> {
 
 /// A figure arrived.
 pub fn arrived(state: &State, rules: &Rules, now: Millis, figure: &Figure) -> Decision {
-    let about = (&figure.feed, figure.receipt.as_ref());
-    decided(state, rules, now, about, &figure.values, |press| press.take(state.clock, figure))
+    let about = About { feed: &figure.feed, reply: figure.receipt.as_ref(), values: &figure.values, as_of: figure.as_of };
+    decided(state, rules, now, &about, |press| press.take(state.clock, figure))
 }
 
 /// What would become of a figure if it arrived now. Nothing does.
@@ -65,12 +66,20 @@ pub fn validated(state: &State, rules: &Rules, now: Millis, figure: &Figure) -> 
 
 /// A human says what is to become of what is held, or was published.
 pub fn ruled(state: &State, rules: &Rules, now: Millis, request: &Request) -> Decision {
-    let about = (&request.feed, request.reply.as_ref());
-    decided(state, rules, now, about, &[], |press| match state.clock {
+    let about = About { feed: &request.feed, reply: request.reply.as_ref(), values: &[], as_of: None };
+    decided(state, rules, now, &about, |press| match state.clock {
         // Which day it is, and so what may be sent, is not known.
         Clock::Untrusted => (Taken::Refused(Refusal::ClockInDoubt), None),
         Clock::Trusted => press.rule(request.verb),
     })
+}
+
+/// What a receipt repeats of what was said.
+struct About<'a> {
+    feed: &'a Name,
+    reply: Option<&'a ReplyTo>,
+    values: &'a [(Name, Value)],
+    as_of: Option<Day>,
 }
 
 /// Puts something into a feed and says what became of it.
@@ -78,13 +87,12 @@ fn decided(
     state: &State,
     rules: &Rules,
     now: Millis,
-    (name, reply): (&Name, Option<&ReplyTo>),
-    values: &[(Name, Value)],
+    about: &About<'_>,
     put: impl FnOnce(&mut Press<'_>) -> (Taken, Option<Day>),
 ) -> Decision {
     let mut decision = Decision::acted();
-    let (mut taken, mut as_of, mut revision, mut reach) = (Taken::Refused(Refusal::UnknownFeed), None, 0, Default::default());
-    if let Some((id, mut press)) = Press::new(state, rules, now, name) {
+    let (mut taken, mut as_of, mut revision, mut reach) = (Taken::Refused(Refusal::UnknownFeed), about.as_of, 0, Reach::default());
+    if let Some((id, mut press)) = Press::new(state, rules, now, about.feed) {
         (taken, as_of) = put(&mut press);
         revision = press.feed.revision();
         reach = state.audience.of(id);
@@ -95,9 +103,9 @@ fn decided(
     if let Taken::Refused(refusal) = taken {
         decision.verdict = Verdict::Refused(refusal);
     }
-    if let Some(to) = reply {
+    if let Some(to) = about.reply {
         let received = (state.clock == Clock::Trusted).then_some(now.second());
-        let (to, feed, values) = (to.clone(), name.clone(), values.to_vec());
+        let (to, feed, values) = (to.clone(), about.feed.clone(), about.values.to_vec());
         decision.effects.push(Effect::Receipt(Receipt { to, feed, taken, values, as_of, revision, received, reach }));
     }
     decision

@@ -1,7 +1,7 @@
 //! Figures as people read them: title, date, and a line for each metric with its change. Decides not which.
 
 use super::{Texts, german, length};
-use crate::domain::figures::{Feed, Publication, Value};
+use crate::domain::figures::{Feed, Publication, Value, Values};
 use crate::domain::ids::{FeedId, FeedSet};
 use crate::domain::rules::{FeedRules, MetricRules, Rules};
 use crate::domain::state::State;
@@ -12,28 +12,36 @@ use std::fmt::Write;
 pub(super) struct Shown<'a> {
     rules: &'a FeedRules,
     feed: &'a Feed,
+    /// What the reader has been told: a correction is said as one to whoever was told what was wrong.
+    told: Option<u32>,
 }
 
 impl<'a> Shown<'a> {
     /// These feeds, in the order of the configuration.
     pub(super) fn all(state: &'a State, rules: &'a Rules, feeds: FeedSet) -> Vec<Shown<'a>> {
-        Shown::these(state, rules, |id, _| feeds.contains(id))
+        Shown::these(state, rules, None, |id, _| feeds.contains(id))
     }
 
     /// Those of them that are newer than this revision.
     pub(super) fn newer(state: &'a State, rules: &'a Rules, feeds: FeedSet, since: u32) -> Vec<Shown<'a>> {
-        let newer = Shown::these(state, rules, |id, feed| feeds.contains(id) && feed.revision() > since);
+        let newer = Shown::these(state, rules, Some(since), |id, feed| feeds.contains(id) && feed.revision() > since);
         if newer.is_empty() { Shown::all(state, rules, feeds) } else { newer }
     }
 
-    fn these(state: &'a State, rules: &'a Rules, wanted: impl Fn(FeedId, &Feed) -> bool) -> Vec<Shown<'a>> {
-        let known = rules.feeds.iter().filter_map(|rules| state.feed(&rules.name).map(|(id, feed)| (id, Shown { rules, feed })));
+    fn these(state: &'a State, rules: &'a Rules, told: Option<u32>, wanted: impl Fn(FeedId, &Feed) -> bool) -> Vec<Shown<'a>> {
+        let known = rules.feeds.iter().filter_map(|rules| state.feed(&rules.name).map(|(id, feed)| (id, Shown { rules, feed, told })));
         known.filter(|(id, shown)| wanted(*id, shown.feed)).map(|(_, shown)| shown).collect()
     }
 
     fn lines(&self) -> usize {
         let current = self.feed.current.as_ref();
         current.map_or(0, |current| self.rules.metrics.iter().filter(|metric| current.values.contains_key(&metric.name)).count())
+    }
+
+    /// What was wrong of what the reader was told.
+    fn was(&self) -> Option<&Values> {
+        let correction = self.feed.current.as_ref()?.correction.as_ref()?;
+        self.told.filter(|told| *told >= correction.since).map(|_| &correction.was)
     }
 }
 
@@ -61,11 +69,17 @@ fn block(shown: &Shown, texts: &Texts, (compared, lines): (bool, usize), rest: &
     let Some(current) = &shown.feed.current else { return String::new() };
     let previous = shown.feed.previous.as_ref().filter(|_| compared);
     let mut text = format!("*{}*\n{}", shown.rules.title, texts.as_of(&german::day(current.as_of)));
+    // Without any number there is nothing that could have been wrong.
+    let was = shown.was().filter(|_| lines > 0);
+    if was.is_some() {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n{}", texts.correction());
+    }
     let mut all = shown.rules.metrics.iter().filter_map(|metric| Some((metric, *current.values.get(&metric.name)?)));
     for (metric, value) in all.by_ref().take(lines) {
         let unit = metric.unit.as_deref().map(|unit| format!(" {unit}")).unwrap_or_default();
-        let change = previous.and_then(|previous| change(previous, texts, metric, value));
-        // Writing to a String cannot fail.
+        let was = was.and_then(|was| was.get(&metric.name)).map(|was| texts.corrected(&german::number(*was, metric.decimals)));
+        let change = was.or_else(|| previous.and_then(|previous| change(previous, texts, metric, value)));
         let _ = write!(text, "\n{}: {}{unit}", metric.label, german::number(value, metric.decimals));
         if let Some(change) = change {
             let _ = write!(text, " ({change})");

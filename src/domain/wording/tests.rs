@@ -4,7 +4,7 @@
 use super::*;
 use crate::domain::conversation::{Reminder, Subscription};
 use crate::domain::decision::Change;
-use crate::domain::figures::{Feed, Publication, Value};
+use crate::domain::figures::{Correction, Feed, Publication, Value};
 use crate::domain::ids::{Bsuid, FeedId, PersonHash, PersonId, Phone};
 use crate::domain::notice::Notice;
 use crate::domain::rules::{FEEDS_MAX, FeedRules, METRICS_MAX, MetricKind, MetricRules, TOPICS_MAX};
@@ -56,7 +56,8 @@ fn world(feeds: usize, texts: Texts) -> (State, Rules) {
     for (index, feed) in (0..).zip(&rules.feeds) {
         let values = |digits| feed.metrics.iter().map(|metric| (metric.name.clone(), Value::new(digits, 0).expect("small"))).collect();
         let publication = |revision, as_of, digits| Publication::new(revision, Day(as_of), values(digits));
-        let current = Some(publication(2, 20_780, -Value::LARGEST));
+        let wrong = Correction { since: 0, was: values(Value::LARGEST) };
+        let current = Some(Publication { correction: Some(wrong), ..publication(2, 20_780, -Value::LARGEST) });
         let known = Feed { current, previous: Some(publication(1, 20_773, 0)), ..Feed::new(feed.name.clone()) };
         state.apply(&Change::Feed(FeedId(index), Box::new(known)));
     }

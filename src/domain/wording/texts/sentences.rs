@@ -147,6 +147,10 @@ sentences! {
     no_figures() <= 100;
     /// Below a feed's title.
     as_of(day) <= 40;
+    /// Figures that were told before were wrong; below the day.
+    correction() <= 60;
+    /// What was told before, behind the number.
+    corrected(amount) <= 50;
     /// Some lines were left out of a question.
     more() <= 25;
     /// Some lines were left out of a whole message.
