@@ -117,7 +117,8 @@ impl Rhythm {
     pub fn forget_after(&mut self, today: Day) {
         let tomorrow = Day(today.0.saturating_add(1));
         drop(self.days.split_off(&tomorrow));
-        self.heard = self.heard.filter(|(day, _)| *day <= tomorrow);
+        let latest = self.days.last_key_value().map(|(day, minute)| (*day, *minute));
+        self.heard = self.heard.filter(|(day, _)| *day <= tomorrow).or(latest);
     }
 
     /// When the publication after the latest word is overdue. `None` if it never is, or nothing was ever published.
