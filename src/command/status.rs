@@ -273,6 +273,11 @@ impl Page {
             None => "noch keine".to_owned(),
         };
         self.line("letzte Zahlen", &latest);
+        if let Some(overdue) = feed.overdue {
+            self.line("nächste Zahlen", &format!("überfällig {} ({})", self.since(overdue), self.moment(overdue)));
+        } else if let Some(due) = feed.due {
+            self.line("nächste Zahlen", &format!("erwartet bis {}", self.moment(due)));
+        }
     }
 
     fn link(&self, link: &LinkReport, up: &str, untried: &str) -> String {

@@ -2,8 +2,10 @@
 //! configuration; nothing of sockets and secrets.
 
 use super::document::{Item, Section, quoted};
-use super::kinds::{boolean, day, integer, morning, name, quiet, text, wrong};
+use super::kinds::{boolean, day, due, integer, land, morning, name, quiet, text, wrong};
 use crate::domain::figures::gate::GateRules;
+use crate::domain::figures::holidays::Land;
+use crate::domain::figures::rhythm::Due;
 use crate::domain::ids::Name;
 use crate::domain::rules::{
     CORRECTION_SETTLE, End, FEEDS_MAX, FeedRules, METRICS_MAX, MetricKind, MetricRules, NAMES_MAX, Quiet, RATE, ReminderPolicy, Rules,
@@ -50,7 +52,7 @@ pub(super) fn zone(root: &mut Section<'_>) -> Option<TimeZone> {
 pub(super) fn rules(root: &mut Section<'_>, zone: Option<TimeZone>) -> Option<Rules> {
     let (who, feeds) = (branch(root), feeds(root));
     let (reminder, monthly_messages, end) = (reminder(root), budget(root), end(root, zone.as_ref()));
-    let (branch, contact, privacy) = who?;
+    let Who { branch, contact, privacy, land } = who?;
     let (topics, texts) = (Vec::new(), Texts::german());
     Some(Rules {
         branch,
@@ -58,6 +60,7 @@ pub(super) fn rules(root: &mut Section<'_>, zone: Option<TimeZone>) -> Option<Ru
         privacy,
         feeds: feeds?,
         zone: zone?,
+        land,
         rate: RATE,
         reminder: reminder?.0,
         quiet: reminder?.1,
@@ -68,14 +71,23 @@ pub(super) fn rules(root: &mut Section<'_>, zone: Option<TimeZone>) -> Option<Ru
     })
 }
 
-fn branch(root: &mut Section<'_>) -> Option<(String, String, String)> {
+/// Who speaks, and where.
+struct Who {
+    branch: String,
+    contact: String,
+    privacy: String,
+    land: Option<Land>,
+}
+
+fn branch(root: &mut Section<'_>) -> Option<Who> {
     let mut section = root.required_section("branch", "name, contact und privacy")?;
     section.begin();
     let name = section.required("name", "\"DRK-Ortsverein Musterstadt\"", text(BRANCH_MAX));
     let contact = section.required("contact", "\"DRK-Ortsverein Musterstadt, 07751 5550100\"", text(CONTACT_MAX));
     let privacy = section.required("privacy", "\"drk-musterstadt.example/datenschutz\"", text(PRIVACY_MAX));
+    let land = section.optional("land", land);
     section.end();
-    Some((name?, contact?, privacy?))
+    Some(Who { branch: name?, contact: contact?, privacy: privacy?, land: land? })
 }
 
 fn feeds(root: &mut Section<'_>) -> Option<Vec<FeedRules>> {
@@ -108,6 +120,7 @@ fn feed(section: &mut Section<'_>, many: bool) -> Option<FeedRules> {
     let correction_settle = section.or("correction_settle_seconds", CORRECTION_SETTLE, integer(0..=CORRECTION_SETTLE_MAX));
     let updates = section.choice("updates", &[("keep", Updates::Keep), ("send", Updates::Send)]);
     let day_begins = section.or_shown("day_begins", Time::midnight(), &quoted("00:00"), morning);
+    let due = section.or_shown("due", Due::default(), &quoted("learned"), due);
     let metrics = metrics(section);
     section.end();
     let shown = title.as_ref().map_or(0, |title| length(title));
@@ -124,6 +137,7 @@ fn feed(section: &mut Section<'_>, many: bool) -> Option<FeedRules> {
         correction_settle: correction_settle?,
         updates: updates?,
         day_begins: day_begins?,
+        due: due?,
     })
 }
 

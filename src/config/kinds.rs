@@ -2,6 +2,8 @@
 //! with each other is for `branch` and `outside`.
 
 use super::document::{Complaint, Item, kind};
+use crate::domain::figures::holidays::Land;
+use crate::domain::figures::rhythm::Due;
 use crate::domain::ids::Name;
 use crate::domain::rules::Quiet;
 use crate::domain::time::Day;
@@ -86,6 +88,27 @@ pub(super) fn morning(item: &Item<'_>) -> Result<Time, Complaint> {
     let remedy = "eine Uhrzeit zwischen \"00:00\" und \"12:00\" schreiben.";
     let time = time(&text(WORD_MAX)(item)?).filter(|time| time.hour() < 12 || *time == jiff::civil::time(12, 0, 0, 0));
     time.ok_or_else(|| wrong("das ist keine Uhrzeit am Morgen.", remedy))
+}
+
+/// „learned“, „18:00“ or „never“.
+pub(super) fn due(item: &Item<'_>) -> Result<Due, Complaint> {
+    let remedy = "\"learned\" (gelernt aus den letzten Wochen), eine Uhrzeit wie \"18:00\" oder \"never\" schreiben.";
+    match text(WORD_MAX)(item)?.as_str() {
+        "learned" => Ok(Due::Learned),
+        "never" => Ok(Due::Never),
+        other => time(other).map(Due::By).ok_or_else(|| wrong("das ist weder eine Uhrzeit noch \"learned\" oder \"never\".", remedy)),
+    }
+}
+
+/// „TH“.
+pub(super) fn land(item: &Item<'_>) -> Result<Land, Complaint> {
+    let text = text(WORD_MAX)(item)?;
+    Land::of_code(&text).ok_or_else(|| {
+        let meant = Land::ALL.into_iter().find(|land| land.name().eq_ignore_ascii_case(&text) || land.code().eq_ignore_ascii_case(&text));
+        let known = Land::ALL.map(Land::code).join(", ");
+        let remedy = meant.map_or(format!("eines von {known} schreiben."), |land| format!("\"{}\" schreiben.", land.code()));
+        wrong("das ist kein Land nach ISO 3166-2.", remedy)
+    })
 }
 
 /// „22:00“.

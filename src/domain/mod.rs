@@ -54,7 +54,7 @@ pub fn decide(state: &State, rules: &Rules, now: Millis, event: &Event) -> Decis
         Event::Rewritten => rewrite::done(now),
         Event::RewriteFailed => rewrite::failed(state, now),
         Event::Sent { id, outcome } => outbox::sent(state, rules, now, *id, *outcome),
-        Event::Due(Key::Feed(id)) => figures::settled(state, rules, now, *id),
+        Event::Due(Key::Feed(id)) => figures::due(state, rules, now, *id),
         Event::Due(Key::Notice) => notice::due(state, now),
         Event::Due(Key::Seen) => forget_seen(state),
         Event::Due(Key::Rewrite) => rewrite::due(),

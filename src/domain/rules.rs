@@ -3,6 +3,8 @@
 use super::budget::local;
 use super::event::Tap;
 use super::figures::gate;
+use super::figures::holidays::Land;
+use super::figures::rhythm::{Calendar, Due};
 use super::ids::{FeedSet, Name, TopicId};
 use super::time::{Day, Millis, Timestamp};
 use super::window::Window;
@@ -32,6 +34,8 @@ pub struct Rules {
     pub feeds: Vec<FeedRules>,
     /// Local time of the branch.
     pub zone: TimeZone,
+    /// Whose holidays those who make the figures have; `None`: those of all Germany.
+    pub land: Option<Land>,
     /// Messages a second that may leave. Meta allows 80 (WhatsApp docs: throughput).
     pub rate: u32,
     /// Who is asked at 23 h 59 min.
@@ -110,6 +114,8 @@ pub struct FeedRules {
     pub updates: Updates,
     /// Before this local time, figures that name no day are of the day before.
     pub day_begins: Time,
+    /// When the next figures are overdue.
+    pub due: Due,
 }
 
 /// What becomes of another value for a day that has been published, if it corrects nothing.
@@ -139,6 +145,7 @@ impl FeedRules {
             correction_settle: CORRECTION_SETTLE,
             updates: Updates::default(),
             day_begins: Time::midnight(),
+            due: Due::default(),
         }
     }
 
@@ -251,8 +258,13 @@ impl Rules {
     pub fn new(branch: &str, contact: &str, privacy: &str, zone: TimeZone, feeds: Vec<FeedRules>) -> Rules {
         let (branch, contact, privacy) = (branch.to_owned(), contact.to_owned(), privacy.to_owned());
         let (reminder, texts) = (ReminderPolicy::default(), Texts::german());
-        let (quiet, monthly_messages, topics, end) = (None, None, Vec::new(), None);
-        Rules { branch, contact, privacy, feeds, zone, rate: RATE, reminder, quiet, monthly_messages, topics, end, texts }
+        let (land, quiet, monthly_messages, topics, end) = (None, None, None, Vec::new(), None);
+        Rules { branch, contact, privacy, feeds, zone, land, rate: RATE, reminder, quiet, monthly_messages, topics, end, texts }
+    }
+
+    /// The calendar and the clock on the wall where the figures are made.
+    pub fn calendar(&self) -> Calendar<'_> {
+        Calendar { zone: &self.zone, land: self.land }
     }
 
     /// When the reminder of this window is due, if the rate allows: 23 h 59 min after its beginning, or before the night.

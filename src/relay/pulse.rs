@@ -4,7 +4,6 @@ use crate::domain::budget::{self, places};
 pub use crate::domain::budget::{Month, Standing, Surprise};
 use crate::domain::conversation::{Person, Reminder, Talk};
 use crate::domain::decision::Ingress;
-use crate::domain::figures::Feed;
 use crate::domain::ids::Name;
 use crate::domain::notice::Notice;
 use crate::domain::outbox::{self, Delivery, Hold, Outbox, Why};
@@ -106,6 +105,10 @@ pub struct FeedPulse {
     pub revision: u32,
     /// When it became the latest.
     pub published: Option<Timestamp>,
+    /// When the next one is overdue, or was; `None`: never, or that is not known yet.
+    pub due: Option<Timestamp>,
+    /// Since when it is, if it is.
+    pub overdue: Option<Timestamp>,
 }
 
 /// The circuit breaker is open.
@@ -165,7 +168,7 @@ impl Pulse {
                 guard: state.guard.seconds(),
                 repeated: state.counters.repeated,
             },
-            feeds: rules.feeds.iter().map(|feed| FeedPulse::of(feed, state.feed(&feed.name).map(|(_, feed)| feed))).collect(),
+            feeds: rules.feeds.iter().map(|feed| FeedPulse::of(feed, state)).collect(),
             lacking: state.broadcasting().then_some(state.lacking.len()),
             budget: BudgetPulse {
                 month: state.budget.of(budget::local(now, &rules.zone).date()),
@@ -248,7 +251,9 @@ impl OutboxCount {
 }
 
 impl FeedPulse {
-    fn of(rules: &FeedRules, feed: Option<&Feed>) -> FeedPulse {
+    /// Of a service that is over, nothing is overdue.
+    fn of(rules: &FeedRules, state: &State) -> FeedPulse {
+        let (feed, over) = (state.feed(&rules.name).map(|(_, feed)| feed), state.notice.is_over());
         let current = feed.and_then(|feed| Some((feed.current.as_ref()?, feed.published)));
         FeedPulse {
             name: rules.name.clone(),
@@ -256,6 +261,8 @@ impl FeedPulse {
             as_of: current.map(|(publication, _)| publication.as_of),
             revision: current.map_or(0, |(publication, _)| publication.revision),
             published: current.map(|(_, published)| published),
+            due: feed.and_then(|feed| feed.due).filter(|_| !over),
+            overdue: feed.and_then(|feed| feed.overdue).filter(|_| !over),
         }
     }
 }

@@ -275,8 +275,9 @@ const DOCUMENT: &str = r#"{
     "held": {"code": 190, "since": "2026-11-20T15:30:00Z", "until": "2026-11-22T17:30:45Z"},
     "pace": {"rate": 60, "permitted": 80, "guard": 12, "repeated": 3},
     "feeds": [
-      {"name": "corona", "title": "Corona", "as_of": "2026-11-22", "revision": 12, "published": "2026-11-22T11:04:30Z"},
-      {"name": "rsv", "title": "RSV", "as_of": null, "revision": 0, "published": null}
+      {"name": "corona", "title": "Corona", "as_of": "2026-11-22", "revision": 12, "published": "2026-11-22T11:04:30Z",
+        "due": "2026-11-22T15:00:00Z", "overdue": "2026-11-22T15:00:00Z"},
+      {"name": "rsv", "title": "RSV", "as_of": null, "revision": 0, "published": null, "due": "2026-11-23T12:00:00Z"}
     ],
     "lacking": 8,
     "budget": {"sent": 612, "free": 600, "paid": 0, "forecast": 960, "limit": 1000, "standing": "enough", "surprise": null, "places": 26,
@@ -344,9 +345,11 @@ Internetverbindung und timedatectl prüfen
 
   Zahlenreihe          Corona (corona)
   letzte Zahlen        vom 22.11.2026, veröffentlicht 22.11.2026 12:04
+  nächste Zahlen       überfällig seit 2 h 30 min (22.11.2026 16:00)
 
   Zahlenreihe          RSV (rsv)
   letzte Zahlen        noch keine
+  nächste Zahlen       erwartet bis 23.11.2026 13:00
   wird verteilt        8 Abos fehlt noch etwas
 ";
 

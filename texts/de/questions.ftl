@@ -22,6 +22,11 @@ ends = Ohne Antwort endet dein Abo { $closes }.
 
 # 23 Stunden und 59 Minuten nach der letzten Nachricht der Person.
 reminder = Es liegen aktuell keine neuen Zahlen vor. Möchtest du weiter informiert werden?
+# Dasselbe, wenn sie heute überfällig sind. $hour: „15“, bis dahin sind sie sonst da.
+reminder_overdue = Es liegen aktuell keine neuen Zahlen vor: Sonst kommen sie bis { $hour } Uhr, heute noch nicht. Möchtest du weiter informiert werden?
+# Dasselbe, wenn feststeht, dass heute keine kommen.
+reminder_no_report = Heute gibt es keine Meldung mit neuen Zahlen. Möchtest du weiter informiert werden?
+# Unter jeder von ihnen.
 reminder_late = Du kannst auch später noch antworten: dann geht es weiter.
 
 # Vor der Frage an jemanden, der gewartet hat.

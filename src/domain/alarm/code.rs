@@ -31,6 +31,8 @@ pub enum Code {
     MetaUnreachable,
     /// The broker cannot be reached.
     BrokerUnreachable,
+    /// Figures that usually have come by now have not.
+    FeedOverdue,
     /// Meta charges for messages that should be free.
     MetaCharges,
     /// The month's messages will not suffice.
@@ -46,7 +48,7 @@ const CALM: u32 = 5 * MINUTE;
 
 impl Code {
     /// All of them, in their order.
-    pub const ALL: [Code; 16] = [
+    pub const ALL: [Code; 17] = [
         Code::RelaySilent,
         Code::DiskFull,
         Code::StoreDamaged,
@@ -61,6 +63,7 @@ impl Code {
         Code::Certificate,
         Code::MetaUnreachable,
         Code::BrokerUnreachable,
+        Code::FeedOverdue,
         Code::MetaCharges,
         Code::BudgetShort,
     ];
@@ -82,6 +85,7 @@ impl Code {
             Code::Certificate => "certificate",
             Code::MetaUnreachable => "meta-unreachable",
             Code::BrokerUnreachable => "broker-unreachable",
+            Code::FeedOverdue => "feed-overdue",
             Code::MetaCharges => "meta-charges",
             Code::BudgetShort => "budget-short",
         }
@@ -121,6 +125,7 @@ impl Code {
             Code::Certificate => "Das Zertifikat fehlt, läuft bald ab oder lässt sich nicht erneuern. Ohne gültiges stellt Meta nichts zu.",
             Code::MetaUnreachable => "Meta ist nicht zu erreichen: Zahlen, Antworten und Erinnerungen bleiben liegen.",
             Code::BrokerUnreachable => "Der MQTT-Broker ist nicht zu erreichen: Neue Zahlen kommen nicht an.",
+            Code::FeedOverdue => "Zahlen sind überfällig: Um diese Zeit sind sie sonst längst da. Wer ein Abo hat, bekommt nichts Neues.",
             Code::MetaCharges => "Meta berechnet Nachrichten, die nach unserer Zählung noch kostenlos wären.",
             Code::BudgetShort => "Die Nachrichten dieses Monats reichen mit den heutigen Abos nicht bis zum Monatsende.",
         }
@@ -158,6 +163,10 @@ impl Code {
             Code::BrokerUnreachable => {
                 "Läuft der Broker? Stimmen host, port und Zugangsdaten unter [mqtt]? drk-relay status nennt den Grund."
             }
+            Code::FeedOverdue => {
+                "Beim Absender nachsehen, ob er sendet; kommt an einem Tag nichts, soll er \"no_report_today\" senden. Wann Zahlen fällig \
+                 sind, stellt due ein."
+            }
             Code::MetaCharges => {
                 "Im WhatsApp Manager die Abrechnung ansehen; budget.monthly_messages auf das senken, was wirklich frei ist."
             }
@@ -183,6 +192,8 @@ impl Code {
             | Code::Certificate
             | Code::MetaUnreachable
             | Code::BrokerUnreachable => PATIENCE,
+            // After a start, what has waited at the broker comes first.
+            Code::FeedOverdue => PATIENCE,
             // A forecast: one busy hour is no trend.
             Code::BudgetShort => HOUR,
         }
@@ -193,6 +204,8 @@ impl Code {
         match self {
             // Somebody has put it right: that does not come back by itself.
             Code::StoreDamaged | Code::BudgetSpent | Code::BudgetReserve => 0,
+            // The figures have come.
+            Code::FeedOverdue => 0,
             Code::RelaySilent
             | Code::DiskFull
             | Code::SendingHeld

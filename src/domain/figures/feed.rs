@@ -2,6 +2,7 @@
 
 use super::Value;
 use super::gate::{Baseline, Suspicion};
+use super::rhythm::Rhythm;
 use crate::domain::event::Figure;
 use crate::domain::ids::{Name, fingerprint};
 use crate::domain::time::{Day, Timestamp};
@@ -125,6 +126,12 @@ pub struct Feed {
     pub published: Timestamp,
     /// When something new was last said about it, by our clock.
     pub received: Timestamp,
+    /// When it usually publishes.
+    pub rhythm: Rhythm,
+    /// When the figures after the latest ones are overdue; `None`: never, or that is not known yet.
+    pub due: Option<Timestamp>,
+    /// Since when they are: that moment, once it has passed by a trusted clock.
+    pub overdue: Option<Timestamp>,
 }
 
 impl Feed {
@@ -144,6 +151,9 @@ impl Feed {
             highest: 0,
             published: Timestamp(0),
             received: Timestamp(0),
+            rhythm: Rhythm::default(),
+            due: None,
+            overdue: None,
         }
     }
 
@@ -154,7 +164,9 @@ impl Feed {
 
     /// When something is to be done for it; `None`: not before something arrives.
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.settling.as_ref().map(|settling| settling.until)
+        let settling = self.settling.as_ref().map(|settling| settling.until);
+        let due = self.due.filter(|_| self.overdue.is_none());
+        [settling, due].into_iter().flatten().min()
     }
 
     /// The newest day of which there are values that are published or will be, and those values.

@@ -1,16 +1,20 @@
 //! Is this figure new, is it believed, and what becomes a publication. Knows no topic, no payload and no person.
 //!
-//! `press` judges one figure, `gate` says what is plausible, `ruling` is what a human says to that, `feed` is the row of all this, and `view`
-//! what of it is shown outside.
+//! `press` judges one figure, `gate` says what is plausible, `ruling` is what a human says to that, `rhythm` when the next one should come (on
+//! which days, `holidays` knows) and `overdue` that it has not, `feed` is the row of all this, and `view` what of it is shown outside.
 
 mod feed;
 pub mod gate;
+pub mod holidays;
+mod overdue;
 mod press;
+pub mod rhythm;
 mod ruling;
 mod value;
 mod view;
 
 pub use feed::{Correction, Dismissed, Feed, Held, Ids, Publication, Settling, Values};
+pub use overdue::Today;
 pub use value::Value;
 pub use view::{View, views};
 
@@ -45,7 +49,8 @@ pub fn configured(state: &State, rules: &Rules) -> Vec<Change> {
     let free = numbers.filter(|id| gone.contains(id) || !state.feeds.contains_key(id));
     let unknown = rules.feeds.iter().filter(|feed| state.feed(&feed.name).is_none());
     let new = free.zip(unknown).map(|(id, feed)| Change::Feed(id, Box::new(Feed::new(feed.name.clone()))));
-    gone.iter().map(|id| Change::ForgetFeed(*id)).chain(new).collect()
+    let scheduled = overdue::rescheduled(state, rules, &gone);
+    gone.iter().map(|id| Change::ForgetFeed(*id)).chain(scheduled).chain(new).collect()
 }
 
 /// A figure arrived.
@@ -116,6 +121,8 @@ pub fn set_right(state: &State, rules: &Rules, now: Millis) -> Vec<Change> {
         press.revision = revision;
         press.feed.published = feed.published.min(press.now);
         press.feed.received = feed.received.min(press.now);
+        press.feed.rhythm.forget_after(press.today);
+        press.feed.schedule(rules);
         if let Some(settling) = &mut press.feed.settling {
             let wait = if settling.correction.is_some() { press.rules.correction_settle } else { press.rules.settle };
             settling.until = settling.until.min(press.now.plus(wait));
@@ -140,9 +147,10 @@ pub fn set_right(state: &State, rules: &Rules, now: Millis) -> Vec<Change> {
     changes
 }
 
-/// The publication has settled long enough.
-pub fn settled(state: &State, rules: &Rules, now: Millis, id: FeedId) -> Decision {
-    let Some(feed) = state.feeds.get(&id).filter(|feed| feed.settling.is_some()) else { return Decision::refused(Refusal::NothingToDo) };
+/// A publication has settled long enough, or the next one is overdue.
+pub fn due(state: &State, rules: &Rules, now: Millis, id: FeedId) -> Decision {
+    let settled = |feed: &&Feed| feed.settling.as_ref().is_some_and(|settling| settling.until <= now.second());
+    let Some(feed) = state.feeds.get(&id).filter(settled) else { return overdue::passed(state, now, id) };
     let feed = match Press::new(state, rules, now, &feed.name) {
         Some((_, mut press)) => {
             press.settle();

@@ -13,6 +13,7 @@
 use super::feed::{Correction, Dismissed, Feed, Held, Publication, Settling, Values};
 use super::gate::{self, Baseline, Judgement, Suspicion};
 use super::{EARLY, MAX_AGE, Value};
+use crate::domain::budget::local;
 use crate::domain::decision::{Refusal, Taken};
 use crate::domain::event::{Corrects, Figure};
 use crate::domain::ids::{FeedId, Name};
@@ -26,6 +27,8 @@ use std::collections::BTreeMap;
 pub(super) struct Press<'a> {
     pub(super) feed: Feed,
     pub(super) rules: &'a FeedRules,
+    /// Those of all feeds.
+    all: &'a Rules,
     /// The day it is.
     pub(super) today: Day,
     /// The day of figures that name none.
@@ -41,7 +44,8 @@ impl<'a> Press<'a> {
         let (id, feed) = state.feed(name)?;
         let feed_rules = rules.feed(name)?;
         let (today, undated) = (rules.today(now), feed_rules.day_at(now, &rules.zone));
-        Some((id, Press { feed: feed.clone(), rules: feed_rules, today, undated, now: now.second(), revision: state.revision() }))
+        let (feed, revision) = (feed.clone(), state.revision());
+        Some((id, Press { feed, rules: feed_rules, all: rules, today, undated, now: now.second(), revision }))
     }
 
     /// Takes a figure in, or says why not, and which day it was taken to be about.
@@ -63,6 +67,10 @@ impl<'a> Press<'a> {
                 let taken = self.judge(figure, as_of);
                 if let Some(id) = figure.id.as_ref().filter(|_| taken.is_kept()) {
                     self.feed.ids.remember(id, as_of);
+                }
+                self.feed.heard(&before, local(self.now.millis(), &self.all.zone), &taken, as_of);
+                if self.feed.rhythm != before.rhythm {
+                    self.feed.schedule(self.all);
                 }
                 if self.feed != before {
                     self.feed.received = self.now;

@@ -23,16 +23,22 @@ pub struct View {
     pub held: Option<Held>,
     /// The latest day of which the publisher says that there will be no figures.
     pub no_report: Option<Day>,
+    /// When the next figures are overdue, or were; `None`: never, or that is not known yet.
+    pub due: Option<Timestamp>,
+    /// Since when they are, if they are.
+    pub overdue: Option<Timestamp>,
 }
 
 /// The configured feeds, in the order of the configuration.
 pub fn views(state: &State, rules: &Rules) -> Vec<View> {
     let known = rules.feeds.iter().filter_map(|feed| Some((feed, state.feed(&feed.name)?.1)));
-    known.map(|(rules, feed)| View::of(&rules.title, feed)).collect()
+    let over = state.notice.is_over();
+    known.map(|(rules, feed)| View::of(&rules.title, feed, over)).collect()
 }
 
 impl View {
-    fn of(title: &str, feed: &Feed) -> View {
+    /// Of a service that is over, nothing is overdue.
+    fn of(title: &str, feed: &Feed, over: bool) -> View {
         let moment = |at: Timestamp| (at > Timestamp(0)).then_some(at);
         View {
             name: feed.name.clone(),
@@ -42,6 +48,8 @@ impl View {
             received: moment(feed.received),
             held: feed.held.clone(),
             no_report: feed.no_report,
+            due: feed.due.filter(|_| !over),
+            overdue: feed.overdue.filter(|_| !over),
         }
     }
 }

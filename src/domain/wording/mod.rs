@@ -16,7 +16,8 @@ pub use wish::{Wish, fold, is_command, wish};
 use super::conversation::{Person, Talk};
 use super::decision::{Body, Row};
 use super::event::Tap;
-use super::ids::{Address, FeedSet, Name, TopicId};
+use super::figures::{Feed, Today};
+use super::ids::{Address, FeedId, FeedSet, Name, TopicId};
 use super::outbox::Kind;
 use super::rules::{Rules, Topic};
 use super::state::State;
@@ -63,7 +64,7 @@ impl Speaker<'_> {
                 self.with_figures(&shown, "", &self.texts.ends(&self.closes()), self.continue_stop())
             }
             Kind::Reminder => {
-                let asked = joined(&[&self.notice(), &self.texts.reminder(), &self.texts.reminder_late()]);
+                let asked = joined(&[&self.notice(), &self.reminder(), &self.texts.reminder_late()]);
                 question("", &asked, self.go_on_stop())
             }
             Kind::Stopped => Body::Text(self.texts.stopped()),
@@ -101,6 +102,23 @@ impl Speaker<'_> {
     /// That the service will end, if people may know that.
     fn notice(&self) -> String {
         self.state.notice.told().map_or_else(String::new, |day| self.texts.notice(&german::date(day)))
+    }
+
+    /// That there is nothing new, and why, if that is known of all feeds of this person.
+    fn reminder(&self) -> String {
+        let heard = |id: &FeedId, feed: &Feed| self.feeds().contains(*id) && self.rules.feed(&feed.name).is_some();
+        let feeds = self.state.feeds.iter().filter(|(id, feed)| heard(id, feed));
+        let today: Vec<Today> = feeds.map(|(_, feed)| Today::of(feed, self.rules, self.now)).collect();
+        let late = |today: &Today| match today {
+            Today::Late { by } => Some(*by),
+            Today::Usual | Today::NoReport => None,
+        };
+        let hours: Option<Vec<u16>> = today.iter().map(late).collect();
+        match hours.and_then(|hours| hours.into_iter().max()) {
+            Some(by) => self.texts.reminder_overdue(&by.div_ceil(60).to_string()),
+            None if !today.is_empty() && today.iter().all(|today| *today == Today::NoReport) => self.texts.reminder_no_report(),
+            None => self.texts.reminder(),
+        }
     }
 
     /// The question that strangers are asked: yes or no if there is one feed, else which.

@@ -5,7 +5,7 @@ use crate::domain::alarm::{Code, Finding};
 use crate::domain::budget::{Standing, Surprise};
 use crate::port::board::{Board, Links};
 use crate::port::link::{Condition, Link};
-use crate::relay::pulse::Pulse;
+use crate::relay::pulse::{FeedPulse, Pulse};
 
 /// What one look shows.
 pub(super) struct Seen<'a> {
@@ -59,6 +59,7 @@ impl<'a> Seen<'a> {
             Code::BudgetSpent => self.of_pulse(|pulse| seen_if(pulse.budget.standing == Standing::Spent)),
             Code::MetaCharges => self.of_pulse(|pulse| seen_if(pulse.budget.surprise == Some(Surprise::Charged))),
             Code::MetaWithholds => self.of_pulse(|pulse| seen_if(pulse.budget.surprise == Some(Surprise::CutOff))),
+            Code::FeedOverdue => self.of_pulse(|pulse| overdue(&pulse.feeds)),
             Code::TunnelDown => of_link(self.tunnel.as_ref()),
             Code::AddressUnproven => of_link(self.public.as_ref()),
             Code::WebhooksRefused => of_link(Some(&self.webhook)),
@@ -77,6 +78,11 @@ impl<'a> Seen<'a> {
     fn of_pulse(&self, finding: impl FnOnce(&Pulse) -> Finding) -> Finding {
         self.pulse.filter(|pulse| pulse.full.is_none()).map_or(Finding::Unknown, finding)
     }
+}
+
+fn overdue(feeds: &[FeedPulse]) -> Finding {
+    let overdue: Vec<&str> = feeds.iter().filter(|feed| feed.overdue.is_some()).map(|feed| feed.title.as_str()).collect();
+    if overdue.is_empty() { Finding::NotSeen } else { Finding::Seen(overdue.join(", ")) }
 }
 
 /// What has been spent does not suffice either: an alarm does not end because it has become worse.
@@ -103,6 +109,7 @@ fn of_link(condition: Option<&Condition>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::Name;
     use crate::domain::time::Timestamp;
     use crate::relay::pulse::{BudgetPulse, HeldPulse};
 
@@ -115,6 +122,20 @@ mod tests {
 
     fn budget(standing: Standing, surprise: Option<Surprise>) -> Pulse {
         Pulse { budget: BudgetPulse { standing, surprise, ..BudgetPulse::default() }, ..well() }
+    }
+
+    /// Feeds that are overdue since then.
+    fn overdue(feeds: &[Option<u32>]) -> Pulse {
+        let feed = |(number, since): (usize, &Option<u32>)| FeedPulse {
+            name: Name::new(&format!("feed-{number}")).expect("a name"),
+            title: format!("Feed {number}"),
+            as_of: None,
+            revision: 1,
+            published: None,
+            due: Some(Timestamp(1)),
+            overdue: since.map(Timestamp),
+        };
+        Pulse { feeds: feeds.iter().enumerate().map(feed).collect(), ..well() }
     }
 
     fn look(pulse: Option<&Pulse>) -> Seen<'_> {
@@ -158,6 +179,8 @@ mod tests {
                 [Code::MetaWithholds, Code::BudgetSpent, Code::BudgetReserve, Code::BudgetShort].map(|code| (code, nothing())).to_vec(),
             ),
             (budget(Standing::Enough, Some(Surprise::Charged)), vec![(Code::MetaCharges, nothing())]),
+            (overdue(&[None, None]), vec![]),
+            (overdue(&[Some(1), None, Some(2)]), vec![(Code::FeedOverdue, "Feed 0, Feed 2".to_owned())]),
         ];
         for (pulse, expected) in cases {
             assert_eq!(found(&look(Some(&pulse))), (expected, vec![]), "{pulse:?}");
@@ -173,6 +196,7 @@ mod tests {
             Code::BudgetSpent,
             Code::BudgetReserve,
             Code::ClockUntrusted,
+            Code::FeedOverdue,
             Code::MetaCharges,
             Code::BudgetShort,
         ];

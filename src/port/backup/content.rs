@@ -6,6 +6,7 @@ use crate::config::Written;
 use crate::domain::backup::Backup;
 use crate::domain::budget::Budget;
 use crate::domain::figures::gate::{Baseline, Suspicion};
+use crate::domain::figures::rhythm::Rhythm;
 use crate::domain::figures::{self, Value};
 use crate::domain::ids::{FeedSet, Name};
 use crate::domain::notice;
@@ -60,6 +61,12 @@ struct Feed {
     highest: u32,
     published: Moment,
     received: Moment,
+    #[serde(default)]
+    rhythm: Rhythm,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due: Option<Moment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    overdue: Option<Moment>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -190,6 +197,9 @@ impl From<&figures::Feed> for Feed {
             highest: feed.highest,
             published: moment(feed.published),
             received: moment(feed.received),
+            rhythm: feed.rhythm.clone(),
+            due: feed.due.map(moment),
+            overdue: feed.overdue.map(moment),
         }
     }
 }
@@ -246,6 +256,9 @@ impl Feed {
             highest: revision_read(self.highest)?,
             published: timestamp(self.published)?,
             received: timestamp(self.received)?,
+            rhythm: self.rhythm,
+            due: all_or_nothing(self.due, timestamp)?,
+            overdue: all_or_nothing(self.overdue, timestamp)?,
         })
     }
 }

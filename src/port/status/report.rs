@@ -234,6 +234,12 @@ pub struct Feed {
     pub revision: u32,
     /// When it was published.
     pub published: Option<Moment>,
+    /// When the next one is overdue, or was; absent: never, or that is not known yet.
+    #[serde(default)]
+    pub due: Option<Moment>,
+    /// Since when it is; absent if it is not.
+    #[serde(default)]
+    pub overdue: Option<Moment>,
 }
 
 /// Meta does not let us send: now and then one message tries.
@@ -407,7 +413,15 @@ impl From<&Pulse> for Relay {
 impl From<&pulse::FeedPulse> for Feed {
     fn from(feed: &pulse::FeedPulse) -> Feed {
         let (name, title) = (feed.name.to_string(), feed.title.clone());
-        Feed { name, title, as_of: feed.as_of.map(Day::date), revision: feed.revision, published: feed.published.map(moment) }
+        Feed {
+            name,
+            title,
+            as_of: feed.as_of.map(Day::date),
+            revision: feed.revision,
+            published: feed.published.map(moment),
+            due: feed.due.map(moment),
+            overdue: feed.overdue.map(moment),
+        }
     }
 }
 

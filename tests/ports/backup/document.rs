@@ -5,6 +5,7 @@ use drk_relay::config::Written;
 use drk_relay::domain::backup::Backup;
 use drk_relay::domain::budget::{Budget, Price, Toll};
 use drk_relay::domain::decision::Change;
+use drk_relay::domain::figures::rhythm::Rhythm;
 use drk_relay::domain::figures::{Feed, Publication, Settling, Value};
 use drk_relay::domain::ids::{InstanceId, Name};
 use drk_relay::domain::notice::Notice;
@@ -170,8 +171,20 @@ fn feeds() -> impl Strategy<Value = Vec<Feed>> {
         || (0..=u32::MAX / 2, day(), values()).prop_map(|(revision, as_of, values)| Publication::new(revision, as_of, values));
     let settling = (day(), values(), any::<u32>()).prop_map(|(as_of, values, until)| Settling::new(as_of, values, Timestamp(until)));
     let early = prop::collection::btree_map(prop::option::of(day()), values(), 0..3);
-    let parts = (prop::option::of(publication()), prop::option::of(publication()), prop::option::of(settling), early, any::<u32>());
-    let feed = parts.prop_map(|(current, previous, settling, early, published)| Feed {
+    let rhythm = prop::collection::vec((-700_000..2_900_000, 0..24_i8, any::<bool>()), 0..60).prop_map(|words| {
+        let mut rhythm = Rhythm::default();
+        for (day, hour, report) in words {
+            let local = Day(day).date().at(hour, 0, 0, 0);
+            if report { rhythm.published(local) } else { rhythm.no_report(local, Day(day)) }
+        }
+        rhythm
+    });
+    let publications = (prop::option::of(publication()), prop::option::of(publication()));
+    let parts = (publications, prop::option::of(settling), early, any::<u32>(), rhythm, prop::option::of(any::<u32>().prop_map(Timestamp)));
+    let feed = parts.prop_map(|((current, previous), settling, early, published, rhythm, due)| Feed {
+        rhythm,
+        due,
+        overdue: due,
         current,
         previous,
         settling,

@@ -3,6 +3,8 @@
 
 use super::{EXAMPLE, FULL, Folder, SECRETS, edited};
 use drk_relay::config::{AlarmConfig, Checked, ClockConfig};
+use drk_relay::domain::figures::holidays::Land;
+use drk_relay::domain::figures::rhythm::Due;
 use drk_relay::domain::ids::Name;
 use drk_relay::domain::rules::{End, MetricKind, Quiet, ReminderPolicy};
 use drk_relay::domain::time::{Day, Timestamp};
@@ -78,6 +80,8 @@ fn everything_reaches_its_part() {
     let [corona, pollen] = rules.feeds.as_slice() else { panic!("two feeds") };
     assert_eq!((corona.name.as_str(), corona.settle, corona.description.as_deref()), ("corona", 20, Some("täglich gegen 9 Uhr")));
     assert_eq!((pollen.title.as_str(), pollen.settle, pollen.description.as_deref()), ("Pollenflug", 30, None));
+    let half_past_six = jiff::civil::time(18, 30, 0, 0);
+    assert_eq!((rules.land, corona.due, pollen.due), (Some(Land::Bayern), Due::By(half_past_six), Due::Never));
     let [cases, incidence] = corona.metrics.as_slice() else { panic!("two metrics") };
     assert_eq!((cases.label.as_str(), cases.kind, cases.decimals, cases.required), ("Neue Fälle", MetricKind::Count, 0, true));
     assert_eq!((incidence.unit.as_deref(), incidence.decimals, incidence.required), (Some("je 100.000"), 2, false));
@@ -110,6 +114,7 @@ fn defaults_are_the_safe_ones() {
     assert_eq!((config.mqtt.port, config.mqtt.tls.is_none(), config.mqtt.login.is_none()), (1883, true, true));
     assert!(config.graph.proxy.is_none() && config.alarm.command.is_none() && config.heartbeat.is_none());
     let feed = &config.rules.feeds[0];
+    assert_eq!((feed.due, config.rules.land), (Due::Learned, Some(Land::Thueringen)));
     assert_eq!((feed.settle, feed.metrics[0].decimals, feed.metrics[0].required), (30, 0, true));
 }
 

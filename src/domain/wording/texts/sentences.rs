@@ -60,7 +60,8 @@ macro_rules! sentences {
 }
 
 // What must fit together into 1,024 units: `welcome` or `interruption`, at least 340 for figures, `notice` and `question`; figures,
-// `notice` and `ends`; `notice`, `reminder` and `reminder_late`; `place` and `question`; `help`, what may follow it, and `question`.
+// `notice` and `ends`; `notice`, one of the three reminders and `reminder_late`; `place` and `question`; `help`, what may follow it, and
+// `question`.
 sentences! {
     /// Who we are; figures and the question follow.
     welcome(branch) <= 400;
@@ -74,6 +75,10 @@ sentences! {
     ends(closes) <= 120;
     /// Nothing new; do you want to go on?
     reminder() <= 300;
+    /// Nothing new, though by this hour there usually is; do you want to go on?
+    reminder_overdue(hour) <= 300;
+    /// There will be nothing new today; do you want to go on?
+    reminder_no_report() <= 300;
     /// A later answer counts, too.
     reminder_late() <= 200;
     /// A place is free; the question follows.
@@ -189,6 +194,7 @@ pub(super) fn longest(piece: &str) -> usize {
         "button" => BUTTON,
         "closes" => "am 22.11.2026 um 14:32 Uhr".len(),
         "date" => "22.11.2026".len(),
+        "hour" => "24".len(),
         "compared" => "22.11.".len(),
         "day" => "Donnerstag, 22.11.2026".len(),
         "at" => "22.11.2026, 14:32 Uhr".len(),
