@@ -56,6 +56,11 @@ impl Suspicion {
     pub fn code(&self) -> &'static str {
         "total-fell"
     }
+
+    /// What is strange.
+    pub fn sentence(&self, _: &crate::domain::rules::MetricRules) -> String {
+        String::new()
+    }
 }
 
 /// The judgement.

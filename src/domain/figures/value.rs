@@ -1,6 +1,7 @@
 //! A decimal number, exact. No float, no text: reading is for `port/mqtt`, writing for `wording`.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A decimal number, exact: `digits` × 10^−`decimals`, without trailing zeros behind the point, so that 17 and 17.0 are equal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -49,6 +50,18 @@ impl Value {
         let decimals = self.decimals.max(other.decimals);
         let scaled = |value: Value| value.digits.checked_mul(10_i64.checked_pow(u32::from(decimals - value.decimals))?);
         Value::new(scaled(self)?.checked_sub(scaled(other)?)?, decimals)
+    }
+}
+
+impl fmt::Display for Value {
+    /// `57.4`, `-36`: with a point, as programs write it; as exact as the value is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decimals = usize::from(self.decimals);
+        let sign = if self.digits < 0 { "-" } else { "" };
+        let figures = format!("{:0width$}", self.digits.unsigned_abs(), width = decimals + 1);
+        let (whole, fraction) = figures.split_at(figures.len() - decimals);
+        let point = if fraction.is_empty() { "" } else { "." };
+        write!(f, "{sign}{whole}{point}{fraction}")
     }
 }
 
