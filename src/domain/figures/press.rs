@@ -353,5 +353,5 @@ pub(super) fn changed(old: &Values, new: &Values) -> Values {
 
 /// Whether it is lower now.
 pub(super) fn lowered(old: Value, new: Option<&Value>) -> bool {
-    new.and_then(|new| new.minus(old)).is_some_and(|change| change.parts().0 < 0)
+    new.is_some_and(|new| *new < old)
 }
