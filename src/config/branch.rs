@@ -1,9 +1,9 @@
 //! What the branch decides: who speaks, which figures there are, who is reminded, what it may cost, when it ends. The pure part of the
 //! configuration; nothing of sockets and secrets.
 
-use super::document::{Item, Section, quoted};
-use super::kinds::{boolean, day, due, integer, land, morning, name, quiet, text, wrong};
-use crate::domain::figures::gate::GateRules;
+use super::document::{Complaint, Item, Section, quoted};
+use super::kinds::{boolean, day, decimal, due, integer, land, morning, name, quiet, text, wrong};
+use crate::domain::figures::gate::{GateRules, SLACK};
 use crate::domain::figures::holidays::Land;
 use crate::domain::figures::rhythm::Due;
 use crate::domain::ids::Name;
@@ -171,9 +171,17 @@ fn metric(section: &mut Section<'_>) -> Option<MetricRules> {
         None => section.optional("decimals", integer(0..=DECIMALS_MAX)).flatten(),
     };
     let required = section.or("required", true, boolean);
+    let gate = section.or_shown("gate", GateRules::default(), &SLACK.parts().0.to_string(), gate);
     section.end();
     let decimals = u8::try_from(decimals?).ok()?;
-    Some(MetricRules { name: name?, label: label?, kind: kind?, unit: unit?, decimals, required: required?, gate: GateRules::default() })
+    Some(MetricRules { name: name?, label: label?, kind: kind?, unit: unit?, decimals, required: required?, gate: gate? })
+}
+
+/// How much a small number may jump, or that there is no gate.
+fn gate(item: &Item<'_>) -> Result<GateRules, Complaint> {
+    let remedy = "die Änderung nennen, die immer plausibel ist, zum Beispiel 10 oder 0.5, oder \"off\": dann wird nichts geprüft.";
+    let DeValue::String(word) = item.value else { return decimal(item, remedy).map(|slack| GateRules::On { slack }) };
+    if word == "off" { Ok(GateRules::Off) } else { Err(wrong("erwartet wird eine Zahl oder \"off\".", remedy)) }
 }
 
 fn reminder(root: &mut Section<'_>) -> Option<(ReminderPolicy, Option<Quiet>)> {

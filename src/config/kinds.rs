@@ -2,6 +2,7 @@
 //! with each other is for `branch` and `outside`.
 
 use super::document::{Complaint, Item, kind};
+use crate::domain::figures::Value;
 use crate::domain::figures::holidays::Land;
 use crate::domain::figures::rhythm::Due;
 use crate::domain::ids::Name;
@@ -71,6 +72,23 @@ pub(super) fn integer(range: RangeInclusive<u32>) -> impl Fn(&Item<'_>) -> Resul
         let number = u32::from_str_radix(number.as_str(), number.radix()).ok().filter(|number| range.contains(number));
         number.ok_or_else(|| wrong(format!("erlaubt sind {} bis {}.", range.start(), range.end()), remedy))
     }
+}
+
+/// A decimal number that is not below zero, exactly as it is written.
+pub(super) fn decimal(item: &Item<'_>, remedy: &str) -> Result<Value, Complaint> {
+    let text = if let DeValue::Integer(number) = item.value
+        && number.radix() == 10
+    {
+        number.as_str()
+    } else if let DeValue::Float(number) = item.value {
+        number.as_str()
+    } else {
+        return Err(not_of_kind("eine Zahl", item, remedy));
+    };
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = format!("{whole}{fraction}").parse::<u32>().ok().filter(|_| !text.starts_with('+'));
+    let value = digits.zip(u8::try_from(fraction.len()).ok()).and_then(|(digits, decimals)| Value::new(i64::from(digits), decimals));
+    value.ok_or_else(|| wrong("das ist keine einfache Zahl ab 0 mit höchstens neun Ziffern.", remedy))
 }
 
 pub(super) fn day(item: &Item<'_>) -> Result<Day, Complaint> {

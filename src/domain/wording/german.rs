@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 const GROUP_FROM: usize = 5;
 
 /// `57,4`, `1234`, `12.735`, `−3,6` (with a real minus sign), with at least `least` digits behind the comma.
-pub(super) fn number(value: Value, least: u8) -> String {
+pub(in crate::domain) fn number(value: Value, least: u8) -> String {
     let (digits, exact) = value.parts();
     let decimals = exact.max(least.min(Value::DECIMALS));
     let scaled = u128::from(digits.unsigned_abs()) * 10_u128.pow(u32::from(decimals - exact));

@@ -9,6 +9,7 @@ mod texts;
 pub mod topic;
 mod wish;
 
+pub(super) use german::number;
 pub use texts::{BRANCH_MAX, CONTACT_MAX, FEED_TITLE_MAX, LABEL_MAX, PRIVACY_MAX, SOURCE_MAX, UNIT_MAX};
 pub use texts::{TextFault, TextProblem, Texts};
 pub use wish::{Wish, fold, is_command, wish};

@@ -3,6 +3,8 @@
 
 use super::{EXAMPLE, FULL, Folder, SECRETS, edited};
 use drk_relay::config::{AlarmConfig, Checked, ClockConfig};
+use drk_relay::domain::figures::Value;
+use drk_relay::domain::figures::gate::GateRules;
 use drk_relay::domain::figures::holidays::Land;
 use drk_relay::domain::figures::rhythm::Due;
 use drk_relay::domain::ids::Name;
@@ -85,6 +87,8 @@ fn everything_reaches_its_part() {
     let [cases, incidence] = corona.metrics.as_slice() else { panic!("two metrics") };
     assert_eq!((cases.label.as_str(), cases.kind, cases.decimals, cases.required), ("Neue Fälle", MetricKind::Count, 0, true));
     assert_eq!((incidence.unit.as_deref(), incidence.decimals, incidence.required), (Some("je 100.000"), 2, false));
+    let gates = [cases, incidence, &pollen.metrics[0]].map(|metric| metric.gate);
+    assert_eq!(gates, [GateRules::default(), GateRules::On { slack: Value::new(25, 1).expect("small") }, GateRules::Off]);
     // Noon of 17 December, and the midnight after 31 December, in Vienna.
     let last_day = Day::of(jiff::civil::date(2026, 12, 31));
     assert_eq!(rules.end, Some(End { last_day, announce: Timestamp(1_797_505_200), over: Timestamp(1_798_758_000) }));

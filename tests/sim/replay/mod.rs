@@ -16,7 +16,10 @@
 
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
+mod country;
 mod file;
+mod gate;
+mod rulings;
 mod town;
 mod witness;
 
