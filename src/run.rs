@@ -99,7 +99,8 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let behind = Behind { inbox: inbox.clone(), link: links.webhook.clone(), knocks: ways.knocks.clone() };
     let trusted = watch::Sender::new(false);
     let alarms = Alarms::new(&config.alarm, config.heartbeat.as_ref(), &ways.outward, &zone, &clock)?;
-    let board = Board { pulse, backup, inbox: inbox.clone(), links, alarms, clock: clock.clone(), zone, started };
+    let answers = outlets.answers.clone();
+    let board = Board { pulse, backup, answers, inbox: inbox.clone(), links, alarms, clock: clock.clone(), zone, started };
     let told = (&board.alarms, &board.links.mqtt);
     let mut restarted = false;
     let ports = async {

@@ -2,11 +2,10 @@
 //! it and not this process, because only it has the service's rights, its way outside and its connection to the broker.
 #![expect(clippy::print_stdout, reason = "this is what was asked for")]
 
-use super::Failure;
+use super::{Failure, first_answer};
 use crate::config::Config;
 use crate::port::status::{Outcome, Trial, ask_for_alarm_test};
 use anyhow::anyhow;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// What to do about alarms.
@@ -27,7 +26,7 @@ pub(super) async fn execute(options: &Options) -> Result<(), Failure> {
 }
 
 async fn test(config: &Path) -> Result<(), Failure> {
-    let Trial { mqtt, command, heartbeat } = asked(&Config::public(config)?.sockets).await?;
+    let Trial { mqtt, command, heartbeat } = first_answer(&Config::public(config)?.sockets, "alarm test", ask_for_alarm_test).await?;
     let ways = [
         ("MQTT", Some(mqtt), "der Broker hat relay/alarms angenommen", ""),
         (
@@ -50,25 +49,4 @@ async fn test(config: &Path) -> Result<(), Failure> {
         }
     }
     if failed == 0 { Ok(()) } else { Err(anyhow!("nicht auf allen Wegen kommen Alarme an").into()) }
-}
-
-/// What the first relay that answers says.
-async fn asked(sockets: &[PathBuf]) -> anyhow::Result<Trial> {
-    let mut refused = Vec::new();
-    for socket in sockets {
-        match ask_for_alarm_test(socket).await {
-            Ok(trial) => return Ok(trial),
-            Err(error) if error.kind() == ErrorKind::InvalidData => {
-                return Err(anyhow!(
-                    "Die Antwort ist nicht von einem Relay dieser Version. Abhilfe: das Relay nach einem Update neu starten."
-                ));
-            }
-            Err(error) => refused.push(format!("{}: {error}", socket.display())),
-        }
-    }
-    Err(anyhow!(
-        "Das Relay läuft nicht (oder dieser Benutzer darf nicht fragen): {}. Abhilfe: sudo drk-relay alarm test; \
-         systemctl status drk-relay.",
-        refused.join("; ")
-    ))
 }

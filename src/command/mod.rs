@@ -6,6 +6,7 @@ mod check_config;
 #[cfg(feature = "simulator")]
 mod demo;
 mod events;
+mod figures;
 pub mod journal;
 mod qr;
 mod restore;
@@ -20,7 +21,8 @@ mod webhook;
 
 use crate::config::ConfigError;
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 /// Exit code for a configuration that cannot work: `EX_USAGE`, as systemd's `RestartPreventExitStatus=` expects it.
 pub const CONFIGURATION: u8 = 64;
@@ -52,6 +54,9 @@ enum Command {
     },
     /// Wie es dem laufenden Relay geht: Abos, Fenster, Ausgang, Zahlen, Verbindungen.
     Status(status::Options),
+    /// Zahlen, die angehalten sind, weil sie unplausibel sind: ansehen und entscheiden.
+    #[command(subcommand)]
+    Figures(figures::Command),
     /// Was in letzter Zeit geschah: Starts, Alarme, Warnungen. Auch wenn das Relay nicht läuft.
     Events(events::Options),
     /// Ob ein Alarm bei denen ankommt, die ihn bekommen sollen.
@@ -98,6 +103,25 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
+/// What the first relay says that answers at one of these sockets. `typed`: the command, for whoever may not ask.
+async fn first_answer<T>(sockets: &[PathBuf], typed: &str, ask: impl AsyncFn(&Path) -> io::Result<T>) -> anyhow::Result<T> {
+    let mut refused = Vec::new();
+    for socket in sockets {
+        match ask(socket).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                anyhow::bail!("Die Antwort ist nicht von einem Relay dieser Version. Abhilfe: das Relay nach einem Update neu starten.")
+            }
+            Err(error) => refused.push(format!("{}: {error}", socket.display())),
+        }
+    }
+    anyhow::bail!(
+        "Das Relay läuft nicht (oder dieser Benutzer darf nicht fragen): {}. Abhilfe: sudo drk-relay {typed}; \
+         systemctl status drk-relay; --config mit der Konfiguration des laufenden Relays angeben.",
+        refused.join("; ")
+    )
+}
+
 impl Arguments {
     /// Does what was typed.
     ///
@@ -108,6 +132,7 @@ impl Arguments {
             Command::Run { config } => run::execute(&config).await,
             Command::CheckConfig { config } => check_config::execute(&config),
             Command::Status(options) => status::execute(&options).await,
+            Command::Figures(command) => figures::execute(&command).await,
             Command::Events(options) => events::execute(&options),
             Command::Alarm(options) => alarm::execute(&options).await,
             Command::Backup(options) => backup::execute(&options).await,

@@ -1,7 +1,7 @@
 //! `drk-relay status`: asks the running relay how it fares and says it in German, or passes its JSON through. Counts nothing itself.
 #![expect(clippy::print_stdout, reason = "the status is what the command is for")]
 
-use super::{CONFIGURATION_FILE, Failure};
+use super::{CONFIGURATION_FILE, Failure, first_answer};
 use crate::config::{Config, RUNTIME_DIRECTORY, SOCKET};
 use crate::domain::pacing::GUARD_MIN;
 use crate::domain::trust::{self, FOLLOW};
@@ -18,19 +18,26 @@ use std::path::{Path, PathBuf};
 /// Whom to ask, and how to say it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
+    #[command(flatten)]
+    whom: Whom,
+    /// Das JSON-Dokument (schema 1) unverändert ausgeben.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Whom to ask.
+#[derive(Debug, clap::Args)]
+pub(super) struct Whom {
     /// Die Konfiguration: sie sagt, wo das Relay antwortet. Ohne Angabe die von `run`.
     #[arg(long, value_name = "DATEI")]
     config: Option<PathBuf>,
     /// Der Socket, an dem das Relay antwortet, statt dessen aus der Konfiguration.
     #[arg(long, value_name = "SOCKET", conflicts_with = "config")]
     socket: Option<PathBuf>,
-    /// Das JSON-Dokument (schema 1) unverändert ausgeben.
-    #[arg(long)]
-    json: bool,
 }
 
 pub(super) async fn execute(options: &Options) -> Result<(), Failure> {
-    let text = ask(&sockets(options)?).await?;
+    let text = first_answer(&sockets(&options.whom)?, "status", status::ask).await?;
     let foreign = || anyhow::anyhow!("{FOREIGN}");
     let report = understood(&text);
     if options.json {
@@ -47,9 +54,9 @@ pub(super) async fn execute(options: &Options) -> Result<(), Failure> {
 }
 
 /// Where it may answer. Without a configuration at the usual place: where systemd/drk-relay.service lets it answer.
-fn sockets(options: &Options) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn sockets(whom: &Whom) -> Result<Vec<PathBuf>, Failure> {
     let usual = Path::new(CONFIGURATION_FILE);
-    match (&options.socket, &options.config) {
+    match (&whom.socket, &whom.config) {
         (Some(socket), _) => Ok(vec![socket.clone()]),
         (None, Some(config)) => Ok(Config::public(config)?.sockets),
         (None, None) if usual.exists() => Ok(Config::public(usual)?.sockets),
@@ -57,20 +64,10 @@ fn sockets(options: &Options) -> Result<Vec<PathBuf>, Failure> {
     }
 }
 
-/// The first answer.
-async fn ask(sockets: &[PathBuf]) -> anyhow::Result<String> {
-    let mut refused = Vec::new();
-    for socket in sockets {
-        match status::ask(socket).await {
-            Ok(text) => return Ok(text),
-            Err(error) => refused.push(format!("{}: {error}", socket.display())),
-        }
-    }
-    anyhow::bail!(
-        "Das Relay läuft nicht (oder dieser Benutzer darf nicht fragen): {}. \
-         Abhilfe: sudo drk-relay status; systemctl status drk-relay; --config mit der Konfiguration des laufenden Relays angeben.",
-        refused.join("; ")
-    )
+/// How the relay fares, understood.
+pub(super) async fn report(whom: &Whom) -> Result<Report, Failure> {
+    let text = first_answer(&sockets(whom)?, "status", status::ask).await?;
+    Ok(understood(&text).ok_or_else(|| anyhow::anyhow!("{FOREIGN}"))?)
 }
 
 /// What is said of an answer that cannot be read.
@@ -277,6 +274,10 @@ impl Page {
             self.line("nächste Zahlen", &format!("überfällig {} ({})", self.since(overdue), self.moment(overdue)));
         } else if let Some(due) = feed.due {
             self.line("nächste Zahlen", &format!("erwartet bis {}", self.moment(due)));
+        }
+        if let Some(held) = &feed.held {
+            let (day, since) = (held.as_of.strftime("%d.%m.%Y"), self.since(held.since));
+            self.line("angehalten", &format!("vom {day}, {since}. Abhilfe: drk-relay figures held"));
         }
     }
 

@@ -1,10 +1,11 @@
 //! Everything the relay can answer. Orders as data: nothing here carries anything out.
 
+pub use super::taken::Taken;
+
 use super::audience::Reach;
 use super::budget::Budget;
 use super::conversation::Person;
 use super::event::ReplyTo;
-use super::figures::gate::Suspicion;
 use super::figures::{Feed, Value};
 use super::ids::{Address, FeedId, Name, OutboxId, PersonId, Wamid, WamidHash};
 use super::notice::Notice;
@@ -198,48 +199,6 @@ pub struct Receipt {
     pub received: Option<Timestamp>,
     /// How many people hear of this feed.
     pub reach: Reach,
-}
-
-/// What became of what a publisher said, or of what a human decided about it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Taken {
-    /// Of a new day: it is published, at once or when its day is complete.
-    Accepted,
-    /// It belongs to a day that is about to be published.
-    Joined,
-    /// Another value for a day that has been published: shown on request, and sent if the feed says so.
-    Update,
-    /// It puts right what was told: whoever was told that hears of it.
-    Correction,
-    /// About a day too long ago: shown on request, not sent.
-    Old,
-    /// There will be no figures of that day.
-    NoReport,
-    /// Kept until the clock is known to be right.
-    Early,
-    /// Kept until a human has looked at it, because of this.
-    Held(Vec<(Name, Suspicion)>),
-    /// What was held has been sent.
-    Released,
-    /// What was held has been forgotten.
-    Discarded,
-    /// What was held is the new state, and is not sent.
-    Rebaselined,
-    /// What was published, or about to be, has been taken back.
-    Withdrawn,
-    /// Nothing changed, and this is why.
-    Refused(Refusal),
-}
-
-impl Taken {
-    /// Whether something that was said is remembered.
-    pub fn is_kept(&self) -> bool {
-        match self {
-            Taken::Accepted | Taken::Joined | Taken::Update | Taken::Correction | Taken::Old | Taken::NoReport | Taken::Early => true,
-            Taken::Held(_) | Taken::Released | Taken::Rebaselined => true,
-            Taken::Discarded | Taken::Withdrawn | Taken::Refused(_) => false,
-        }
-    }
 }
 
 /// How a decision is called.

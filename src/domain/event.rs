@@ -141,6 +141,8 @@ pub enum ReplyTo {
         /// Repeated as it came, if it came.
         transaction: Option<Box<str>>,
     },
+    /// To whoever asks on this machine and has drawn this number.
+    Local(u64),
 }
 
 /// The part of the topic that the receipt repeats: the feed alone or the feed and one metric.

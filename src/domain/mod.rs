@@ -19,6 +19,7 @@ pub mod people;
 pub mod rewrite;
 pub mod rules;
 pub mod state;
+mod taken;
 pub mod time;
 pub mod trust;
 pub mod window;

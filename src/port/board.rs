@@ -7,10 +7,14 @@ use super::clock::{Clock, Mark};
 use super::link::Link;
 use super::{Arrival, Inbox};
 use crate::domain::backup::Backup;
+use crate::domain::decision::Receipt;
+use crate::domain::event::{Event, ReplyTo, Request, Verb};
+use crate::domain::ids::Name;
+use crate::domain::time::Day;
 use crate::relay::pulse::Pulse;
 use jiff::tz::TimeZone;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 /// How long a relay may take for one step before it is said not to answer: an fsync on a bad card takes a second or two.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -22,6 +26,8 @@ pub struct Board {
     pub pulse: watch::Sender<Pulse>,
     /// Where it shows what a backup keeps, as far as somebody wants one.
     pub backup: watch::Sender<Backup>,
+    /// Where it answers those who ask on this machine.
+    pub answers: broadcast::Sender<Receipt>,
     /// The way to make it step.
     pub inbox: Inbox,
     /// The links of the ports.
@@ -72,6 +78,23 @@ impl Board {
     /// What a backup keeps after such a step; `None` also while the relay has no store, because the disk is full.
     pub async fn kept(&self) -> Option<Backup> {
         self.shown(&self.backup).await
+    }
+
+    /// What became of what a human has decided about a feed; `None` if the relay says nothing within a few seconds.
+    pub async fn ruled(&self, verb: Verb, feed: Name, as_of: Option<Day>) -> Option<Receipt> {
+        let number = getrandom::u64().ok()?;
+        let (mut answers, reply) = (self.answers.subscribe(), Some(ReplyTo::Local(number)));
+        let answered = async {
+            let asked = Arrival::told(Event::Asked(Request { verb, feed, as_of, reply }));
+            self.inbox.send(asked).await.ok()?;
+            loop {
+                let answer = answers.recv().await.ok()?;
+                if answer.to == ReplyTo::Local(number) {
+                    return Some(answer);
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, answered).await.ok()?
     }
 
     async fn shown<T: Clone>(&self, window: &watch::Sender<T>) -> Option<T> {

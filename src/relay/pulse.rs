@@ -4,11 +4,11 @@ use crate::domain::budget::{self, places};
 pub use crate::domain::budget::{Month, Standing, Surprise};
 use crate::domain::conversation::{Person, Reminder, Talk};
 use crate::domain::decision::Ingress;
-use crate::domain::ids::Name;
+use crate::domain::figures::{View, views};
 use crate::domain::notice::Notice;
 use crate::domain::outbox::{self, Delivery, Hold, Outbox, Why};
 use crate::domain::pacing::Guard;
-use crate::domain::rules::{FeedRules, Rules};
+use crate::domain::rules::Rules;
 use crate::domain::state::{Clock, State};
 use crate::domain::time::{Day, Millis, Timestamp};
 
@@ -32,7 +32,7 @@ pub struct Pulse {
     /// How fast messages leave, and until when.
     pub pace: PacePulse,
     /// The feeds, in the order of the configuration.
-    pub feeds: Vec<FeedPulse>,
+    pub feeds: Vec<View>,
     /// While something is being handed out: the subscribers who still lack it. `None` when it is done.
     pub lacking: Option<usize>,
     /// Messages.
@@ -92,25 +92,6 @@ impl OutboxCount {
     }
 }
 
-/// One feed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct FeedPulse {
-    /// Its name in topics.
-    pub name: Name,
-    /// What people read.
-    pub title: String,
-    /// The day that the latest publication is about. `None` before the first.
-    pub as_of: Option<Day>,
-    /// The latest publication's number; 0 before the first.
-    pub revision: u32,
-    /// When it became the latest.
-    pub published: Option<Timestamp>,
-    /// When the next one is overdue, or was; `None`: never, or that is not known yet.
-    pub due: Option<Timestamp>,
-    /// Since when it is, if it is.
-    pub overdue: Option<Timestamp>,
-}
-
 /// The circuit breaker is open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HeldPulse {
@@ -168,7 +149,7 @@ impl Pulse {
                 guard: state.guard.seconds(),
                 repeated: state.counters.repeated,
             },
-            feeds: rules.feeds.iter().map(|feed| FeedPulse::of(feed, state)).collect(),
+            feeds: views(state, rules),
             lacking: state.broadcasting().then_some(state.lacking.len()),
             budget: BudgetPulse {
                 month: state.budget.of(budget::local(now, &rules.zone).date()),
@@ -247,23 +228,6 @@ impl OutboxCount {
             } += 1;
         }
         count
-    }
-}
-
-impl FeedPulse {
-    /// Of a service that is over, nothing is overdue.
-    fn of(rules: &FeedRules, state: &State) -> FeedPulse {
-        let (feed, over) = (state.feed(&rules.name).map(|(_, feed)| feed), state.notice.is_over());
-        let current = feed.and_then(|feed| Some((feed.current.as_ref()?, feed.published)));
-        FeedPulse {
-            name: rules.name.clone(),
-            title: rules.title.clone(),
-            as_of: current.map(|(publication, _)| publication.as_of),
-            revision: current.map_or(0, |(publication, _)| publication.revision),
-            published: current.map(|(_, published)| published),
-            due: feed.and_then(|feed| feed.due).filter(|_| !over),
-            overdue: feed.and_then(|feed| feed.overdue).filter(|_| !over),
-        }
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{STORE, Show};
 use crate::domain::backup::Backup;
 use crate::domain::decision::{Effect, Receipt, Send};
-use crate::domain::event::Event;
+use crate::domain::event::{Event, ReplyTo};
 use crate::domain::ids::Wamid;
 use crate::domain::time::Millis;
 use crate::port::clock::{Clock, Mark};
@@ -15,7 +15,7 @@ use anyhow::Context;
 use std::future::pending;
 use std::pin::pin;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Arrivals that share a commit at most: with 64 messages a commit writes about 10 kB for each instead of 50 kB alone.
@@ -29,6 +29,8 @@ const READS: usize = 256;
 /// Receipts for publishers that may wait: several times what mosquitto queues for a relay that was away (1,000), because they come out all
 /// at once then. Dropped beyond that: a publisher that hears nothing publishes again.
 const RECEIPTS: usize = 4_096;
+/// Answers to people who ask on this machine, of whom there are four at once at most (`port/status`).
+const ANSWERS: usize = 16;
 /// While the disk is full, the store is opened again after this long at first, then after twice as long each time …
 const PAUSE: Duration = Duration::from_secs(1);
 /// … up to this: each attempt writes a megabyte, and who has made room waits this long at most.
@@ -56,6 +58,8 @@ pub struct Outlets {
     pub reads: mpsc::Receiver<Wamid>,
     /// What publishers are told.
     pub receipts: mpsc::Receiver<Receipt>,
+    /// What those are told who ask on this machine.
+    pub answers: broadcast::Sender<Receipt>,
 }
 
 /// Starts the relay's thread. `open` opens the store at this time and loads it, at the start and after every time that the disk was full.
@@ -74,7 +78,8 @@ pub fn turn(
     let (receipts, receipt) = mpsc::channel(RECEIPTS);
     let (again, reopened) = watch::channel(());
     let (finished, ended) = oneshot::channel();
-    let outputs = Outputs { sends, reads, receipts, dropped: 0 };
+    let answers = broadcast::Sender::new(ANSWERS);
+    let outputs = Outputs { sends, reads, receipts, answers: answers.clone(), dropped: 0 };
     let house = Wheelhouse { open, clock, arrivals, outputs, show, stopped, group: 0, trusted: false, full: None, again };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().context("runtime of the relay")?;
     let body = move || {
@@ -83,7 +88,7 @@ pub fn turn(
         drop(finished.send(result));
     };
     std::thread::Builder::new().name("relay".to_owned()).spawn(body).context("thread of the relay")?;
-    Ok(Turning { inbox, outlets: Outlets { sends: send, reads: read, receipts: receipt }, reopened, ended })
+    Ok(Turning { inbox, outlets: Outlets { sends: send, reads: read, receipts: receipt, answers }, reopened, ended })
 }
 
 /// The other ends of [`Outlets`].
@@ -92,6 +97,7 @@ struct Outputs {
     sends: mpsc::Sender<Box<Send>>,
     reads: mpsc::Sender<Wamid>,
     receipts: mpsc::Sender<Receipt>,
+    answers: broadcast::Sender<Receipt>,
     /// Receipts dropped so far.
     dropped: u64,
 }
@@ -103,6 +109,8 @@ impl Outputs {
             // Waits for the port if it must: no more than SLOTS are in flight, so it hardly ever does.
             Effect::Send(send) => drop(self.sends.send(send).await),
             Effect::MarkRead(wamid) => drop(self.reads.try_send(wamid)),
+            // Whoever has asked and is gone is not told.
+            Effect::Receipt(receipt @ Receipt { to: ReplyTo::Local(_), .. }) => drop(self.answers.send(receipt)),
             Effect::Receipt(receipt) => {
                 if self.receipts.try_send(receipt).is_err() {
                     self.dropped += 1;

@@ -29,6 +29,7 @@ mod corrections;
 mod end;
 mod feeds;
 mod figures;
+mod held;
 mod identity;
 mod lapsed;
 mod limits;

@@ -132,7 +132,7 @@ fn receipted(receipt: &Receipt) -> String {
     match &receipt.taken {
         Taken::Refused(refusal) => format!("receipt {refusal:?} {day} revision {revision}"),
         Taken::Held(why) => {
-            let why: Vec<String> = why.iter().map(|(metric, suspicion)| format!("{metric} {}", suspicion.code())).collect();
+            let why: Vec<String> = why.iter().map(|doubt| format!("{} {}", doubt.metric, doubt.code)).collect();
             format!("receipt Held {day} revision {revision}: {}", why.join(", "))
         }
         taken => format!("receipt {taken:?} {day} revision {revision}"),

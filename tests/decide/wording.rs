@@ -2,6 +2,7 @@
 
 use crate::world::{World, figure, name, rules, shown, tapped, text};
 use drk_relay::domain::event::{Event, Said};
+use drk_relay::domain::figures::gate::GateRules;
 use drk_relay::domain::rules::{MetricKind, MetricRules};
 use drk_relay::domain::time::{Day, Millis, Timestamp};
 
@@ -81,6 +82,8 @@ fn every_question_fits_however_much_there_is_to_say() {
     rules.branch = "Deutsches Rotes Kreuz Kreisverband Musterstadt-Umland e. V.".to_owned();
     rules.feeds[0].metrics =
         (0..10).map(|n| MetricRules::new(name(&format!("m{n}")), &format!("{n}{}", "ä".repeat(59)), MetricKind::Count)).collect();
+    // Nothing about these is plausible.
+    rules.feeds[0].metrics.iter_mut().for_each(|metric| metric.gate = GateRules::Off);
     let mut world = started(World::new(rules));
     let names: Vec<_> = (0..10).map(|n| format!("m{n}")).collect();
     let publish = |world: &mut World, day: i32, digits: i64| {

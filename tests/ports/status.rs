@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 /// A machine with nobody to talk to.
@@ -154,7 +154,17 @@ fn served() -> Served {
     let links = Links { mqtt: link(), graph: link(), webhook: link(), ways: WayLinks::default() };
     let (board_backup, started) = (backup.clone(), clock.mark());
     let alarms = Alarms::silent();
-    let board = Board { pulse: pulse.clone(), backup: board_backup, inbox, links, alarms, started, clock, zone: TimeZone::UTC };
+    let board = Board {
+        pulse: pulse.clone(),
+        backup: board_backup,
+        answers: broadcast::Sender::new(1),
+        inbox,
+        links,
+        alarms,
+        started,
+        clock,
+        zone: TimeZone::UTC,
+    };
     let server = tokio::spawn(async move { serve(&listener, &board).await });
     Served { socket, pulse, backup, arrivals, _directory: directory, _server: AbortOnDropHandle::new(server) }
 }
@@ -420,5 +430,5 @@ fn a_pulse_counts_and_shows_nobody() {
     assert_eq!((pulse.people, pulse.open_windows), (people, 6));
     assert_eq!(pulse.next_reminder, Some(hour(5).plus(23 * 3_600 + 59 * 60)));
     assert_eq!((pulse.budget.places, pulse.budget.taken, pulse.clock_trusted), (Some(26), 7, false));
-    assert_eq!((pulse.feeds.len(), pulse.feeds[0].as_of, pulse.held, pulse.lacking), (1, None, None, None));
+    assert_eq!((pulse.feeds.len(), pulse.feeds[0].current.as_ref(), pulse.held, pulse.lacking), (1, None, None, None));
 }

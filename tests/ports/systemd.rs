@@ -25,7 +25,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::{TcpStream, UnixDatagram};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -176,7 +176,17 @@ async fn who_hangs_is_not_fed() {
     let link = || Link::new(Clock::System);
     let links = Links { mqtt: link(), graph: link(), webhook: link(), ways: WayLinks::default() };
     let (started, alarms) = (clock.mark(), Alarms::silent());
-    let board = Board { pulse, backup, inbox: inbox.clone(), links, alarms, started, clock, zone: TimeZone::UTC };
+    let board = Board {
+        pulse,
+        backup,
+        answers: broadcast::Sender::new(1),
+        inbox: inbox.clone(),
+        links,
+        alarms,
+        started,
+        clock,
+        zone: TimeZone::UTC,
+    };
     let listener = Listener::new();
     let manager = Manager::at(&listener.path(), Some(Duration::from_millis(20))).expect("an address");
     let port = AbortOnDropHandle::new(tokio::spawn(async move { systemd::run(&manager, &board).await }));

@@ -31,6 +31,8 @@ pub enum Code {
     MetaUnreachable,
     /// The broker cannot be reached.
     BrokerUnreachable,
+    /// Figures are implausible, and a human has to look.
+    FigureHeld,
     /// Figures that usually have come by now have not.
     FeedOverdue,
     /// Meta charges for messages that should be free.
@@ -48,7 +50,7 @@ const CALM: u32 = 5 * MINUTE;
 
 impl Code {
     /// All of them, in their order.
-    pub const ALL: [Code; 17] = [
+    pub const ALL: [Code; 18] = [
         Code::RelaySilent,
         Code::DiskFull,
         Code::StoreDamaged,
@@ -63,6 +65,7 @@ impl Code {
         Code::Certificate,
         Code::MetaUnreachable,
         Code::BrokerUnreachable,
+        Code::FigureHeld,
         Code::FeedOverdue,
         Code::MetaCharges,
         Code::BudgetShort,
@@ -85,6 +88,7 @@ impl Code {
             Code::Certificate => "certificate",
             Code::MetaUnreachable => "meta-unreachable",
             Code::BrokerUnreachable => "broker-unreachable",
+            Code::FigureHeld => "figure-held",
             Code::FeedOverdue => "feed-overdue",
             Code::MetaCharges => "meta-charges",
             Code::BudgetShort => "budget-short",
@@ -125,6 +129,7 @@ impl Code {
             Code::Certificate => "Das Zertifikat fehlt, läuft bald ab oder lässt sich nicht erneuern. Ohne gültiges stellt Meta nichts zu.",
             Code::MetaUnreachable => "Meta ist nicht zu erreichen: Zahlen, Antworten und Erinnerungen bleiben liegen.",
             Code::BrokerUnreachable => "Der MQTT-Broker ist nicht zu erreichen: Neue Zahlen kommen nicht an.",
+            Code::FigureHeld => "Zahlen sind unplausibel und werden angehalten: Niemand bekommt sie, bis jemand entschieden hat.",
             Code::FeedOverdue => "Zahlen sind überfällig: Um diese Zeit sind sie sonst längst da. Wer ein Abo hat, bekommt nichts Neues.",
             Code::MetaCharges => "Meta berechnet Nachrichten, die nach unserer Zählung noch kostenlos wären.",
             Code::BudgetShort => "Die Nachrichten dieses Monats reichen mit den heutigen Abos nicht bis zum Monatsende.",
@@ -163,6 +168,10 @@ impl Code {
             Code::BrokerUnreachable => {
                 "Läuft der Broker? Stimmen host, port und Zugangsdaten unter [mqtt]? drk-relay status nennt den Grund."
             }
+            Code::FigureHeld => {
+                "An der Quelle nachsehen, dann entscheiden: drk-relay figures held zeigt sie; release sendet sie, discard verwirft sie, \
+                 rebaseline übernimmt sie, ohne zu senden. Eine plausible neue Zahl löst das von selbst."
+            }
             Code::FeedOverdue => {
                 "Beim Absender nachsehen, ob er sendet; kommt an einem Tag nichts, soll er \"no_report_today\" senden. Wann Zahlen fällig \
                  sind, stellt due ein."
@@ -182,7 +191,7 @@ impl Code {
         match self {
             // Nothing heals these by itself, and each minute counts.
             Code::DiskFull | Code::StoreDamaged | Code::SendingHeld | Code::MetaWithholds | Code::BudgetSpent | Code::BudgetReserve => 0,
-            Code::MetaCharges => 0,
+            Code::MetaCharges | Code::FigureHeld => 0,
             // Two looks. A card that is about to die hangs for seconds and comes back; the watchdog ends everything after a minute.
             Code::RelaySilent => 20,
             Code::ClockUntrusted
@@ -204,8 +213,8 @@ impl Code {
         match self {
             // Somebody has put it right: that does not come back by itself.
             Code::StoreDamaged | Code::BudgetSpent | Code::BudgetReserve => 0,
-            // The figures have come.
-            Code::FeedOverdue => 0,
+            // Somebody has decided, or better figures have come.
+            Code::FigureHeld | Code::FeedOverdue => 0,
             Code::RelaySilent
             | Code::DiskFull
             | Code::SendingHeld

@@ -105,6 +105,12 @@ impl Baseline {
         self.figures.drain(..forgotten);
     }
 
+    /// What was believed of that day was wrong. Whether something is left to compare with.
+    pub fn forget(&mut self, day: Day) -> bool {
+        self.figures.retain(|(known, _)| *known != day);
+        !self.figures.is_empty()
+    }
+
     /// A human says that something else is counted from now on: what came before is forgotten.
     pub fn restart(&mut self, day: Day, value: Value) {
         *self = Baseline::new(day, value);

@@ -16,7 +16,7 @@ mod view;
 pub use feed::{Correction, Dismissed, Feed, Held, Ids, Publication, Settling, Values};
 pub use overdue::Today;
 pub use value::Value;
-pub use view::{View, views};
+pub use view::{Doubt, HeldView, View, views};
 
 use super::audience::Reach;
 use super::conversation::Person;

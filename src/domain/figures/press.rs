@@ -12,7 +12,7 @@
 
 use super::feed::{Correction, Dismissed, Feed, Held, Publication, Settling, Values};
 use super::gate::{self, Baseline, Judgement, Suspicion};
-use super::{EARLY, MAX_AGE, Value};
+use super::{Doubt, EARLY, MAX_AGE, Value};
 use crate::domain::budget::local;
 use crate::domain::decision::{Refusal, Taken};
 use crate::domain::event::{Corrects, Figure};
@@ -151,7 +151,8 @@ impl<'a> Press<'a> {
         let (suspicions, lower) = self.suspicions(as_of, &values);
         if !suspicions.is_empty() {
             let (since, before) = held.map_or((self.now, None), |held| (held.since, held.stated));
-            let taken = Taken::Held(suspicions.iter().map(|(name, suspicion)| (name.clone(), suspicion.clone())).collect());
+            let doubts = suspicions.iter().filter_map(|(name, suspicion)| Some(Doubt::of(self.rules.metric(name)?, suspicion)));
+            let taken = Taken::Held(doubts.collect());
             self.feed.held = Some(Held { as_of, values, suspicions, since, stated: figure.published_at.or(before) });
             return taken;
         }
@@ -352,5 +353,5 @@ pub(super) fn changed(old: &Values, new: &Values) -> Values {
 
 /// Whether it is lower now.
 pub(super) fn lowered(old: Value, new: Option<&Value>) -> bool {
-    new.and_then(|new| new.minus(old)).is_some_and(|change| change.parts().0 < 0)
+    new.is_some_and(|new| *new < old)
 }

@@ -1,7 +1,6 @@
 //! What a human says about figures: release what is held, discard it, start anew from it, or take back what was published. Judges nothing.
 
 use super::feed::{Correction, Dismissed, Feed, Publication, Settling, Values};
-use super::gate::Baseline;
 use super::press::{Press, changed, lowered};
 use super::{MAX_AGE, Value};
 use crate::domain::decision::{Refusal, Taken};
@@ -89,10 +88,7 @@ impl Press<'_> {
         };
         self.feed.dismissed = Some(Dismissed { as_of, values, revision: Some(revision) });
         self.feed.current = self.feed.previous.take();
-        let Feed { current, baselines, .. } = &mut self.feed;
-        let known = current.iter().flat_map(|current| current.values.iter().map(|(name, value)| (name, current.as_of, *value)));
-        // The rises that led to what is taken back are not believed either.
-        *baselines = known.map(|(name, day, value)| (name.clone(), Baseline::new(day, value))).collect();
+        self.feed.baselines.retain(|_, baseline| baseline.forget(as_of));
         (Taken::Withdrawn, Some(as_of))
     }
 

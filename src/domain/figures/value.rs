@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
+use std::fmt;
 
 /// A decimal number, exact: `digits` × 10^−`decimals`, without trailing zeros behind the point, so that 17 and 17.0 are equal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -89,6 +90,18 @@ impl PartialOrd for Value {
 impl Ord for Value {
     fn cmp(&self, other: &Value) -> Ordering {
         self.millionths().cmp(&other.millionths())
+    }
+}
+
+impl fmt::Display for Value {
+    /// `57.4`, `-36`: with a point, as programs write it; as exact as the value is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decimals = usize::from(self.decimals);
+        let sign = if self.digits < 0 { "-" } else { "" };
+        let figures = format!("{:0width$}", self.digits.unsigned_abs(), width = decimals + 1);
+        let (whole, fraction) = figures.split_at(figures.len() - decimals);
+        let point = if fraction.is_empty() { "" } else { "." };
+        write!(f, "{sign}{whole}{point}{fraction}")
     }
 }
 

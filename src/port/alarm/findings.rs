@@ -3,9 +3,10 @@
 
 use crate::domain::alarm::{Code, Finding};
 use crate::domain::budget::{Standing, Surprise};
+use crate::domain::figures::{HeldView, View};
 use crate::port::board::{Board, Links};
 use crate::port::link::{Condition, Link};
-use crate::relay::pulse::{FeedPulse, Pulse};
+use crate::relay::pulse::Pulse;
 
 /// What one look shows.
 pub(super) struct Seen<'a> {
@@ -59,6 +60,7 @@ impl<'a> Seen<'a> {
             Code::BudgetSpent => self.of_pulse(|pulse| seen_if(pulse.budget.standing == Standing::Spent)),
             Code::MetaCharges => self.of_pulse(|pulse| seen_if(pulse.budget.surprise == Some(Surprise::Charged))),
             Code::MetaWithholds => self.of_pulse(|pulse| seen_if(pulse.budget.surprise == Some(Surprise::CutOff))),
+            Code::FigureHeld => self.of_pulse(|pulse| held(&pulse.feeds)),
             Code::FeedOverdue => self.of_pulse(|pulse| overdue(&pulse.feeds)),
             Code::TunnelDown => of_link(self.tunnel.as_ref()),
             Code::AddressUnproven => of_link(self.public.as_ref()),
@@ -80,7 +82,17 @@ impl<'a> Seen<'a> {
     }
 }
 
-fn overdue(feeds: &[FeedPulse]) -> Finding {
+fn held(feeds: &[View]) -> Finding {
+    let held: Vec<String> = feeds.iter().filter_map(|feed| Some((feed, feed.held.as_ref()?))).map(held_of).collect();
+    if held.is_empty() { Finding::NotSeen } else { Finding::Seen(held.join("; ")) }
+}
+
+fn held_of((feed, held): (&View, &HeldView)) -> String {
+    let doubts: Vec<&str> = held.doubts.iter().map(|doubt| doubt.sentence.as_str()).collect();
+    format!("{}, Stand {}: {}", feed.title, held.as_of.date().strftime("%d.%m.%Y"), doubts.join(" "))
+}
+
+fn overdue(feeds: &[View]) -> Finding {
     let overdue: Vec<&str> = feeds.iter().filter(|feed| feed.overdue.is_some()).map(|feed| feed.title.as_str()).collect();
     if overdue.is_empty() { Finding::NotSeen } else { Finding::Seen(overdue.join(", ")) }
 }
@@ -126,14 +138,9 @@ mod tests {
 
     /// Feeds that are overdue since then.
     fn overdue(feeds: &[Option<u32>]) -> Pulse {
-        let feed = |(number, since): (usize, &Option<u32>)| FeedPulse {
-            name: Name::new(&format!("feed-{number}")).expect("a name"),
-            title: format!("Feed {number}"),
-            as_of: None,
-            revision: 1,
-            published: None,
-            due: Some(Timestamp(1)),
-            overdue: since.map(Timestamp),
+        let feed = |(number, since): (usize, &Option<u32>)| {
+            let (due, overdue) = (Some(Timestamp(1)), since.map(Timestamp));
+            View { due, overdue, ..View::new(Name::new(&format!("feed-{number}")).expect("a name"), &format!("Feed {number}")) }
         };
         Pulse { feeds: feeds.iter().enumerate().map(feed).collect(), ..well() }
     }

@@ -30,7 +30,7 @@ struct Body<'a> {
 pub(super) fn decided(config: &MqttConfig, receipt: &Receipt) -> Message {
     let metric = match &receipt.to {
         ReplyTo::Receipts(topic) => topic.metric.as_ref().map(Name::as_str),
-        ReplyTo::Response { .. } => None,
+        ReplyTo::Response { .. } | ReplyTo::Local(_) => None,
     };
     let (result, code, hint) = match &receipt.taken {
         Taken::Accepted => ("accepted", "accepted", "Angenommen."),

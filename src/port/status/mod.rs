@@ -1,12 +1,12 @@
 //! The status socket: who connects is told how the relay fares, what a backup of it holds, or how a trial of its alarms went, as one JSON
-//! document. It changes nothing the relay knows, reads one word of its peer at most, and shows nobody: counts, links and figures only.
-//! `command/status` makes German of it.
+//! document; and who may ask may say what becomes of figures that are held. Reads one line of its peer at most, decides nothing, and shows nobody:
+//! counts, links and figures only. `command/status` makes German of it.
 
 mod report;
 
 pub use report::{
-    AlarmReport, Answer, Budget, CertificateReport, Feed, Held, Ingress, LinkReport, Links, Outbox, Pace, People, Relay, Report, SCHEMA,
-    Standing, State, Surprise, Time,
+    AlarmReport, Answer, Budget, CertificateReport, Feed, Held, HeldFigures, Ingress, LinkReport, Links, Outbox, Pace, People, Relay,
+    Report, SCHEMA, Standing, State, Surprise, Time,
 };
 
 use super::alarms::Tried;
@@ -14,6 +14,10 @@ use super::backup::Document;
 use super::board::Board;
 use super::stream::{self, InTheWay};
 use crate::config::StatusConfig;
+use crate::domain::decision::{Receipt, Taken};
+use crate::domain::event::Verb;
+use crate::domain::ids::Name;
+use crate::domain::time::Day;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,7 +38,7 @@ const TRYING: Duration = Duration::from_secs(45);
 /// An answer is far smaller; whatever is longer is not a relay's.
 const ANSWER: u64 = 1024 * 1024;
 /// The longest word that is understood, with its line break.
-const WORD: usize = 16;
+const WORD: usize = 128;
 /// How long a word is waited for: who has one brings it along. Who types nothing (`socat - UNIX:…`) waits so much longer for the status.
 const LISTENING: Duration = Duration::from_millis(300);
 /// After a failed accept: a process without descriptors must not turn in circles.
@@ -96,7 +100,6 @@ pub async fn serve(listener: &UnixListener, board: &Board) -> std::convert::Infa
 }
 
 /// What one may ask for.
-#[derive(Clone, Copy)]
 enum Request {
     /// How the relay fares. So does who says nothing.
     Status,
@@ -104,14 +107,59 @@ enum Request {
     Backup,
     /// To try whether alarms arrive.
     AlarmTest,
+    /// To do what a human has decided about figures.
+    Ruling(Ruling),
+}
+
+/// What a human has decided about the figures of a feed: `release corona 2026-11-22`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ruling {
+    /// What is to be done.
+    pub verb: Verb,
+    /// With which feed.
+    pub feed: Name,
+    /// The day that it must be about, if it is named.
+    pub as_of: Option<Day>,
+}
+
+/// The words for what can be decided.
+const VERBS: [(&str, Verb); 4] =
+    [("release", Verb::Release), ("discard", Verb::Discard), ("rebaseline", Verb::Rebaseline), ("withdraw", Verb::Withdraw)];
+
+impl Ruling {
+    fn word(&self) -> String {
+        let verb = VERBS.iter().find(|(_, verb)| *verb == self.verb).map_or("", |(word, _)| word);
+        let as_of = self.as_of.map_or(String::new(), |day| format!(" {}", day.date()));
+        format!("{verb} {}{as_of}", self.feed)
+    }
+
+    fn of(word: &str) -> Option<Ruling> {
+        let mut words = word.split_ascii_whitespace();
+        let verb = words.next()?;
+        let (_, verb) = *VERBS.iter().find(|(word, _)| *word == verb)?;
+        let feed = Name::new(words.next()?)?;
+        let as_of = words.next().map(|day| day.parse().map(Day::of)).transpose().ok()?;
+        words.next().is_none().then_some(Ruling { verb, feed, as_of })
+    }
+}
+
+/// What came of a ruling.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ruled {
+    /// In German.
+    ruled: String,
+    /// Whether it was carried out.
+    done: bool,
 }
 
 impl Request {
-    fn word(self) -> &'static str {
+    fn word(&self) -> String {
         match self {
-            Request::Status => "status",
-            Request::Backup => "backup",
-            Request::AlarmTest => "alarm-test",
+            Request::Status => "status".to_owned(),
+            Request::Backup => "backup".to_owned(),
+            Request::AlarmTest => "alarm-test".to_owned(),
+            Request::Ruling(ruling) => ruling.word(),
         }
     }
 
@@ -121,7 +169,8 @@ impl Request {
         if word.is_empty() {
             return Some(Request::Status);
         }
-        [Request::Status, Request::Backup, Request::AlarmTest].into_iter().find(|request| request.word().as_bytes() == word)
+        let plain = [Request::Status, Request::Backup, Request::AlarmTest].into_iter().find(|request| request.word().as_bytes() == word);
+        plain.or_else(|| Ruling::of(str::from_utf8(word).ok()?).map(Request::Ruling))
     }
 }
 
@@ -216,7 +265,16 @@ async fn answered(request: Option<Request>, board: &Board) -> String {
             None => refused("Das Relay gibt gerade keine Sicherung her. Abhilfe: drk-relay status sagt, warum; danach noch einmal."),
         },
         Some(Request::AlarmTest) => serde_json::to_string_pretty(&Trial::from(board.alarms.test().await)),
-        None => refused("Dieses Wort kennt das Relay nicht. Abhilfe: status, backup oder alarm-test."),
+        Some(Request::Ruling(Ruling { verb, feed, as_of })) => match board.ruled(verb, feed, as_of).await {
+            Some(Receipt { taken, reach, .. }) => {
+                let done = !matches!(taken, Taken::Refused(_));
+                serde_json::to_string_pretty(&Ruled { ruled: taken.sentence(reach.now).into_owned(), done })
+            }
+            None => refused("Das Relay antwortet gerade nicht. Abhilfe: drk-relay status sagt, warum; danach noch einmal."),
+        },
+        None => refused(
+            "Dieses Wort kennt das Relay nicht. Abhilfe: status, backup, alarm-test, oder release, discard, rebaseline, withdraw mit Feed.",
+        ),
     };
     text.unwrap_or_else(|_| unreachable!("plain data: writing it to memory cannot fail"))
 }
@@ -235,7 +293,7 @@ pub async fn ask(socket: &Path) -> io::Result<String> {
 /// # Errors
 /// If nobody answers there, or this user may not ask; `InvalidData` if it is a relay that knows no alarms.
 pub async fn ask_for_alarm_test(socket: &Path) -> io::Result<Trial> {
-    let text = asked(socket, Request::AlarmTest.word(), TRYING).await?;
+    let text = asked(socket, &Request::AlarmTest.word(), TRYING).await?;
     Ok(serde_json::from_str(&text)?)
 }
 
@@ -244,10 +302,24 @@ pub async fn ask_for_alarm_test(socket: &Path) -> io::Result<Trial> {
 /// # Errors
 /// See [`NoBackup`].
 pub async fn ask_for_backup(socket: &Path) -> Result<Document, NoBackup> {
-    let text = asked(socket, Request::Backup.word(), ASKING).await?;
+    let text = asked(socket, &Request::Backup.word(), ASKING).await?;
     match serde_json::from_str(&text) {
         Ok(Refused { refused }) => Err(NoBackup::Refused(refused)),
         Err(_) => Document::read(text.as_bytes()).map_err(|_| NoBackup::Foreign),
+    }
+}
+
+/// Lets the relay at this socket carry out a ruling: what came of it, in German, and whether it was carried out.
+///
+/// # Errors
+/// If nobody answers there, or this user may not ask; `InvalidData` if it is a relay that knows no rulings.
+pub async fn ask_for_ruling(socket: &Path, ruling: &Ruling) -> io::Result<Result<String, String>> {
+    let text = asked(socket, &ruling.word(), ASKING).await?;
+    match serde_json::from_str(&text) {
+        Ok(Refused { refused }) => Ok(Err(refused)),
+        Err(_) => {
+            serde_json::from_str(&text).map(|Ruled { ruled, done }| if done { Ok(ruled) } else { Err(ruled) }).map_err(io::Error::from)
+        }
     }
 }
 

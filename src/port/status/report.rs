@@ -1,6 +1,7 @@
 //! The document that the status socket answers with. Schema 1: fields may be added, none changes its meaning; readers ignore what they do
 //! not know. It says how many, never who.
 
+use crate::domain::figures::{HeldView, View};
 use crate::domain::time::{Day, Timestamp};
 use crate::port::alarms::Shown;
 use crate::port::board::Board;
@@ -8,6 +9,7 @@ use crate::port::clock::ClockView;
 use crate::port::link::{Condition, LinkView};
 use crate::relay::pulse::{self, Pulse};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The number of this schema.
 pub const SCHEMA: u32 = 1;
@@ -240,6 +242,22 @@ pub struct Feed {
     /// Since when it is; absent if it is not.
     #[serde(default)]
     pub overdue: Option<Moment>,
+    /// Figures that are implausible, and wait for somebody to decide; absent: none do.
+    #[serde(default)]
+    pub held: Option<HeldFigures>,
+}
+
+/// Figures that nobody gets before a human has decided.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct HeldFigures {
+    /// The day that they are about.
+    pub as_of: Date,
+    /// Since when.
+    pub since: Moment,
+    /// Values by metric, as decimal numbers.
+    pub values: BTreeMap<String, String>,
+    /// What is strange about them and what to do, in German.
+    pub doubts: Vec<String>,
 }
 
 /// Meta does not let us send: now and then one message tries.
@@ -410,17 +428,29 @@ impl From<&Pulse> for Relay {
     }
 }
 
-impl From<&pulse::FeedPulse> for Feed {
-    fn from(feed: &pulse::FeedPulse) -> Feed {
+impl From<&View> for Feed {
+    fn from(feed: &View) -> Feed {
         let (name, title) = (feed.name.to_string(), feed.title.clone());
         Feed {
             name,
             title,
-            as_of: feed.as_of.map(Day::date),
-            revision: feed.revision,
+            as_of: feed.current.as_ref().map(|current| current.as_of.date()),
+            revision: feed.current.as_ref().map_or(0, |current| current.revision),
             published: feed.published.map(moment),
             due: feed.due.map(moment),
             overdue: feed.overdue.map(moment),
+            held: feed.held.as_ref().map(HeldFigures::from),
+        }
+    }
+}
+
+impl From<&HeldView> for HeldFigures {
+    fn from(held: &HeldView) -> HeldFigures {
+        HeldFigures {
+            as_of: held.as_of.date(),
+            since: moment(held.since),
+            values: held.values.iter().map(|(metric, value)| (metric.to_string(), value.to_string())).collect(),
+            doubts: held.doubts.iter().map(|doubt| doubt.sentence.clone()).collect(),
         }
     }
 }
