@@ -106,7 +106,12 @@ fn the_total_of_a_country_reaches_people() {
 
 /// What people were told can be trusted: promise 12, and what issue 7 asks for.
 fn trust(lines: &[Line], report: &Report, falls: &[(Name, Millis, String)]) {
-    println!("{} publications were sent, in {} messages, {} of them corrections", report.publications, report.messages, report.told.corrections());
+    println!(
+        "{} publications were sent, in {} messages, {} of them corrections",
+        report.publications,
+        report.messages,
+        report.told.corrections()
+    );
     let count = |what: &str| report.rulings.get(what).copied().unwrap_or(0);
     for (what, count) in report.verdicts.iter().chain(&report.rulings) {
         println!("{count:>6} {what}");
