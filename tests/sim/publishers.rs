@@ -88,11 +88,7 @@ impl World {
 
     fn send_figure(&mut self, feed: &str, values: Vec<(Name, Value)>, as_of: Option<Day>) {
         let feed = Name::new(feed).expect("a valid name");
-        let figure = Figure {
-            as_of,
-            receipt: Some(ReplyTo::Receipts(ReceiptTopic { feed: feed.clone(), metric: None })),
-            ..Figure::new(feed, values)
-        };
+        let figure = Figure { as_of, receipt: Some(ReplyTo::Receipts(ReceiptTopic::new(feed.clone(), None))), ..Figure::new(feed, values) };
         let delay = self.choices.below(45_000);
         self.after(delay, Transit::Publish(figure));
     }
