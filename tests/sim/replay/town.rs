@@ -346,9 +346,9 @@ fn word(taken: &Taken) -> String {
         Taken::Old => "kept, too old".to_owned(),
         Taken::NoReport => "no report".to_owned(),
         Taken::Early => "early".to_owned(),
-        Taken::Held(suspicions) => {
+        Taken::Held(doubts) => {
             // A total that fell says most.
-            let codes: Vec<&str> = suspicions.iter().map(|(_, suspicion)| suspicion.code()).collect();
+            let codes: Vec<&str> = doubts.iter().map(|doubt| doubt.code).collect();
             format!("held, {}", codes.iter().find(|code| **code == "total-fell").unwrap_or(&codes[0]))
         }
         Taken::Released => "released".to_owned(),
