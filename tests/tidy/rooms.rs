@@ -92,6 +92,9 @@ pub(crate) const ROOMS: &[Room] = &[
         at: "src/config",
         may: &[
             "crate::domain::budget::local",
+            "crate::domain::figures::gate",
+            "crate::domain::figures::holidays",
+            "crate::domain::figures::rhythm",
             "crate::domain::ids",
             "crate::domain::rules",
             "crate::domain::time",
@@ -118,6 +121,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "crate::domain::alarm",
             "crate::domain::budget::Standing",
             "crate::domain::budget::Surprise",
+            "crate::domain::ids::Name",
             "crate::domain::time",
             "crate::port::alarms",
             "crate::port::board",

@@ -1,11 +1,11 @@
 //! Statutory holidays of the German Länder. Knows no school holidays and no custom, and does not say what a holiday means for a feed: that
 //! is `rhythm`.
 //!
-//! The table holds from 1995 on, when the Buß- und Bettag was given up outside Saxony. Sources: the Länder's holiday acts, as collected in
-//! „Gesetzliche Feiertage in Deutschland“ (Wikipedia) and in the library `vacanza/holidays`, which agree on every row.
+//! The table holds from 1995 on, when the Buß- und Bettag was given up outside Saxony. Source: the library `vacanza/holidays`
+//! (`countries/germany.py`, November 2026), which names each Land's act.
 //!
-//! Holidays of single communities follow this rule: one counts if it is kept where most people of the Land live. Mariä Himmelfahrt counts in
-//! Bavaria (about 1,700 of 2,056 communities, Munich among them). Fronleichnam in parts of Saxony and Thuringia and the Friedensfest of
+//! Holidays of single communities follow this rule: one counts if it is kept where most people of the Land live. Mariä Himmelfahrt counts
+//! in Bavaria (about 1,700 of 2,056 communities, Munich among them). Fronleichnam in parts of Saxony and Thuringia and the Friedensfest of
 //! Augsburg do not count. A day too many costs a day in which nobody asks where the figures are; a day too few is a false alarm.
 
 use jiff::ToSpan;

@@ -1,7 +1,7 @@
 //! Is this figure new, is it believed, and what becomes a publication. Knows no topic, no payload and no person.
 //!
-//! `press` judges one figure, `gate` says what is plausible, `ruling` is what a human says to that, `rhythm` when the next one should come (on
-//! which days, `holidays` knows) and `overdue` that it has not, `feed` is the row of all this, and `view` what of it is shown outside.
+//! `press` judges one figure, `gate` says what is plausible, `ruling` is what a human says to that; `rhythm` and `holidays` know when the
+//! next one should come, and `overdue` that it has not; `feed` is the row of all this, and `view` what of it is shown outside.
 
 mod feed;
 pub mod gate;

@@ -1,4 +1,4 @@
-//! When a feed usually publishes, and when its next publication is overdue. Learns from the latest weeks; raises no alarm, and knows no figure.
+//! When a feed usually publishes, and when its next publication is overdue. Learns from the latest weeks; raises no alarm, knows no figure.
 //!
 //! ```text
 //!   latest word ──▶ first day after it on which the feed usually publishes ──▶ the hour by which it usually has, and some slack
@@ -43,7 +43,7 @@ const GAP_MAX: i32 = 92;
 /// While nothing is learned: hours beyond the usual gap.
 const GRACE: i64 = 6;
 /// A usual day is found within this many days, whichever it is: Easter, Christmas and New Year take three weeks from a weekly feed at most.
-const AHEAD: usize = 60;
+const AHEAD: i32 = 60;
 
 /// When a feed should publish, as configured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -89,14 +89,29 @@ pub struct Rhythm {
 }
 
 impl Rhythm {
+    /// What was kept of a feed: when it published, and when it was last heard of; both by the local clock.
+    pub fn of(published: impl IntoIterator<Item = DateTime>, heard: Option<DateTime>) -> Rhythm {
+        let mut rhythm = Rhythm { days: published.into_iter().map(moment).collect(), heard: heard.map(moment) };
+        rhythm.forget_oldest();
+        rhythm
+    }
+
+    /// When it first published on each day, the oldest first.
+    pub fn publications(&self) -> impl Iterator<Item = DateTime> {
+        self.days.iter().filter_map(|(day, minute)| at(*day, *minute))
+    }
+
+    /// When it was last heard of. The day may be tomorrow's, if that has been spoken for.
+    pub fn heard(&self) -> Option<DateTime> {
+        self.heard.and_then(|(day, minute)| at(day, minute))
+    }
+
     /// Something new was published at this local time.
     pub fn published(&mut self, local: DateTime) {
         let (day, minute) = moment(local);
         self.forget_after(day);
         self.days.entry(day).or_insert(minute);
-        while self.days.len() > REMEMBERED {
-            self.days.pop_first();
-        }
+        self.forget_oldest();
         self.heard = self.heard.max(Some((day, minute)));
     }
 
@@ -111,6 +126,12 @@ impl Rhythm {
     /// Whether the publisher has said that there is nothing on this day, and nothing was published on it either.
     pub fn is_without_report(&self, day: Day) -> bool {
         self.heard.is_some_and(|(heard, _)| heard == day) && !self.days.contains_key(&day)
+    }
+
+    fn forget_oldest(&mut self) {
+        while self.days.len() > REMEMBERED {
+            self.days.pop_first();
+        }
     }
 
     /// A day that has not come yet was written down by a clock that was ahead. Tomorrow may have been spoken for.
@@ -213,7 +234,7 @@ impl Week {
 
     /// The first of its days after this one.
     fn next(self, day: Day, calendar: Calendar) -> Option<Day> {
-        (day.0.saturating_add(1)..).take(AHEAD).map(Day).find(|day| self.has(calendar.weekday(day.date())))
+        (1..=AHEAD).map(|ahead| Day(day.0.saturating_add(ahead))).find(|day| self.has(calendar.weekday(day.date())))
     }
 }
 
@@ -369,6 +390,13 @@ mod tests {
         let mut rhythm = fed(date(2026, 10, 1), date(2026, 11, 20), time(10, 0, 0, 0), |_| true);
         rhythm.published(date(2026, 11, 20).at(22, 0, 0, 0));
         assert_eq!(due(&rhythm), date(2026, 11, 21).at(13, 0, 0, 0));
+    }
+
+    #[test]
+    fn what_was_kept_comes_back() {
+        let mut rhythm = fed(date(2026, 10, 1), date(2026, 11, 20), time(10, 30, 0, 0), working);
+        rhythm.no_report(date(2026, 11, 20).at(11, 0, 0, 0), Day::of(date(2026, 11, 21)));
+        assert_eq!(Rhythm::of(rhythm.publications(), rhythm.heard()), rhythm);
     }
 
     #[test]

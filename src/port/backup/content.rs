@@ -20,6 +20,8 @@ const REVISION_MAX: u32 = u32::MAX / 2;
 
 /// A moment, as RFC 3339 in UTC.
 type Moment = jiff::Timestamp;
+/// A moment by the clock on the wall, as `2026-11-22T10:30:00`.
+type Local = jiff::civil::DateTime;
 /// A day, as `2026-11-22`.
 type Date = jiff::civil::Date;
 /// Figures by metric: `"57.4"`.
@@ -61,8 +63,10 @@ struct Feed {
     highest: u32,
     published: Moment,
     received: Moment,
-    #[serde(default)]
-    rhythm: Rhythm,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    publications: Vec<Local>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    heard: Option<Local>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     due: Option<Moment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -197,7 +201,8 @@ impl From<&figures::Feed> for Feed {
             highest: feed.highest,
             published: moment(feed.published),
             received: moment(feed.received),
-            rhythm: feed.rhythm.clone(),
+            publications: feed.rhythm.publications().collect(),
+            heard: feed.rhythm.heard(),
             due: feed.due.map(moment),
             overdue: feed.overdue.map(moment),
         }
@@ -256,7 +261,7 @@ impl Feed {
             highest: revision_read(self.highest)?,
             published: timestamp(self.published)?,
             received: timestamp(self.received)?,
-            rhythm: self.rhythm,
+            rhythm: Rhythm::of(self.publications, self.heard),
             due: all_or_nothing(self.due, timestamp)?,
             overdue: all_or_nothing(self.overdue, timestamp)?,
         })

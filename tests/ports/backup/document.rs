@@ -46,9 +46,10 @@ fn a_human_can_read_it() {
     for line in [
         "  \"format\": \"drk-relay-backup\",\n  \"schema\": 1,\n  \"note\": \"Sicherung von drk-relay: Zahlen,",
         "  \"made\": \"2026-11-22T17:30:00Z\",\n",
-        "\n        \"current\": {\n          \"as_of\": \"2026-11-22\",\n          \"revision\": 12,\n          \"values\": {\n            \
+        "\n        \"current\": {\n          \"as_of\": \"2026-11-22\",\n          \"revision\": 12,\n          \"sent\": true,\n          \"values\": {\n            \
          \"cases_new\": \"17\",\n            \"incidence\": \"57.4\"\n          }\n        },\n",
-        "\n        \"published\": \"2026-11-22T11:04:30Z\"\n",
+        "\n        \"published\": \"2026-11-22T11:04:30Z\",\n",
+        "\n        \"publications\": [\n          \"2026-11-22T12:04:00\"\n        ],\n",
         "\n    \"notice\": {\n      \"state\": \"announced\",\n      \"revision\": 10,\n      \"last_day\": \"2026-12-31\",\n",
         "\n    \"configuration\": {\n      \"relay.toml\": [\n        \"state_dir = \\\"state\\\"\\r\",\n",
     ] {
@@ -107,13 +108,19 @@ fn what_is_no_backup_is_called_so() {
     assert_eq!(Document::read(b"\x1f\x8b\x08\x00\xff\xfe"), Err(Unusable::Foreign));
 }
 
+/// A feed of which nothing is known.
+fn unknown_feed(number: u8) -> Json {
+    let never = "1970-01-01T00:00:00Z";
+    json!({"name": format!("f{number}"), "highest": 0, "published": never, "received": never})
+}
+
 /// A change to a content with the right checksum, and what is found to be damaged then.
 type Forgery = (&'static str, fn(&mut Json));
 
 const FORGERIES: [Forgery; 26] = [
     ("feeds", |content| content["feeds"][0]["name"] = json!("Corona")),
     ("feeds", |content| content["feeds"][1]["name"] = json!("corona")),
-    ("feeds", |content| content["feeds"] = (0..9).map(|n| json!({"name": format!("f{n}"), "published": "1970-01-01T00:00:00Z"})).collect()),
+    ("feeds", |content| content["feeds"] = (0..9).map(unknown_feed).collect()),
     ("feeds", |content| content["feeds"][0]["current"]["revision"] = json!(u32::MAX)),
     ("feeds", |content| content["feeds"][0]["previous"]["revision"] = json!(1_u32 << 31)),
     ("feeds", |content| content["feeds"][0]["current"]["values"]["cases_new"] = json!("1,5")),

@@ -9,6 +9,7 @@ use drk_relay::domain::backup::Backup;
 use drk_relay::domain::budget::Budget;
 use drk_relay::domain::conversation::{Person, Reminder, Subscription, Talk};
 use drk_relay::domain::decision::Change;
+use drk_relay::domain::figures::rhythm::Rhythm;
 use drk_relay::domain::figures::{Feed, Publication, Settling, Value};
 use drk_relay::domain::ids::{Address, Bsuid, FeedId, FeedSet, Name, PersonHash, PersonId, WamidHash};
 use drk_relay::domain::notice::Notice;
@@ -19,6 +20,8 @@ use std::collections::BTreeMap;
 
 /// 22 November 2026, 11:04:30 UTC.
 const NOON: Timestamp = Timestamp(1_795_345_470);
+/// The same minute by the clock on the wall in Berlin.
+const LUNCH: jiff::civil::DateTime = jiff::civil::date(2026, 11, 22).at(12, 4, 0, 0);
 /// What identifies somebody in the store below. No backup may contain any of it.
 const HASH: u64 = 0x5eed_cafe_f00d_0001;
 const BSUID: &str = "DE.10000000000000000101";
@@ -40,6 +43,8 @@ fn backup() -> Backup {
         settling: Some(Settling::new(Day(20_780), BTreeMap::from([(name("cases_new"), Value::new(3, 0).expect("3"))]), NOON)),
         early: BTreeMap::from([(None, BTreeMap::from([(name("incidence"), Value::new(-5, 3).expect("-0.005"))]))]),
         published: NOON,
+        rhythm: Rhythm::of([LUNCH], Some(LUNCH)),
+        due: Some(NOON.plus(30 * 3_600)),
         ..Feed::new(name("corona"))
     };
     Backup {
