@@ -76,7 +76,8 @@ async fn alone_it_hears_and_stores_and_tries_again() {
     let address = broker.address;
     let _broker = serve(broker.listen());
     let mut people = Peer::connect(address, "publisher").await;
-    people.subscribe("relay/#").await;
+    people.subscribe("relay/receipts/#").await;
+    people.subscribe("relay/status").await;
     while people.message().await != ("relay/status".to_owned(), "online".to_owned()) {}
     people.send(&[cases(17, 1)]).await;
     let (topic, receipt) = people.message().await;

@@ -70,6 +70,17 @@ fn a_map_that_cannot_work_is_refused() {
 }
 
 #[test]
+fn home_assistant_is_told_only_if_somebody_says_where() {
+    let folder = Folder::new();
+    let with = |prefix: &str| FULL.replace("[mqtt]\n", &format!("[mqtt]\ndiscovery_prefix = \"{prefix}\"\n"));
+    assert_eq!(folder.check(FULL).expect("complete").config.mqtt.discovery, None);
+    assert_eq!(folder.check(&with("homeassistant")).expect("complete").config.mqtt.discovery.as_deref(), Some("homeassistant"));
+    for wrong in ["#", "home/+", "/homeassistant", "homeassistant/", "$SYS"] {
+        assert_eq!(folder.wrong(&with(wrong))[0].1, "mqtt.discovery_prefix: das ist kein Anfang von Topics.", "{wrong}");
+    }
+}
+
+#[test]
 fn two_maps_must_not_contradict_each_other() {
     let folder = Folder::new();
     let maps = |second: &str| with(&format!("[[map]]\ntopic = \"a/b\"\nfeed = \"corona\"\nmetric = \"cases_new\"\n[[map]]\n{second}"));

@@ -1,6 +1,7 @@
 //! What every kind of message gets: the exact receipt of each, by way of broker, port and relay. The numbers are those of the field: pages
 //! that group thousands, spreadsheets, templates that have no value, programs that print floats.
 
+use super::asyncapi::Described;
 use super::peer::{Peer, Port, config, name, publish, within};
 use super::{Restartable, online_with};
 use drk_relay::domain::decision::Effect;
@@ -359,7 +360,7 @@ const MISSPELT: [(&str, &[u8], &str, &str); 6] = [
 
 #[tokio::test]
 async fn every_payload_gets_its_exact_receipt() {
-    let mut desk = Desk::open().await;
+    let (mut desk, described) = (Desk::open().await, Described::new());
     for (nth, (topic, payload, told)) in READ.into_iter().enumerate() {
         desk.forget(nth);
         let (to, receipt) = desk.ask(topic, payload).await;
@@ -369,12 +370,14 @@ async fn every_payload_gets_its_exact_receipt() {
         let revision = u32::from(told.contains("cases_new"));
         let expected = taken(topic, ("accepted", "accepted"), told, revision);
         assert_eq!(receipt, expected, "{topic} {shown}");
+        assert_eq!(described.is("receipt", &receipt), ["receipt"], "{receipt}");
         assert_eq!(to, topic.replace("figures", "relay/receipts"), "{topic} {shown}");
     }
     desk.forget(READ.len());
     for (topic, payload, told) in REJECTED {
         let (_, receipt) = desk.ask(topic, payload).await;
         assert_eq!(receipt, rejected(topic, told), "{topic} {}", String::from_utf8_lossy(payload));
+        assert_eq!(described.is("receipt", &receipt), ["receipt"], "{receipt}");
     }
     for (topic, payload, named, nearest) in MISSPELT {
         let hint = format!(
