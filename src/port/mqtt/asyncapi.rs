@@ -1,6 +1,6 @@
-//! The MQTT interface as an AsyncAPI 3.1 document (asyncapi/spec 3.1.0, asyncapi/bindings mqtt 0.2.0): for tools, and for people who write a
-//! publisher. What we say is described by the types that it is made from, and each example of it is made by them; what we hear is described
-//! by hand, with the parser's own limits, and a test runs every example through the parser. Speaks no MQTT.
+//! The MQTT interface as an AsyncAPI 3.1 document (asyncapi/spec 3.1.0, asyncapi/bindings mqtt 0.2.0): for tools, and for people who write
+//! a publisher. What we say is described by the types that it is made from, and each example of it is made by them; what we hear is
+//! described by hand, with the parser's own limits, and a test runs every example through the parser. Speaks no MQTT.
 
 use super::documents::{FeedState, Info, Last, LastMetric, VERSION};
 use super::receipt::{self, Body, json};

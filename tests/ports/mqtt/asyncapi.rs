@@ -1,5 +1,5 @@
-//! `docs/asyncapi.json` says what the code does: it is made by it, every example of what is heard goes through the parser, and every example is
-//! valid as one message of its channel and as no other.
+//! `docs/asyncapi.json` says what the code does: it is made by it, every example of what is heard goes through the parser, and every
+//! example is valid as one message of its channel and as no other.
 
 use super::peer::name;
 use boon::{Compiler, Draft, SchemaIndex, Schemas};

@@ -430,6 +430,27 @@ async fn what_is_known_already_decides() {
     }
 }
 
+/// A page that began to write „12.735“, read as 12 by its publisher: nobody is told, and a human says what becomes of it.
+#[tokio::test]
+async fn what_is_strange_is_held_and_says_why() {
+    let (mut desk, described) = (Desk::open().await, Described::new());
+    let total = |total: u32, day: u32| format!("{{\"cases_new\":17,\"cases_total\":{total},\"as_of\":\"2026-11-{day}\"}}");
+    assert_eq!(desk.ask(FEED, total(12_663, 20).as_bytes()).await.1["code"], "accepted");
+    let (_, receipt) = desk.ask(FEED, total(12, 21).as_bytes()).await;
+    assert_eq!(described.is("receiptOfFeed", &receipt), ["receipt"], "{receipt}");
+    assert_eq!((&receipt["result"], &receipt["code"], &receipt["as_of"]), (&json!("held"), &json!("total-fell"), &json!("2026-11-21")));
+    let hint = receipt["hint"].as_str().expect("a hint");
+    assert!(hint.starts_with("Angehalten, niemand bekommt sie. Wert: 12 statt zuvor 12.663 ist zu wenig für eine Korrektur"), "{hint}");
+    assert_eq!(desk.ask(FEED, total(12, 21).as_bytes()).await.1["result"], "held", "again");
+    let (_, answer) = desk.ask("relay/request/discard-held", br#"{"feed":"corona","as_of":"2026-11-21"}"#).await;
+    assert_eq!((&answer["status"], &answer["data"]["code"]), (&json!("ok"), &json!("discarded")));
+    assert_eq!(described.is("ruled", &answer), ["answer"], "{answer}");
+    assert_eq!(desk.ask(FEED, total(12, 21).as_bytes()).await.1["code"], "dismissed");
+    assert_eq!(desk.ask(FEED, total(12_735, 21).as_bytes()).await.1["result"], "accepted");
+    let (_, answer) = desk.ask("relay/request/release-held", b"corona").await;
+    assert_eq!((&answer["status"], &answer["data"]["code"]), (&json!("error"), &json!("nothing-held")));
+}
+
 #[tokio::test]
 async fn one_who_validates_changes_nothing() {
     let mut desk = Desk::open().await;

@@ -2,7 +2,9 @@
 //! which `tests/run` installs.
 
 use super::peer::{ALARMS, NO_ALARMS, Peer, Port, cases, durable, within};
-use super::{Restartable, online};
+use super::{Restartable, decided, online};
+use drk_relay::domain::decision::{Refusal, Taken};
+use drk_relay::domain::event::ReplyTo;
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
@@ -80,6 +82,25 @@ async fn our_port_gets_on_with_mosquitto() {
         assert_eq!(port.take().await, expected);
     }
     people.settled().await;
+    drop(port);
+    while people.message().await.1 != "offline" {}
+
+    // Who publishes by hand is told at once.
+    let mut port = Port::start(address, 16);
+    while people.message().await.1 != "online" {}
+    people.settled().await;
+    for (topic, taken, code) in [
+        ("corona/cases_new", Taken::Accepted, r#""result":"accepted","code":"accepted","feed":"corona","metric":"cases_new""#),
+        ("pegel/level", Taken::Refused(Refusal::Duplicate), r#""result":"duplicate","code":"duplicate","feed":"pegel","metric":"level""#),
+    ] {
+        let (figures, receipts) = (format!("figures/{topic}"), format!("relay/receipts/{topic}"));
+        let asking = program("mosquitto_rr", address, &["-t", &figures, "-e", &receipts, "-m", "17"]);
+        let (figure, _) = port.stated().await;
+        let Some(ReplyTo::Receipts(to)) = figure.receipt else { panic!("somebody waits") };
+        port.receipts.send(decided(to, taken)).await.expect("the port runs");
+        let receipt = output(asking).await;
+        assert!(receipt.contains(code), "{receipt}");
+    }
     drop(port);
     while people.message().await.1 != "offline" {}
 
