@@ -90,6 +90,7 @@ mod tests {
     use crate::domain::rules::MetricKind::{Count, Rate, Total};
     use crate::domain::rules::{FeedRules, MetricRules};
     use jiff::tz::TimeZone;
+    use proptest::prelude::*;
 
     fn name(name: &str) -> Name {
         Name::new(name).expect("a name")
@@ -142,6 +143,21 @@ mod tests {
             }
         };
         mapped(&config, topic, payload.as_bytes()).into_iter().map(told).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn no_foreign_bytes_panic(payload in "[\\[\\]{}\":,a-zA-Z0-9/.\\\\ -]{0,120}", nth in 0_usize..8) {
+            let config = config();
+            let _ = mapped(&config, &config.maps[nth].topic, payload.as_bytes());
+        }
+
+        #[test]
+        fn whatever_number_stands_there_is_read_or_refused(number in "-?[0-9.,eE+]{1,70}") {
+            let document = format!("{{\"fields\":{{\"total\":{number}}},\"timestamp\":{number}}}");
+            let _ = mapped(&config(), "telegraf/nas/cases", document.as_bytes());
+            let _ = mapped(&config(), "statestream/sensor/rhein/state", number.as_bytes());
+        }
     }
 
     #[test]

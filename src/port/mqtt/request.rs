@@ -255,3 +255,44 @@ fn answer(config: &MqttConfig, name: &str, error: Option<&str>, data: impl Seria
     let transaction = transaction.and_then(|transaction| serde_json::from_str(transaction).ok());
     (format!("{}/response/{name}", config.relay), json(&Response { status, error, data, transaction }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::rules::FeedRules;
+    use jiff::tz::TimeZone;
+    use proptest::prelude::*;
+
+    fn config() -> MqttConfig {
+        let feed = FeedRules::new(Name::new("corona").expect("a name"), "", Vec::new());
+        MqttConfig::plain("localhost", 1883, vec![feed], TimeZone::UTC)
+    }
+
+    proptest! {
+        /// Whatever is asked is understood, or answered with a document that programs can read.
+        #[test]
+        fn every_request_is_understood_or_answered(
+            name in "(health|validate|release-held|withdraw|[a-zü/]{0,70})",
+            payload in "(corona|[{\\[\\]}\":,a-z0-9 ]{0,60}|\\{\"feed\":\"corona\",\"transaction\":[\\[\\]a-z0-9\"]{0,9}\\})",
+        ) {
+            if let Asked::Answered((topic, body)) = read(&config(), &name, payload.as_bytes()) {
+                prop_assert_eq!(topic, format!("relay/response/{name}"));
+                let answer: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+                prop_assert!(answer["status"].is_string());
+            }
+        }
+    }
+
+    #[test]
+    fn a_transaction_comes_back_as_it_was() {
+        for (stated, expected) in [("7", Some("7")), ("\"a-1\"", Some("\"a-1\"")), ("1.50", Some("1.50")), ("null", None)] {
+            let payload = format!("{{\"transaction\":{stated}}}");
+            let Asked::Health(transaction) = read(&config(), HEALTH, payload.as_bytes()) else { panic!("{stated}") };
+            assert_eq!(transaction.as_deref(), expected);
+            let (_, body) = health(&config(), true, std::iter::empty(), transaction.as_deref());
+            let body = String::from_utf8(body).expect("text");
+            assert_eq!(body.contains("transaction"), expected.is_some(), "{body}");
+            assert!(expected.is_none_or(|expected| body.ends_with(&format!("\"transaction\":{expected}}}"))), "{body}");
+        }
+    }
+}

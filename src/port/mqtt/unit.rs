@@ -1,7 +1,8 @@
 //! Whether the unit that a publisher states can be the one that is configured. Converts nothing.
 //!
 //! Units are free text on both sides, so only what is certainly another one is refused: percent and a fraction are a factor of hundred
-//! apart, percent and cases per 100,000 a factor of thousand, and all of them look plausible.
+//! apart, percent and cases per 100,000 a factor of thousand, and all of them look plausible. Beside several values a unit says nothing,
+//! because it does not say of which.
 
 use super::rejected::Rejected;
 use crate::domain::rules::MetricRules;
