@@ -16,7 +16,7 @@ use crate::domain::time::Day;
 use serde_json::value::RawValue;
 
 /// What a device says of all that it measures fits four times over (Zigbee2MQTT with `device`: 3 kB; a Shelly's status: 4 kB; a batch of
-/// fifty of Telegraf's metrics: 12 kB), and a Pi Zero reads it in two milliseconds.
+/// fifty of Telegraf's metrics: 12 kB). An unoptimised build on a busy x86 core reads 60 kB in 3.5 ms.
 const BYTES_MAX: usize = 64 * 1024;
 /// The same documents nest five times.
 const DEPTH_MAX: usize = 16;
