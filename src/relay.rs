@@ -5,12 +5,12 @@
 
 pub mod backup;
 pub mod pulse;
+pub mod surface;
 
 use crate::domain::conversation;
 use crate::domain::decide;
 use crate::domain::decision::{Change, Effect, Verdict};
 use crate::domain::event::{Event, Key};
-use crate::domain::figures::{View, views};
 use crate::domain::ids::{FeedId, FeedSet, InstanceId, PersonId};
 pub use crate::domain::outbox::SLOTS;
 use crate::domain::outbox::{self, QUEUE};
@@ -22,6 +22,7 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::store::{Files, Progress, Store, StoreError};
 use crate::wheel::Wheel;
 pub use pulse::{Pulse, Roster};
+pub use surface::Surface;
 
 /// Deadlines of people handled in one step: bounds the commit, and its pause, to a few milliseconds of work.
 const TURNS: usize = 256;
@@ -37,8 +38,6 @@ pub struct Relay {
     store: Store,
     /// Every deadline but reminders.
     wheel: Wheel,
-    /// Whether a feed has changed since somebody was last shown them.
-    feeds_changed: bool,
     /// Reminders, by the second in which they are due; they begin as much earlier as the rate requires, see [`Relay::reminders_begin`].
     reminders: Wheel,
 }
@@ -74,7 +73,7 @@ impl Relay {
     /// If the store cannot be read.
     pub fn open(store: Store, rules: Rules) -> Result<Relay, StoreError> {
         let state = store.load()?;
-        let mut relay = Relay { state, rules, store, wheel: Wheel::new(), feeds_changed: true, reminders: Wheel::new() };
+        let mut relay = Relay { state, rules, store, wheel: Wheel::new(), reminders: Wheel::new() };
         let keys: Vec<Key> = relay.state.keys().collect();
         keys.into_iter().for_each(|key| relay.arm(key));
         Ok(relay)
@@ -127,9 +126,9 @@ impl Relay {
         Pulse { damaged: self.store.damaged(), ..Pulse::of(&self.state, &self.rules, now, self.next_deadline(now)) }
     }
 
-    /// The feeds, if one of them has changed since the last call, or there was none.
-    pub fn changed_feeds(&mut self) -> Option<Vec<View>> {
-        std::mem::take(&mut self.feeds_changed).then(|| views(&self.state, &self.rules))
+    /// What it looks like from outside.
+    pub fn surface(&self) -> Surface {
+        Surface::of(&self.state, &self.rules)
     }
 
     /// Everyone's row. Costs a copy of all of them.
@@ -263,7 +262,6 @@ impl Relay {
         for change in &decision.changes {
             report(&self.state, change);
             self.state.apply(change);
-            self.feeds_changed |= matches!(change, Change::Feed(..) | Change::ForgetFeed(_));
             if let Some(key) = State::touched(change) {
                 self.arm(key);
             }

@@ -14,7 +14,6 @@ pub use ways::beside;
 use crate::config::{Config, GraphConfig, StatusConfig};
 use crate::domain::backup::Backup;
 use crate::domain::event::Event;
-use crate::domain::figures::View;
 use crate::domain::ids::InstanceId;
 use crate::domain::time::Millis;
 use crate::port::alarms::Alarms;
@@ -25,7 +24,7 @@ use crate::port::pseudonym::Pseudonyms;
 use crate::port::stream::Source;
 use crate::port::webhook::Behind;
 use crate::port::{Arrival, alarm, events, graph, mqtt, status, systemd, webhook};
-use crate::relay::{Pulse, Relay, Roster};
+use crate::relay::{Pulse, Relay, Roster, Surface};
 use crate::store::{Files, StoreError};
 use anyhow::Context;
 use std::future::{Future, pending};
@@ -71,8 +70,8 @@ pub struct Show {
     pub roster: watch::Sender<Roster>,
     /// What a backup keeps.
     pub backup: watch::Sender<Backup>,
-    /// The feeds, whenever one of them has changed.
-    pub feeds: watch::Sender<Vec<View>>,
+    /// How it looks from outside.
+    pub surface: watch::Sender<Surface>,
 }
 
 /// Runs until `stop` resolves. Stopping needs no ceremony: what was acknowledged is durable.
@@ -82,7 +81,7 @@ pub struct Show {
 pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let Surroundings { clock, listener, show, manager, drill } = around;
     let (started, zone) = (clock.mark(), config.rules.zone.clone());
-    let (pulse, backup) = (show.pulse.clone(), show.backup.clone());
+    let (pulse, backup, surface) = (show.pulse.clone(), show.backup.clone(), show.surface.clone());
     std::fs::create_dir_all(&config.state_dir).with_context(|| format!("{}: lässt sich nicht anlegen", config.state_dir.display()))?;
     let pseudonyms = Pseudonyms::open(&config.state_dir.join(KEY)).context(KEY)?;
     let (mut source, ways) = Ways::open(&config, listener, &clock).await?;
@@ -101,7 +100,7 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let alarms = Alarms::new(&config.alarm, config.heartbeat.as_ref(), &ways.outward, &zone, &clock)?;
     let answers = outlets.answers.clone();
     let board = Board { pulse, backup, answers, inbox: inbox.clone(), links, alarms, clock: clock.clone(), zone, started };
-    let told = (&board.alarms, &board.links.mqtt);
+    let around_mqtt = mqtt::Around { alarms: &board.alarms, link: &board.links.mqtt, surface: &surface, started };
     let mut restarted = false;
     let ports = async {
         tokio::join!(
@@ -109,7 +108,7 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
             restarting("time", &drill, async || graph.keep_time().await),
             restarting("mqtt", &drill, async || loop {
                 tokio::select! {
-                    never = mqtt::run(&config.mqtt, &ways.to_broker, &inbox, &mut outlets.receipts, told) => match never {},
+                    never = mqtt::run(&config.mqtt, &ways.to_broker, &inbox, &mut outlets.receipts, &around_mqtt) => match never {},
                     // The broker repeats what was not acknowledged, but only over another connection.
                     Ok(()) = reopened.changed() => {}
                 }

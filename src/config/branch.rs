@@ -91,7 +91,7 @@ fn branch(root: &mut Section<'_>) -> Option<Who> {
 }
 
 fn feeds(root: &mut Section<'_>) -> Option<Vec<FeedRules>> {
-    let mut sections = root.sections("feed", FEEDS_MAX)?;
+    let mut sections = root.sections("feed", 1..=FEEDS_MAX)?;
     let many = sections.len() > 1;
     let mut feeds: Vec<Option<FeedRules>> = Vec::new();
     for section in &mut sections {
@@ -142,7 +142,7 @@ fn feed(section: &mut Section<'_>, many: bool) -> Option<FeedRules> {
 }
 
 fn metrics(feed: &mut Section<'_>) -> Option<Vec<MetricRules>> {
-    let mut sections = feed.sections("metric", METRICS_MAX)?;
+    let mut sections = feed.sections("metric", 1..=METRICS_MAX)?;
     let mut metrics: Vec<Option<MetricRules>> = Vec::new();
     for section in &mut sections {
         let read = metric(section);

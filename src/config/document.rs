@@ -3,7 +3,7 @@
 
 use super::report::{ConfigError, Problem, Source};
 use std::cell::RefCell;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
@@ -284,14 +284,15 @@ impl<'d> Section<'d> {
         Some(section)
     }
 
-    /// Tables of one name, at least one and at most `max`.
-    pub(super) fn sections(&mut self, key: &'static str, max: usize) -> Option<Vec<Section<'d>>> {
+    /// Tables of one name, so many of them.
+    pub(super) fn sections(&mut self, key: &'static str, many: RangeInclusive<usize>) -> Option<Vec<Section<'d>>> {
         let name = self.name(key);
         let item = self.item(key);
         let source = self.document.source;
         let Some(Item { value: DeValue::Array(array), span }) = item else {
             let remedy = format!("jeden Abschnitt mit einer Zeile [[{name}]] beginnen, auch wenn es nur einer ist.");
             match item {
+                None if many.contains(&0) => return Some(Vec::new()),
                 None => self.missing(key, &format!("Es fehlt mindestens ein Abschnitt [[{name}]]."), &remedy),
                 Some(Item { value, span }) => {
                     let what = format!("{name}: hier werden Abschnitte in doppelten Klammern erwartet, nicht {}.", kind(value));
@@ -300,9 +301,9 @@ impl<'d> Section<'d> {
             }
             return None;
         };
-        if !(1..=max).contains(&array.len()) {
-            let span = array.get(max).map_or(span, Spanned::span);
-            let what = format!("{name}: erlaubt sind 1 bis {max} Abschnitte, hier sind es {}.", array.len());
+        if !many.contains(&array.len()) {
+            let span = array.get(*many.end()).map_or(span, Spanned::span);
+            let what = format!("{name}: erlaubt sind {} bis {} Abschnitte, hier sind es {}.", many.start(), many.end(), array.len());
             self.document.refuse(source.problem(&span, &what, "überzählige Abschnitte löschen, fehlende ergänzen."));
             return None;
         }
@@ -466,7 +467,7 @@ const KEY_MAX: usize = 64;
 const BEGINNING_MIN: usize = 4;
 
 /// The word that `given` was probably meant to be.
-fn nearest<'w>(given: &str, words: &[&'w str]) -> Option<&'w str> {
+pub(super) fn nearest<'w>(given: &str, words: &[&'w str]) -> Option<&'w str> {
     // A third of the letters wrong is another word, and no key is that long.
     if given.len() > KEY_MAX {
         return None;

@@ -10,6 +10,7 @@ mod document;
 mod files;
 mod ingress;
 mod kinds;
+mod maps;
 mod outside;
 pub mod phone;
 mod public;
@@ -22,6 +23,7 @@ mod written;
 
 pub use alarm::{AlarmConfig, HeartbeatConfig};
 pub use files::Files;
+pub use maps::{JsonPointer, MqttMap};
 pub use public::{Public, RUNTIME_DIRECTORY, SOCKET, StatusConfig, Whereabouts};
 pub use report::{ConfigError, Problem};
 pub use ways::{
@@ -30,10 +32,10 @@ pub use ways::{
 pub use written::Written;
 
 use crate::domain::budget::local;
-use crate::domain::ids::Name;
-use crate::domain::rules::{MetricKind, Rules};
+use crate::domain::rules::{FeedRules, Rules};
 use crate::domain::time::{Day, Millis};
 use document::Document;
+use jiff::tz::TimeZone;
 use report::{Source, why};
 use secrecy::SecretString;
 use std::path::{Path, PathBuf};
@@ -98,21 +100,38 @@ pub struct MqttConfig {
     pub figures: String,
     /// The relay writes below this: `relay/receipts/…`, `relay/status`.
     pub relay: String,
-    /// The feeds, as far as topics and payloads know them.
-    pub feeds: Vec<MqttFeed>,
+    /// The feeds: how their numbers are read.
+    pub feeds: Vec<FeedRules>,
     /// Encryption, if the broker wants it.
     pub tls: Option<MqttTls>,
     /// Whether it is far away, so that the way there is [`EgressConfig`]'s; else it is asked directly.
     pub egress: bool,
+    /// Foreign topics, and which metrics are found there.
+    pub maps: Vec<MqttMap>,
+    /// Where Home Assistant looks for devices, if it is to find this one: `homeassistant`.
+    pub discovery: Option<String>,
+    /// The local time of publishers who do not say which they mean.
+    pub zone: TimeZone,
 }
 
-/// One feed, as far as topics and payloads know it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct MqttFeed {
-    /// Its name in topics.
-    pub name: Name,
-    /// Its metrics and their kinds.
-    pub metrics: Vec<(Name, MetricKind)>,
+impl MqttConfig {
+    /// A broker that lets everyone in, without encryption, with the usual topics.
+    pub fn plain(host: &str, port: u16, feeds: Vec<FeedRules>, zone: TimeZone) -> MqttConfig {
+        MqttConfig {
+            host: host.to_owned(),
+            port,
+            client_id: "drk-relay".to_owned(),
+            login: None,
+            figures: "figures".to_owned(),
+            relay: "relay".to_owned(),
+            feeds,
+            tls: None,
+            egress: false,
+            maps: Vec::new(),
+            discovery: None,
+            zone,
+        }
+    }
 }
 
 /// How the broker proves who it is, and how we do.
@@ -208,6 +227,7 @@ fn settings(document: &Document<'_>, files: &Files, now: Option<Millis>) -> Opti
     let clock = outside::clock(&mut root);
     let rules = branch::rules(&mut root, zone);
     let mqtt = outside::mqtt(&mut root, files);
+    let maps = maps::read(&mut root, rules.as_ref(), mqtt.as_ref());
     let whatsapp = outside::whatsapp(&mut root, files);
     let ways = ingress::ways(&mut root, files, state_dir.as_deref());
     let topics = topics::read(&mut root, files, today);
@@ -224,7 +244,7 @@ fn settings(document: &Document<'_>, files: &Files, now: Option<Millis>) -> Opti
     Some(Config {
         state_dir: files.at(&state_dir?),
         clock: clock?,
-        mqtt: MqttConfig { feeds: outside::mqtt_feeds(&rules), ..mqtt? },
+        mqtt: MqttConfig { feeds: rules.feeds.clone(), maps: maps?, zone: rules.zone.clone(), ..mqtt? },
         webhook: outside::webhook(&whatsapp),
         alarm: AlarmConfig { branch: rules.branch.clone(), ..alarm? },
         heartbeat: heartbeat?.map(|heartbeat| HeartbeatConfig { extra_roots: ways.extra_roots.clone(), ..heartbeat }),

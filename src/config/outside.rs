@@ -6,8 +6,9 @@ use super::kinds::{Authority, WORD_MAX, boolean, digits, host, integer, is_local
 use super::phone::{self, PhoneNumber};
 use super::public::StatusConfig;
 use super::tls;
-use super::{ClockConfig, GraphConfig, MqttConfig, MqttFeed, WebhookConfig};
-use crate::domain::rules::{RATE, Rules};
+use super::{ClockConfig, GraphConfig, MqttConfig, WebhookConfig};
+use crate::domain::rules::RATE;
+use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 
 const TOKEN: Secret =
@@ -60,6 +61,7 @@ pub(super) fn mqtt(root: &mut Section<'_>, files: &Files) -> Option<MqttConfig> 
     let port = section.or("port", usual, integer(1..=u16::MAX.into()));
     let egress = section.or("egress", false, boolean);
     let client_id = section.or("client_id", "drk-relay".to_owned(), text(WORD_MAX));
+    let discovery = section.optional("discovery_prefix", topic_root);
     let login = login(&mut section, files);
     let tls = tls::mqtt(&mut section, files, encrypted);
     section.end();
@@ -75,16 +77,22 @@ pub(super) fn mqtt(root: &mut Section<'_>, files: &Files) -> Option<MqttConfig> 
         login: login?,
         figures: "figures".to_owned(),
         relay: "relay".to_owned(),
-        feeds: Vec::new(),
         tls: tls?,
         egress: egress?,
+        discovery: discovery?,
+        // `settings` knows them.
+        feeds: Vec::new(),
+        maps: Vec::new(),
+        zone: TimeZone::UTC,
     })
 }
 
-/// The feeds, as far as topics and payloads know them.
-pub(super) fn mqtt_feeds(rules: &Rules) -> Vec<MqttFeed> {
-    let metrics = |feed: &crate::domain::rules::FeedRules| feed.metrics.iter().map(|metric| (metric.name.clone(), metric.kind)).collect();
-    rules.feeds.iter().map(|feed| MqttFeed { name: feed.name.clone(), metrics: metrics(feed) }).collect()
+/// What topics begin with.
+fn topic_root(item: &Item<'_>) -> Result<String, Complaint> {
+    let text = text(WORD_MAX)(item)?;
+    let good = !text.contains(['+', '#']) && !text.starts_with(['/', '$']) && !text.ends_with('/');
+    let remedy = "so schreiben, wie es in Home Assistant eingestellt ist, meist \"homeassistant\".";
+    if good { Ok(text) } else { Err(wrong("das ist kein Anfang von Topics.", remedy)) }
 }
 
 fn login(section: &mut Section<'_>, files: &Files) -> Option<Option<(String, SecretString)>> {

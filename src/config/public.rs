@@ -108,7 +108,7 @@ fn known(root: &mut Section<'_>, files: &Files) -> Option<Public> {
 fn whereabouts(root: &mut Section<'_>, files: &Files) -> Option<Whereabouts> {
     let state_dir = root.required("state_dir", "\"/var/lib/drk-relay\"", a_path);
     let zone = zone(root);
-    let feeds = root.sections("feed", FEEDS_MAX).and_then(|sections| {
+    let feeds = root.sections("feed", 1..=FEEDS_MAX).and_then(|sections| {
         let feeds = sections.into_iter().map(|mut section| {
             let name = section.required("name", "\"corona\"", a_name);
             section.end_early();

@@ -152,6 +152,26 @@ pub struct ReceiptTopic {
     pub feed: Name,
     /// The metric that the publisher named in the topic.
     pub metric: Option<Name>,
+    /// How the message came to its values.
+    pub reading: Reading,
+}
+
+impl ReceiptTopic {
+    /// The receipts of a message that says what it means.
+    pub fn new(feed: Name, metric: Option<Name>) -> ReceiptTopic {
+        ReceiptTopic { feed, metric, reading: Reading::Literal }
+    }
+}
+
+/// How a message came to its values: what its publisher is told of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reading {
+    /// They stand in it.
+    Literal,
+    /// A number was written in another way than it was read, `12.735` for 12735: the receipt says what was read.
+    Interpreted,
+    /// It is a foreign message that knows nothing of us and may repeat itself every ten seconds: nobody is told of duplicates.
+    Foreign,
 }
 
 /// Something a person did that may count.

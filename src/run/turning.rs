@@ -182,7 +182,7 @@ impl<Open: FnMut(Millis) -> Result<Relay, StoreError>> Wheelhouse<Open> {
             for effect in effects {
                 self.outputs.perform(effect).await;
             }
-            self.show(&mut relay);
+            self.show(&relay);
             if !self.wait(&relay, &mut batch).await {
                 return relay.close();
             }
@@ -243,7 +243,7 @@ impl<Open: FnMut(Millis) -> Result<Relay, StoreError>> Wheelhouse<Open> {
         full.pause = (pause * 2).min(PAUSE_MAX);
         let (mut over, mut dropped) = (pin!(tokio::time::sleep(pause)), Vec::with_capacity(BATCH));
         loop {
-            let Show { pulse, roster: _, backup: _, feeds: _ } = &self.show;
+            let Show { pulse, roster: _, backup: _, surface: _ } = &self.show;
             if !pulse.is_closed() {
                 pulse.send_replace(Pulse { full: Some(self.clock.when(since)), ..Pulse::default() });
             }
@@ -267,11 +267,8 @@ impl<Open: FnMut(Millis) -> Result<Relay, StoreError>> Wheelhouse<Open> {
         }
     }
 
-    fn show(&self, relay: &mut Relay) {
-        let Show { pulse, roster, backup, feeds } = &self.show;
-        if let Some(views) = relay.changed_feeds() {
-            feeds.send_replace(views);
-        }
+    fn show(&self, relay: &Relay) {
+        let Show { pulse, roster, backup, surface } = &self.show;
         if !pulse.is_closed() {
             pulse.send_replace(relay.pulse(self.clock.now()));
         }
@@ -280,6 +277,10 @@ impl<Open: FnMut(Millis) -> Result<Relay, StoreError>> Wheelhouse<Open> {
         }
         if !backup.is_closed() {
             backup.send_replace(Backup::of(relay.state()));
+        }
+        if !surface.is_closed() {
+            let seen = relay.surface();
+            surface.send_if_modified(|shown| std::mem::replace(shown, seen) != *shown);
         }
     }
 }

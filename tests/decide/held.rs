@@ -90,8 +90,7 @@ fn another_way_of_counting_is_taken_over_without_a_message() {
                         read
                         = subscribed until 22.11. 16:01:00
                         -> 21.11.: 478
-        22.11. 16:00:00 -> Erinnerung · auch später [Ja, weiter] [Nein, Stopp]
-                        figure 22.11. 480
+        22.11. 15:00:00 figure 22.11. 480
                         receipt Accepted 22.11. revision 6
                         -> 22.11.: 480 (2 mehr als am 21.11.) · endet heute um 16:01 Uhr [Weiter informieren] [Stopp]
     ",

@@ -361,7 +361,7 @@ pub(crate) fn tapped(title: &str) -> Said {
 pub(crate) fn figure(feed: &str, values: &[(&str, i64, u8)], as_of: Option<Day>, waited_for: bool) -> Event {
     let value = |digits, decimals| Value::new(digits, decimals).expect("a small number");
     let values = values.iter().map(|(metric, digits, decimals)| (name(metric), value(*digits, *decimals))).collect();
-    let receipt = waited_for.then(|| ReplyTo::Receipts(ReceiptTopic { feed: name(feed), metric: None }));
+    let receipt = waited_for.then(|| ReplyTo::Receipts(ReceiptTopic::new(name(feed), None)));
     Event::Figure(Figure { as_of, receipt, ..Figure::new(name(feed), values) })
 }
 

@@ -14,10 +14,9 @@ mod file;
 
 use crate::outages::cloud_config;
 use crate::program::{Machine, Mosquitto, Place, within};
-use drk_relay::config::{Config, MqttFeed};
+use drk_relay::config::Config;
 use drk_relay::domain::event::Tap;
 use drk_relay::domain::ids::Name;
-use drk_relay::domain::rules::FeedRules;
 use drk_relay::domain::time::{Day, Millis, Timestamp};
 use drk_relay::port::clock::{Clock, Warp};
 use drk_relay::port::stream::Source;
@@ -236,10 +235,6 @@ async fn keep(clock: &Clock, warp: &Warp, mut pulses: watch::Receiver<Pulse>, ne
     }
 }
 
-fn mqtt_feed(rules: &FeedRules) -> MqttFeed {
-    MqttFeed { name: rules.name.clone(), metrics: rules.metrics.iter().map(|metric| (metric.name.clone(), metric.kind)).collect() }
-}
-
 #[tokio::test]
 async fn two_real_days_through_mosquitto() {
     let Some(lines) = file::lines() else {
@@ -253,7 +248,7 @@ async fn two_real_days_through_mosquitto() {
     let mut config = Config::load(&machine.path("relay.toml")).expect("a good one");
     config.rules.feeds = file::feeds(&lines);
     config.rules.monthly_messages = None;
-    config.mqtt.feeds = config.rules.feeds.iter().map(mqtt_feed).collect();
+    config.mqtt.feeds = config.rules.feeds.clone();
     let feeds: Vec<Name> = config.rules.feeds.iter().map(|feed| feed.name.clone()).collect();
     let people = (0..EACH * feeds.len() as u32).map(|n| (Person::with_phone(n), feeds[n as usize % feeds.len()].clone())).collect();
 

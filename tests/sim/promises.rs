@@ -268,7 +268,8 @@ impl Ledger {
         }
         // While the clock is not trusted nobody knows which day is in the future, and which it is.
         for (id, feed) in &state.feeds {
-            let days = [feed.settling.as_ref().map(|settling| settling.as_of), feed.current.as_ref().map(|current| current.as_of)];
+            let held = feed.held.as_ref().map(|held| held.as_of);
+            let days = [feed.settling.as_ref().map(|settling| settling.as_of), feed.current.as_ref().map(|current| current.as_of), held];
             let newest = days.into_iter().flatten().max();
             self.newest.extend(newest.map(|newest| (*id, newest)));
         }
@@ -348,21 +349,25 @@ impl Ledger {
         }
     }
 
-    /// Figures of a day that is not older than any before, and not in the future, are kept.
+    /// Figures of a day that is not older than any before, and not in the future, are kept: published or about to be, held for a human, or
+    /// known to be what a human did not want.
     fn published(&mut self, figure: &Figure, now: Millis, state: &State) {
         let today = self.rules.today(now);
         let as_of = figure.as_of.unwrap_or(today);
         let (id, feed) = state.feed(&figure.feed).expect("every feed of the configuration is known");
-        let values = feed.settling.as_ref().map(|settling| (settling.as_of, &settling.values));
-        let values = values.or(feed.current.as_ref().map(|current| (current.as_of, &current.values)));
         let nameless_replay = figure.as_of.is_none() && figure.receipt.is_none();
         if state.clock == Clock::Trusted
             && !nameless_replay
             && as_of.0 <= today.0 + 1
             && self.newest.get(&id).is_none_or(|newest| as_of >= *newest)
         {
-            let says = |values: &BTreeMap<Name, Value>| figure.values.iter().all(|(name, value)| values.get(name) == Some(value));
-            assert!(values.is_some_and(|(day, values)| day == as_of && says(values)), "an acknowledged figure is nowhere: {figure:?}");
+            let published = feed.settling.as_ref().map(|settling| (settling.as_of, &settling.values));
+            let published = published.or(feed.current.as_ref().map(|current| (current.as_of, &current.values)));
+            let held = feed.held.as_ref().map(|held| (held.as_of, &held.values));
+            let dismissed = feed.dismissed.as_ref().map(|dismissed| (dismissed.as_of, &dismissed.values));
+            let places: Vec<_> = [published, held, dismissed].into_iter().flatten().filter(|(day, _)| *day == as_of).collect();
+            let kept = |(name, value): &(Name, Value)| places.iter().any(|(_, values)| values.get(name) == Some(value));
+            assert!(figure.values.iter().all(kept), "an acknowledged figure is nowhere: {figure:?}");
         }
     }
 

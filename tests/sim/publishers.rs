@@ -7,7 +7,7 @@
 
 use super::people::FEEDS;
 use super::world::{Transit, World};
-use drk_relay::domain::event::{Event, Figure, ReceiptTopic, ReplyTo};
+use drk_relay::domain::event::{Event, Figure, ReceiptTopic, ReplyTo, Request, Verb};
 use drk_relay::domain::figures::Value;
 use drk_relay::domain::ids::Name;
 use drk_relay::domain::time::Day;
@@ -30,8 +30,12 @@ pub(crate) struct Broker {
 }
 
 impl World {
-    /// A publisher publishes: a new day mostly, whole or in parts; sometimes the same again, or something old.
+    /// A publisher publishes: a new day mostly, whole or in parts; sometimes the same again, or something old, or a slip of the hand. And
+    /// sometimes a human decides about what has been published, or waits.
     pub(crate) fn publish(&mut self) {
+        if self.choices.chance(10) {
+            self.rule();
+        }
         let today = self.now.second().0 / 86_400;
         let as_of = match self.choices.below(10) {
             0..=6 => {
@@ -42,8 +46,11 @@ impl World {
             _ => self.day - 5,
         };
         let value = |digits: u64| Value::new(digits.cast_signed(), 0).expect("small");
-        let values: Vec<(Name, Value)> =
-            METRICS.iter().map(|name| (Name::new(name).expect("valid"), value(self.choices.below(50)))).collect();
+        let mut values: Vec<(Name, Value)> = Vec::new();
+        for name in METRICS {
+            let digits = self.choices.below(50) * self.slip();
+            values.push((Name::new(name).expect("valid"), value(digits)));
+        }
         let feed = *self.choices.of(&FEEDS);
         let dated = if self.choices.chance(90) { Some(Day(as_of)) } else { None };
         if self.choices.chance(50) {
@@ -54,6 +61,18 @@ impl World {
                 self.send_figure(feed, vec![value], dated);
             }
         }
+    }
+
+    /// By what a figure is too large: three zeros too many, now and then.
+    fn slip(&mut self) -> u64 {
+        if self.fault(3, "implausible figure") { 1_000 } else { 1 }
+    }
+
+    fn rule(&mut self) {
+        self.count("ruling");
+        let verb = *self.choices.of(&[Verb::Release, Verb::Discard, Verb::Rebaseline, Verb::Withdraw]);
+        let feed = Name::new(*self.choices.of::<&str>(&FEEDS)).expect("a valid name");
+        self.step("ruling", &[Event::Asked(Request { verb, feed, as_of: None, reply: Some(ReplyTo::Local(0)) })]);
     }
 
     /// The figures of every feed for today, whole and at once.
@@ -69,11 +88,7 @@ impl World {
 
     fn send_figure(&mut self, feed: &str, values: Vec<(Name, Value)>, as_of: Option<Day>) {
         let feed = Name::new(feed).expect("a valid name");
-        let figure = Figure {
-            as_of,
-            receipt: Some(ReplyTo::Receipts(ReceiptTopic { feed: feed.clone(), metric: None })),
-            ..Figure::new(feed, values)
-        };
+        let figure = Figure { as_of, receipt: Some(ReplyTo::Receipts(ReceiptTopic::new(feed.clone(), None))), ..Figure::new(feed, values) };
         let delay = self.choices.below(45_000);
         self.after(delay, Transit::Publish(figure));
     }

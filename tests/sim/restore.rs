@@ -152,7 +152,7 @@ fn a_relay_goes_on_where_the_backup_ends() {
     let feed = &backup.feeds[0];
     let current = feed.current.clone().expect("figures");
     let again = |as_of, receipt| Figure { as_of, receipt, ..Figure::new(feed.name.clone(), current.values.clone().into_iter().collect()) };
-    let topic = ReplyTo::Receipts(ReceiptTopic { feed: feed.name.clone(), metric: None });
+    let topic = ReplyTo::Receipts(ReceiptTopic::new(feed.name.clone(), None));
     let events = [Event::Figure(again(Some(current.as_of), Some(topic))), Event::Figure(again(None, None))];
     let effects = relay.step(NOW.plus(1_000), &events).expect("room");
     let [Effect::Receipt(receipt)] = effects.as_slice() else { panic!("a receipt and nothing else: {effects:?}") };

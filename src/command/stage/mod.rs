@@ -6,8 +6,7 @@ mod pace;
 pub(super) use pace::Pace;
 
 use crate::config::{
-    Address, AlarmConfig, ClockConfig, Config, EgressConfig, GraphConfig, IngressConfig, MqttConfig, MqttFeed, StatusConfig, TlsConfig,
-    WebhookConfig,
+    Address, AlarmConfig, ClockConfig, Config, EgressConfig, GraphConfig, IngressConfig, MqttConfig, StatusConfig, TlsConfig, WebhookConfig,
 };
 use crate::domain::ids::Name;
 use crate::domain::rules::{FeedRules, MetricKind, MetricRules, Rules};
@@ -157,24 +156,13 @@ pub(super) async fn listen() -> anyhow::Result<TcpListener> {
 fn config(state_dir: &Path, zone: TimeZone, broker: SocketAddr, graph: GraphConfig, webhook: SocketAddr) -> Config {
     let cases = MetricRules::new(name("cases_new"), "Neue Fälle", MetricKind::Count);
     let metrics = vec![cases, MetricRules::new(name("incidence"), "7-Tage-Inzidenz", MetricKind::Rate)];
-    let kinds = metrics.iter().map(|metric| (metric.name.clone(), metric.kind)).collect();
     let feeds = vec![FeedRules::new(name(FEED), "Corona im Kreis Musterstadt", metrics)];
     let contact = "DRK-Ortsverein Musterstadt, 07751 5550100";
     Config {
+        mqtt: MqttConfig::plain(&broker.ip().to_string(), broker.port(), feeds.clone(), zone.clone()),
         rules: Rules::new("DRK-Ortsverein Musterstadt", contact, "drk-musterstadt.example/datenschutz", zone, feeds),
         state_dir: state_dir.to_owned(),
         clock: ClockConfig::Always,
-        mqtt: MqttConfig {
-            host: broker.ip().to_string(),
-            port: broker.port(),
-            client_id: "drk-relay".to_owned(),
-            login: None,
-            figures: "figures".to_owned(),
-            relay: "relay".to_owned(),
-            feeds: vec![MqttFeed { name: name(FEED), metrics: kinds }],
-            tls: None,
-            egress: false,
-        },
         graph,
         ingress: IngressConfig::Listen(Address::Tcp(webhook)),
         tls: TlsConfig { proxy_protocol: false, encrypted: None },

@@ -169,8 +169,8 @@ impl Code {
                 "Läuft der Broker? Stimmen host, port und Zugangsdaten unter [mqtt]? drk-relay status nennt den Grund."
             }
             Code::FigureHeld => {
-                "An der Quelle nachsehen, dann entscheiden: drk-relay figures held zeigt sie; release sendet sie, discard verwirft sie, \
-                 rebaseline übernimmt sie, ohne zu senden. Eine plausible neue Zahl löst das von selbst."
+                "An der Quelle nachsehen, dann entscheiden: drk-relay figures held zeigt, was zu tun ist. Eine plausible neue Zahl löst es \
+                 von selbst."
             }
             Code::FeedOverdue => {
                 "Beim Absender nachsehen, ob er sendet; kommt an einem Tag nichts, soll er \"no_report_today\" senden. Wann Zahlen fällig \

@@ -248,10 +248,11 @@ impl Past<'_> {
         if value.millionths() < 0 {
             return self.negative(value);
         }
-        let Some((_, from)) = self.figures.last().copied() else { return Judgement::Plausible };
-        // What a correction took away may come back: a rise is measured from the highest figure.
-        let (summit, highest) = self.figures.iter().copied().max_by_key(|(_, value)| *value).unwrap_or((self.day, from));
-        let (base, highest, new) = (from.millionths(), highest.millionths(), value.millionths());
+        let Some((latest, from)) = self.figures.last().copied() else { return Judgement::Plausible };
+        let (base, new) = (from.millionths(), value.millionths());
+        // What a correction took away may come back: a rise is measured from the highest figure that is no further away than that.
+        let near = self.figures.iter().map(|(day, value)| (*day, value.millionths())).filter(|(_, value)| value - base <= value / FALL_MAX);
+        let (summit, highest) = near.max_by_key(|(_, value)| *value).unwrap_or((latest, base));
         let days = days(summit, self.day) + GRACE_DAYS;
         let rises: Vec<(i128, i128)> = self.figures.windows(2).map(|pair| rise(pair[0], pair[1])).collect();
         let usual = rises.iter().map(|(rise, days)| rise / days).max().unwrap_or(0);

@@ -31,9 +31,10 @@ impl Press<'_> {
         }
     }
 
-    /// It is right: it is sent at once, and what comes next is judged by it.
+    /// It is right: it is sent at once, and believed like any other. What came before is believed, too: a wave that begins is no new way of
+    /// counting, and with less to compare with more would be held.
     fn release(&mut self) -> (Taken, Option<Day>) {
-        let Some((strange, settling)) = self.unhold() else { return (Taken::Refused(Refusal::NothingHeld), None) };
+        let Some((_, settling)) = self.unhold() else { return (Taken::Refused(Refusal::NothingHeld), None) };
         let as_of = settling.as_of;
         if self.is_past(as_of) {
             return (Taken::Refused(Refusal::Stale), Some(as_of));
@@ -48,7 +49,6 @@ impl Press<'_> {
             self.send(settled);
             Taken::Released
         };
-        self.restart(&strange);
         (taken, Some(as_of))
     }
 

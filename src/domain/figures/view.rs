@@ -2,6 +2,7 @@
 
 use super::feed::{Feed, Held, Publication, Values};
 use super::gate::Suspicion;
+use crate::domain::audience::Reach;
 use crate::domain::ids::Name;
 use crate::domain::rules::{FeedRules, MetricRules, Rules};
 use crate::domain::state::State;
@@ -28,13 +29,15 @@ pub struct View {
     pub due: Option<Timestamp>,
     /// Since when they are, if they are.
     pub overdue: Option<Timestamp>,
+    /// How many people hear of it.
+    pub reach: Reach,
 }
 
 /// The configured feeds, in the order of the configuration.
 pub fn views(state: &State, rules: &Rules) -> Vec<View> {
-    let known = rules.feeds.iter().filter_map(|feed| Some((feed, state.feed(&feed.name)?.1)));
+    let known = rules.feeds.iter().filter_map(|feed| Some((feed, state.feed(&feed.name)?)));
     let over = state.notice.is_over();
-    known.map(|(rules, feed)| View::of(rules, feed, over)).collect()
+    known.map(|(rules, (id, feed))| View { reach: state.audience.of(id), ..View::of(rules, feed, over) }).collect()
 }
 
 /// Figures that a human has to look at.
@@ -79,7 +82,8 @@ impl View {
     /// A feed of which nothing is known.
     pub fn new(name: Name, title: &str) -> View {
         let (current, published, received, held) = (None, None, None, None);
-        View { name, title: title.to_owned(), current, published, received, held, no_report: None, due: None, overdue: None }
+        let (no_report, due, overdue, reach) = (None, None, None, Reach::default());
+        View { name, title: title.to_owned(), current, published, received, held, no_report, due, overdue, reach }
     }
 
     /// Of a service that is over, nothing is overdue.
@@ -95,6 +99,7 @@ impl View {
             no_report: feed.no_report,
             due: feed.due.filter(|_| !over),
             overdue: feed.overdue.filter(|_| !over),
+            reach: Reach::default(),
         }
     }
 }

@@ -121,8 +121,9 @@ fn of_link(condition: Option<&Condition>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::figures::{Doubt, Values};
     use crate::domain::ids::Name;
-    use crate::domain::time::Timestamp;
+    use crate::domain::time::{Day, Timestamp};
     use crate::relay::pulse::{BudgetPulse, HeldPulse};
 
     const SENTENCE: &str = "Das Zugriffstoken ist abgelaufen oder ungültig (Meta, Code 190): es wird nichts gesendet. \
@@ -134,6 +135,17 @@ mod tests {
 
     fn budget(standing: Standing, surprise: Option<Surprise>) -> Pulse {
         Pulse { budget: BudgetPulse { standing, surprise, ..BudgetPulse::default() }, ..well() }
+    }
+
+    /// A feed with figures that wait for a human.
+    fn implausible() -> Pulse {
+        let doubt = Doubt { metric: name("cases"), code: "total-fell", sentence: "12 statt 12.735. Nachsehen.".to_owned() };
+        let held = HeldView { as_of: Day(20_779), values: Values::new(), since: Timestamp(1), doubts: vec![doubt] };
+        Pulse { feeds: vec![View { held: Some(held), ..View::new(name("feed-0"), "Feed 0") }], ..well() }
+    }
+
+    fn name(text: &str) -> Name {
+        Name::new(text).expect("a name")
     }
 
     /// Feeds that are overdue since then.
@@ -186,6 +198,7 @@ mod tests {
                 [Code::MetaWithholds, Code::BudgetSpent, Code::BudgetReserve, Code::BudgetShort].map(|code| (code, nothing())).to_vec(),
             ),
             (budget(Standing::Enough, Some(Surprise::Charged)), vec![(Code::MetaCharges, nothing())]),
+            (implausible(), vec![(Code::FigureHeld, "Feed 0, Stand 22.11.2026: 12 statt 12.735. Nachsehen.".to_owned())]),
             (overdue(&[None, None]), vec![]),
             (overdue(&[Some(1), None, Some(2)]), vec![(Code::FeedOverdue, "Feed 0, Feed 2".to_owned())]),
         ];
@@ -203,6 +216,7 @@ mod tests {
             Code::BudgetSpent,
             Code::BudgetReserve,
             Code::ClockUntrusted,
+            Code::FigureHeld,
             Code::FeedOverdue,
             Code::MetaCharges,
             Code::BudgetShort,

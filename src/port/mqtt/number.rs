@@ -1,9 +1,11 @@
 //! A number's text to an exact value. No float, and no guess: where two readings are a factor of thousand apart, neither is taken
 //! (seven times in the field `12.735` was read as 12).
 
+use super::document::is_number;
 use super::rejected::Rejected;
 use crate::domain::figures::Value;
 use crate::domain::rules::MetricKind;
+use serde_json::value::RawValue;
 
 /// A figure with sign, groups and decimals needs 25 characters; what is longer is something else.
 pub(super) const TEXT_MAX: usize = 64;
@@ -42,6 +44,37 @@ pub(super) fn json(kind: MetricKind, text: &str) -> Result<Value, Rejected> {
         return Err(ambiguous(body));
     }
     exact(kind, negative, whole, fraction)
+}
+
+/// A number that a program prints, as JSON or alone: what looks like a number of JSON is one, so a point is a decimal point. A rate with
+/// more decimals than a value keeps is rounded, because whoever maps a device cannot make it round. Anything else is read as people write.
+pub(super) fn machine(kind: MetricKind, text: &str) -> Result<Value, Rejected> {
+    if !is_number(text) || serde_json::from_str::<&RawValue>(text).is_err() {
+        return self::text(kind, text);
+    }
+    match json(kind, text) {
+        Err(Rejected::TooPrecise) => rounded(text),
+        read => read,
+    }
+}
+
+/// Half away from zero. Expects the grammar checked, and more decimals than a value keeps.
+fn rounded(text: &str) -> Result<Value, Rejected> {
+    let (negative, body) = sign(text);
+    let (whole, fraction) = body.split_once('.').unwrap_or((body, ""));
+    let (kept, rest) = fraction.split_at_checked(Value::DECIMALS.into()).ok_or(Rejected::TooPrecise)?;
+    let digits: i64 = format!("{whole}{kept}").parse().map_err(|_| Rejected::OutOfRange)?;
+    let digits = digits + i64::from(rest.starts_with(|c: char| c >= '5'));
+    Value::new(if negative { -digits } else { digits }, Value::DECIMALS).ok_or(Rejected::OutOfRange)
+}
+
+/// The number in JSON's grammar, exactly: `-57.4`. A publisher's text that reads otherwise was interpreted.
+pub(super) fn written(value: Value) -> String {
+    let (digits, decimals) = value.parts();
+    let (sign, places) = (if digits < 0 { "-" } else { "" }, usize::from(decimals));
+    let all = format!("{:0width$}", digits.unsigned_abs(), width = places + 1);
+    let (whole, fraction) = all.split_at(all.len() - places);
+    if places == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
 }
 
 fn sign(text: &str) -> (bool, &str) {
@@ -177,6 +210,37 @@ mod tests {
             assert_eq!(text(Count, strange), Err(Rejected::NotANumber), "{strange}");
         }
         assert_eq!(text(Count, &"1".repeat(TEXT_MAX + 1)), Err(Rejected::TooLong));
+    }
+
+    #[test]
+    fn what_is_read_is_written_as_json_has_it() {
+        for text in ["0", "17", "-17", "57.4", "-0.000001", "0.5", "1000000000000000", "12.05"] {
+            assert_eq!(json(Rate, text).map(written).as_deref(), Ok(text));
+        }
+    }
+
+    #[test]
+    fn programs_write_points_and_floats() {
+        for (kind, written, expected) in [
+            (Rate, "1.234", value(1234, 3)),
+            (Rate, "57.400000000000006", value(574, 1)),
+            (Rate, "-0.0000005", value(-1, 6)),
+            (Rate, "-0.00000049", value(0, 0)),
+            (Rate, "99999999.9999999999", value(100_000_000, 0)),
+            (Rate, "57,4", value(574, 1)),
+            (Rate, "1,234", unclear("1,234", "1234")),
+            (Rate, "1e-7", Err(Rejected::Exponent)),
+            (Rate, "unavailable", Err(Rejected::NoValue)),
+            (Rate, "on", Err(Rejected::NotANumber)),
+            (Rate, "99999999999999999.1234567", Err(Rejected::OutOfRange)),
+            (Count, "17.0", value(17, 0)),
+            (Count, "17.00000001", Err(Rejected::NotWhole)),
+            // Even a program may print what a page had grouped.
+            (Count, "12.735", unclear("12.735", "12735")),
+            (Count, "39.200.512", value(39_200_512, 0)),
+        ] {
+            assert_eq!(machine(kind, written), expected, "{kind:?} {written}");
+        }
     }
 
     #[test]

@@ -3,18 +3,17 @@
 //! The contract with publishers: a bare number or `{"value": 17, "as_of": "2026-11-22"}` on `<figures>/<feed>/<metric>`, several at once as
 //! `{"cases_new": 17, "deaths_new": 0, "as_of": "2026-11-22"}` on `<figures>/<feed>`.
 
-use super::number;
+use super::beside::Beside;
+use super::document::{document, is_number, object};
 use super::rejected::Rejected;
-use crate::config::{MqttConfig, MqttFeed};
-use crate::domain::event::{Figure, ReceiptTopic, ReplyTo};
+use super::{number, unit};
+use crate::config::MqttConfig;
+use crate::domain::event::{Figure, Reading, ReceiptTopic, ReplyTo};
 use crate::domain::figures::Value;
 use crate::domain::ids::Name;
-use crate::domain::rules::MetricKind;
-use crate::domain::time::Day;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use crate::domain::rules::{FeedRules, MetricKind, MetricRules};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// Ten metrics with long names and every optional key of the contract stay below half of it.
 pub(super) const JSON_MAX: usize = 4096;
@@ -22,7 +21,8 @@ pub(super) const JSON_MAX: usize = 4096;
 const DEPTH_MAX: usize = 4;
 /// Longest name a metric can have: more of a wrong one need not be repeated in the receipt.
 const NAME_MAX: usize = 64;
-/// Keys of the contract that are no metrics. All but `as_of` are not looked at yet.
+/// Keys of the contract that are no metrics. `source` and `note` are not looked at: a note would let any publisher write under the branch's
+/// name (DESIGN.md, section 7).
 const KNOWN: [&str; 8] = ["as_of", "published_at", "id", "unit", "source", "note", "value_state", "corrects"];
 
 /// What the message states.
@@ -31,22 +31,61 @@ const KNOWN: [&str; 8] = ["as_of", "published_at", "id", "unit", "source", "note
 /// Why it states nothing, with a code for programs and a sentence for people.
 pub fn parse(config: &MqttConfig, topic: &str, payload: &[u8]) -> Result<Figure, Rejected> {
     let (feed, metric) = place(config, topic)?;
-    if payload.len() > JSON_MAX {
-        return Err(Rejected::TooLarge);
-    }
-    let text = trimmed(std::str::from_utf8(payload).map_err(|_| Rejected::NotText)?);
-    if text.is_empty() {
-        return Err(Rejected::Empty);
-    }
-    let object = if text.starts_with('{') { Some(Object::parse(text)?) } else { None };
-    let (values, as_of) = match (metric, &object) {
-        (Some((name, kind)), None) => (vec![(name.clone(), number::text(*kind, text)?)], None),
-        (Some((name, kind)), Some(object)) => (vec![(name.clone(), object.value(*kind)?)], object.as_of()?),
-        (None, Some(object)) => (object.values(feed)?, object.as_of()?),
-        (None, None) => return Err(Rejected::MetricMissing),
+    let text = text(payload, JSON_MAX)?;
+    let (beside, read) = if text.starts_with('{') {
+        let object = object(document(text, DEPTH_MAX)?)?;
+        let read = read(feed, metric, &object)?;
+        let beside = Beside::read(&object, &config.zone)?;
+        if beside.no_report != read.is_empty() {
+            return Err(if beside.no_report { Rejected::Contradiction } else { nothing(metric, &object) });
+        }
+        if let (Some(metric), Some(unit)) = (metric, &beside.unit) {
+            unit::agrees(metric, unit)?;
+        }
+        (beside, read)
+    } else {
+        let metric = metric.ok_or(Rejected::MetricMissing)?;
+        (Beside::default(), vec![(metric, number::text(metric.kind, text)?, text.to_owned())])
     };
-    let receipt = ReceiptTopic { feed: feed.name.clone(), metric: metric.map(|(name, _)| name.clone()) };
-    Ok(Figure { as_of, receipt: Some(ReplyTo::Receipts(receipt)), ..Figure::new(feed.name.clone(), values) })
+    let literal = read.iter().all(|(_, value, text)| number::written(*value) == *text);
+    let reading = if literal { Reading::Literal } else { Reading::Interpreted };
+    let values = read.into_iter().map(|(metric, value, _)| (metric.name.clone(), value)).collect();
+    let topic = ReceiptTopic { feed: feed.name.clone(), metric: metric.map(|metric| metric.name.clone()), reading };
+    let Beside { as_of, published_at, id, corrects, .. } = beside;
+    let receipt = Some(ReplyTo::Receipts(topic));
+    Ok(Figure { as_of, published_at, id, corrects, receipt, ..Figure::new(feed.name.clone(), values) })
+}
+
+/// A metric, its value, and the text that was read.
+type Read<'a> = (&'a MetricRules, Value, String);
+
+/// What an object states: nothing, if everything that could be a value is `null` or is not there.
+fn read<'a>(feed: &'a FeedRules, metric: Option<&'a MetricRules>, object: &BTreeMap<String, &RawValue>) -> Result<Vec<Read<'a>>, Rejected> {
+    let mut read = Vec::new();
+    for (key, raw) in object {
+        // On a metric's topic other keys are the publisher's own.
+        let named = match metric {
+            Some(metric) => (key == "value").then_some(metric),
+            None => known(feed, key),
+        };
+        if let Some(metric) = named {
+            read.extend(value(metric.kind, raw)?.map(|(value, text)| (metric, value, text)));
+        } else if metric.is_none() && !KNOWN.contains(&key.as_str()) && is_number(raw.get()) {
+            // A number under a name that is not configured is a mistake somebody should hear of.
+            return Err(unknown(feed, key));
+        }
+    }
+    Ok(read)
+}
+
+/// Why an object states nothing.
+fn nothing(metric: Option<&MetricRules>, object: &BTreeMap<String, &RawValue>) -> Rejected {
+    match metric {
+        Some(_) if object.contains_key("value") => Rejected::NoValue,
+        Some(_) => Rejected::ValueMissing,
+        None if object.iter().any(|(key, raw)| raw.get() == "null" && !KNOWN.contains(&key.as_str())) => Rejected::NoValue,
+        None => Rejected::NoMetric,
+    }
 }
 
 /// What the topic names below the root: a feed, and what the publisher wrote behind it.
@@ -55,11 +94,8 @@ pub(super) fn below_root<'a>(config: &MqttConfig, topic: &'a str) -> Option<(&'a
     Some(below.split_once('/').map_or((below, None), |(feed, rest)| (feed, Some(rest))))
 }
 
-/// A metric of a feed, and how its numbers are read.
-type Metric = (Name, MetricKind);
-
 /// The feed and the metric that the topic names; no metric on the feed's own topic.
-fn place<'a>(config: &'a MqttConfig, topic: &str) -> Result<(&'a MqttFeed, Option<&'a Metric>), Rejected> {
+fn place<'a>(config: &'a MqttConfig, topic: &str) -> Result<(&'a FeedRules, Option<&'a MetricRules>), Rejected> {
     let (named, metric) = below_root(config, topic).ok_or(Rejected::UnknownTopic)?;
     let Some(feed) = config.feeds.iter().find(|feed| feed.name.as_str() == named) else {
         let (named, nearest) = misspelt(named, config.feeds.iter().map(|feed| &feed.name));
@@ -72,17 +108,17 @@ fn place<'a>(config: &'a MqttConfig, topic: &str) -> Result<(&'a MqttFeed, Optio
     }
 }
 
-fn known<'a>(feed: &'a MqttFeed, named: &str) -> Option<&'a Metric> {
-    feed.metrics.iter().find(|(name, _)| name.as_str() == named)
+fn known<'a>(feed: &'a FeedRules, named: &str) -> Option<&'a MetricRules> {
+    feed.metrics.iter().find(|metric| metric.name.as_str() == named)
 }
 
-fn unknown(feed: &MqttFeed, named: &str) -> Rejected {
-    let (named, nearest) = misspelt(named, feed.metrics.iter().map(|(name, _)| name));
+fn unknown(feed: &FeedRules, named: &str) -> Rejected {
+    let (named, nearest) = misspelt(named, feed.metrics.iter().map(|metric| &metric.name));
     Rejected::UnknownMetric { named, nearest }
 }
 
 /// As much of a wrong name as need be repeated, and the right one that looks most like it.
-fn misspelt<'a>(named: &str, known: impl Iterator<Item = &'a Name>) -> (String, Option<Name>) {
+pub(super) fn misspelt<'a>(named: &str, known: impl Iterator<Item = &'a Name>) -> (String, Option<Name>) {
     let named: String = named.chars().take(NAME_MAX).collect();
     let nearest = known.min_by_key(|name| distance(name.as_str(), &named)).cloned();
     (named, nearest)
@@ -106,122 +142,44 @@ fn distance(a: &str, b: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
+/// A payload of at most so many bytes as text that says something.
+pub(super) fn text(payload: &[u8], most: usize) -> Result<&str, Rejected> {
+    if payload.len() > most {
+        return Err(Rejected::TooLarge { most });
+    }
+    let text = trimmed(std::str::from_utf8(payload).map_err(|_| Rejected::NotText)?);
+    if text.is_empty() { Err(Rejected::Empty) } else { Ok(text) }
+}
+
 /// Without white space, line ends, byte order mark and one pair of quotes around it.
-fn trimmed(text: &str) -> &str {
+pub(super) fn trimmed(text: &str) -> &str {
     let blank = |c: char| c.is_whitespace() || c == '\u{feff}';
     let text = text.trim_matches(blank);
     let unquoted = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
     unquoted('"').or_else(|| unquoted('\'')).map_or(text, |inner| inner.trim_matches(blank))
 }
 
-/// A JSON object whose values are still the publisher's text, so that no number goes through a float.
-struct Object<'a> {
-    entries: BTreeMap<String, &'a RawValue>,
-    duplicate: bool,
-}
-
-impl<'a> Object<'a> {
-    fn parse(text: &'a str) -> Result<Object<'a>, Rejected> {
-        if depth(text) > DEPTH_MAX {
-            return Err(Rejected::TooDeep);
-        }
-        let object: Object = serde_json::from_str(text).map_err(|_| Rejected::Malformed)?;
-        if object.duplicate { Err(Rejected::DuplicateKey) } else { Ok(object) }
-    }
-
-    /// On a metric's topic: its value. Other keys are the publisher's own.
-    fn value(&self, kind: MetricKind) -> Result<Value, Rejected> {
-        value(kind, self.entries.get("value").ok_or(Rejected::ValueMissing)?)
-    }
-
-    /// On the feed's topic: every metric that is there. A number under a name that is not configured is a mistake somebody should hear of.
-    fn values(&self, feed: &MqttFeed) -> Result<Vec<(Name, Value)>, Rejected> {
-        let mut values = Vec::new();
-        for (key, raw) in &self.entries {
-            if let Some((name, kind)) = known(feed, key) {
-                values.push((name.clone(), value(*kind, raw)?));
-            } else if !KNOWN.contains(&key.as_str()) && is_number(raw.get()) {
-                return Err(unknown(feed, key));
-            }
-        }
-        if values.is_empty() { Err(Rejected::NoMetric) } else { Ok(values) }
-    }
-
-    fn as_of(&self) -> Result<Option<Day>, Rejected> {
-        let Some(raw) = self.entries.get("as_of") else { return Ok(None) };
-        let text: Option<String> = serde_json::from_str(raw.get()).map_err(|_| Rejected::BadDate)?;
-        text.map(|text| day(&text).ok_or(Rejected::BadDate)).transpose()
-    }
-}
-
-fn value(kind: MetricKind, raw: &RawValue) -> Result<Value, Rejected> {
+/// A value and the text that was read; nothing if it is `null`.
+fn value(kind: MetricKind, raw: &RawValue) -> Result<Option<(Value, String)>, Rejected> {
     let raw = raw.get();
     if is_number(raw) {
-        return number::json(kind, raw);
+        return Ok(Some((number::json(kind, raw)?, raw.to_owned())));
     }
     match raw {
-        "null" => Err(Rejected::NoValue),
+        "null" => Ok(None),
         // Templates quote what they insert: the same rules as for bare text.
         _ => match serde_json::from_str::<String>(raw) {
             Ok(text) if trimmed(&text).is_empty() => Err(Rejected::NoValue),
-            Ok(text) => number::text(kind, trimmed(&text)),
+            Ok(text) => Ok(Some((number::text(kind, trimmed(&text))?, trimmed(&text).to_owned()))),
             Err(_) => Err(Rejected::NotANumber),
         },
-    }
-}
-
-fn is_number(raw: &str) -> bool {
-    raw.starts_with(|c: char| c == '-' || c.is_ascii_digit())
-}
-
-/// `2026-11-22` and nothing else: a date with a time of day would leave open whose day it is.
-fn day(text: &str) -> Option<Day> {
-    let shape = text.len() == 10 && text.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
-    if shape { text.parse().ok().map(Day::of) } else { None }
-}
-
-/// How deeply brackets are nested; meaningful for valid JSON, harmless for anything else.
-fn depth(text: &str) -> usize {
-    let (mut depth, mut deepest, mut quoted, mut escaped) = (0_usize, 0_usize, false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'{' | b'[' if !quoted => depth += 1,
-            b'}' | b']' if !quoted => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        deepest = deepest.max(depth);
-    }
-    deepest
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<'a>, D::Error> {
-        struct Entries;
-        impl<'de> Visitor<'de> for Entries {
-            type Value = Object<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut object = Object { entries: BTreeMap::new(), duplicate: false };
-                while let Some((key, raw)) = map.next_entry::<String, &'de RawValue>()? {
-                    object.duplicate |= object.entries.insert(key, raw).is_some();
-                }
-                Ok(object)
-            }
-        }
-        deserializer.deserialize_map(Entries)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::tz::TimeZone;
     use proptest::prelude::*;
 
     fn name(name: &str) -> Name {
@@ -229,22 +187,11 @@ mod tests {
     }
 
     fn config() -> MqttConfig {
-        let feed = |feed, metrics: &[(&str, MetricKind)]| MqttFeed {
-            name: name(feed),
-            metrics: metrics.iter().map(|(metric, kind)| (name(metric), *kind)).collect(),
-        };
+        let metric = |(metric, kind): &(&str, MetricKind)| MetricRules::new(name(metric), "", *kind);
+        let feed = |feed, metrics: &[(&str, MetricKind)]| FeedRules::new(name(feed), "", metrics.iter().map(metric).collect());
         let corona = [("cases_new", MetricKind::Count), ("deaths_new", MetricKind::Count), ("incidence", MetricKind::Rate)];
-        MqttConfig {
-            host: "localhost".to_owned(),
-            port: 1883,
-            client_id: "drk-relay".to_owned(),
-            login: None,
-            figures: "figures".to_owned(),
-            relay: "relay".to_owned(),
-            feeds: vec![feed("corona", &corona), feed("pegel", &[("level", MetricKind::Rate), ("cases_new", MetricKind::Total)])],
-            tls: None,
-            egress: false,
-        }
+        let feeds = vec![feed("corona", &corona), feed("pegel", &[("level", MetricKind::Rate), ("cases_new", MetricKind::Total)])];
+        MqttConfig::plain("localhost", 1883, feeds, TimeZone::UTC)
     }
 
     /// `metric=value` and the day, or the code of the rejection.
@@ -255,7 +202,7 @@ mod tests {
                 rejected.code().to_owned()
             }
             Ok(figure) => {
-                let mut words: Vec<String> = Vec::new();
+                let mut words: Vec<String> = figure.values.is_empty().then(|| "nothing".to_owned()).into_iter().collect();
                 for (name, value) in &figure.values {
                     let (digits, decimals) = value.parts();
                     words.push(if decimals == 0 { format!("{name}={digits}") } else { format!("{name}={digits}/{decimals}") });
@@ -285,7 +232,7 @@ mod tests {
             (b"{\"value\":17.5}", "not-whole"),
             (b"{\"value\":1e3}", "exponent"),
             (b"{\"value\":NaN}", "malformed-json"),
-            (b"{\"value\":null,\"value_state\":\"no_report_today\"}", "no-value"),
+            (b"{\"value\":null,\"value_state\":\"no_report_today\"}", "nothing"),
             (b"{\"value\":\"\"}", "no-value"),
             (b"{\"value\":\"unavailable\"}", "no-value"),
             (b"{\"value\":true}", "not-a-number"),
@@ -331,14 +278,15 @@ mod tests {
             (&b"{\"cases_new\":17,\"deaths_new\":0,\"as_of\":\"2026-11-22\"}"[..], "cases_new=17 deaths_new=0 @2026-11-22"),
             (b"{\"incidence\":57.4,\"cases_new\":\"1.234\"}", "cases_new=1234 incidence=574/1"),
             (
-                b"{\"cases_new\":17,\"id\":5,\"unit\":\"\",\"source\":\"RKI\",\"published_at\":\"x\",\"station\":\"K\xc3\xb6ln\"}",
+                b"{\"cases_new\":17,\"id\":\"5\",\"unit\":\"\",\"source\":[\"RKI\"],\"note\":\"x\",\"station\":\"K\xc3\xb6ln\"}",
                 "cases_new=17",
             ),
             (b"{\"cases_new\":17,\"case_new\":18}", "unknown-metric"),
             (b"{\"value\":17}", "unknown-metric"),
             (b"{\"as_of\":\"2026-11-22\"}", "no-metric"),
             (b"{}", "no-metric"),
-            (b"{\"cases_new\":null,\"deaths_new\":0}", "no-value"),
+            (b"{\"cases_new\":null,\"deaths_new\":0}", "deaths_new=0"),
+            (b"{\"cases_new\":null,\"as_of\":\"2026-11-22\"}", "no-value"),
             (b"{\"cases_new\":12.735,\"deaths_new\":0}", "ambiguous-number"),
             (b"17", "metric-missing"),
         ] {
@@ -368,7 +316,7 @@ mod tests {
         assert_eq!(rejected, Rejected::UnknownFeed { named: "korona".to_owned(), nearest: Some(name("corona")) });
         assert!(rejected.hint().starts_with("Dieser Feed ist nicht eingerichtet: „korona“. Eingerichtet ist zum Beispiel „corona“."));
         let receipt = parse(&config(), "figures/corona/cases_new", b"17").expect("a figure").receipt;
-        assert_eq!(receipt, Some(ReplyTo::Receipts(ReceiptTopic { feed: name("corona"), metric: Some(name("cases_new")) })));
+        assert_eq!(receipt, Some(ReplyTo::Receipts(ReceiptTopic::new(name("corona"), Some(name("cases_new"))))));
     }
 
     /// The same metric may be read in another way, and the same object may name other metrics.
@@ -384,10 +332,7 @@ mod tests {
             assert_eq!(told(topic, payload), expected, "{topic}");
         }
         let figure = parse(&config(), "figures/pegel", b"{\"level\":3.1}").expect("a figure");
-        assert_eq!(
-            (figure.feed, figure.receipt),
-            (name("pegel"), Some(ReplyTo::Receipts(ReceiptTopic { feed: name("pegel"), metric: None })))
-        );
+        assert_eq!((figure.feed, figure.receipt), (name("pegel"), Some(ReplyTo::Receipts(ReceiptTopic::new(name("pegel"), None)))));
     }
 
     proptest! {

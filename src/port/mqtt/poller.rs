@@ -6,13 +6,15 @@
 
 use super::connection::{Connection, Ticket};
 use super::lost::{Attempts, Lost};
+use super::mapped::mapped;
 use super::payload::parse;
+use super::request::{self, Asked, Transaction};
 use super::standing::{self, Said};
 use super::subscriptions::Subscriptions;
-use super::{Arrival, Handed, Inbox, REQUESTS, link, receipt};
-use crate::config::MqttConfig;
+use super::{Around, Arrival, Handed, Inbox, REQUESTS, receipt};
+use crate::config::{MqttConfig, MqttMap};
 use crate::domain::event::{Event, Figure};
-use crate::port::alarms::Alarms;
+use crate::domain::ids::Name;
 use rumqttc::mqttbytes::QoS;
 use rumqttc::{AsyncClient, EventLoop, Outgoing, Packet, Publish, Request};
 use std::collections::BTreeMap;
@@ -32,13 +34,13 @@ pub(super) struct Poller<'a> {
     config: &'a MqttConfig,
     client: &'a AsyncClient,
     connection: &'a Connection,
-    /// The alarms that there are, and which of them were said.
-    alarms: (&'a Alarms, &'a Said),
-    /// What others are shown of the connection.
-    shown: &'a link::Link,
+    around: &'a Around<'a>,
+    said: &'a Said,
     eventloop: EventLoop,
     inbox: Inbox,
     hand: mpsc::Sender<Handed>,
+    /// Who asks how the relay fares.
+    patients: mpsc::Sender<Option<Transaction>>,
     subscriptions: Subscriptions,
     window: Window,
     tallies: Tallies,
@@ -65,11 +67,17 @@ struct Tallies {
     dropped: u64,
     /// By code, of which there are two dozen: a new mistake is heard of while an old one goes on.
     rejected: BTreeMap<&'static str, u64>,
+    /// By metric and code, of foreign messages.
+    repeated: BTreeMap<(Name, Name, &'static str), u64>,
 }
 
 impl Tallies {
     fn rejected(&mut self, code: &'static str) -> Option<u64> {
         worth_a_line(self.rejected.entry(code).or_default())
+    }
+
+    fn repeated(&mut self, map: &MqttMap, code: &'static str) -> Option<u64> {
+        worth_a_line(self.repeated.entry((map.feed.clone(), map.metric.clone(), code)).or_default())
     }
 }
 
@@ -84,15 +92,14 @@ impl<'a> Poller<'a> {
         config: &'a MqttConfig,
         client: &'a AsyncClient,
         connection: &'a Connection,
-        (alarms, said, shown): (&'a Alarms, &'a Said, &'a link::Link),
+        (around, said): (&'a Around<'a>, &'a Said),
         eventloop: EventLoop,
         inbox: Inbox,
-        hand: mpsc::Sender<Handed>,
+        (hand, patients): (mpsc::Sender<Handed>, mpsc::Sender<Option<Transaction>>),
     ) -> Poller<'a> {
         let (subscriptions, window) = (Subscriptions::new(config), Window { owed: 0, full: None });
         let (tallies, attempts) = (Tallies::default(), Attempts::new());
-        let alarms = (alarms, said);
-        Poller { config, client, connection, alarms, shown, eventloop, inbox, hand, subscriptions, window, tallies, attempts }
+        Poller { config, client, connection, around, said, eventloop, inbox, hand, patients, subscriptions, window, tallies, attempts }
     }
 
     pub(super) async fn run(&mut self) -> Infallible {
@@ -102,7 +109,7 @@ impl<'a> Poller<'a> {
             self.connection.set(Connection::DOWN);
             self.eventloop.clean();
             self.salvage();
-            self.shown.down(lost.sentence());
+            self.around.link.down(lost.sentence());
             let pause = self.attempts.lost(&lost, getrandom::u32().unwrap_or_default());
             sleep(pause).await;
         }
@@ -164,8 +171,7 @@ impl<'a> Poller<'a> {
                 Ok(())
             }
             Packet::PubAck(_) => {
-                let (alarms, said) = self.alarms;
-                said.acknowledged(alarms);
+                self.said.acknowledged(self.around.alarms);
                 Ok(())
             }
             Packet::Connect(_)
@@ -186,9 +192,8 @@ impl<'a> Poller<'a> {
     fn connected(&mut self, connection: u64, session_present: bool) {
         self.connection.set(connection);
         self.window = Window { owed: 0, full: None };
-        let (alarms, said) = self.alarms;
-        let standing = alarms.standing();
-        said.connected(standing.revision);
+        let standing = self.around.alarms.standing();
+        self.said.connected(standing.revision);
         for publish in [standing::message(self.config, &standing), standing::online(self.config)] {
             self.eventloop.pending.push_front(Request::Publish(publish));
         }
@@ -202,28 +207,34 @@ impl<'a> Poller<'a> {
     /// A connection over which a feed cannot be heard is not up.
     fn show(&self) {
         match self.subscriptions.refused() {
-            None => self.shown.up(),
+            None => self.around.link.up(),
             Some(topic) => {
-                self.shown.down(format!("der Broker erlaubt nicht, {topic} zu abonnieren. Abhilfe: seine Zugriffsregeln (ACL) prüfen"));
+                self.around
+                    .link
+                    .down(format!("der Broker erlaubt nicht, {topic} zu abonnieren. Abhilfe: seine Zugriffsregeln (ACL) prüfen"));
             }
         }
     }
 
     /// Passes a publish on. While the link is down (see [`Poller::salvage`]) its ticket is void and it is never acknowledged.
     fn arrived(&mut self, publish: &Publish) -> Result<(), Lost> {
+        if let Some(name) = request::named(self.config, &publish.topic) {
+            self.asked(publish, name);
+            return Ok(());
+        }
         let ticket = Ticket { connection: self.connection.current(), packet: publish.pkid };
         let stale = ticket.connection == Connection::DOWN;
         // QoS 2 comes from no broker that keeps to the standard: we subscribe with QoS 1.
         if publish.qos != QoS::AtLeastOnce {
-            let event = self.event(publish, false);
-            self.at_most_once(event);
+            let events = self.events(publish, false);
+            self.at_most_once(events);
             return Ok(());
         }
         if self.window.full.is_some() {
             return Ok(());
         }
-        let event = self.event(publish, stale);
-        match self.hand.try_send((ticket, event)) {
+        let events = self.events(publish, stale);
+        match self.hand.try_send((ticket, events)) {
             Ok(()) => {
                 self.window.owed += usize::from(!stale);
                 Ok(())
@@ -241,13 +252,34 @@ impl<'a> Poller<'a> {
     }
 
     /// Half of the inbox, or nothing: webhooks and publishes of QoS 1 need the other half.
-    fn at_most_once(&mut self, event: Option<Event>) {
-        let Some(event) = event else { return };
+    fn at_most_once(&mut self, events: Vec<Event>) {
+        if events.is_empty() {
+            return;
+        }
         let room = self.inbox.capacity() > self.inbox.max_capacity() / 2;
         // A relay that is gone does not count.
-        let full = !room || matches!(self.inbox.try_send(Arrival::told(event)), Err(TrySendError::Full(_)));
+        let full = !room || matches!(self.inbox.try_send(Arrival { events, ack: None }), Err(TrySendError::Full(_)));
         if full && let Some(dropped) = worth_a_line(&mut self.tallies.dropped) {
             warn!(dropped, "figures of QoS 0 dropped: the relay is busy. Publish with QoS 1.");
+        }
+    }
+
+    /// Passes a request on, or refuses it. One that is retained was meant for another time, and one of a connection that is gone is not
+    /// answered any more. Subscribed to with QoS 0: a broker that sends it with QoS 1 all the same sends it again, and is told the same.
+    fn asked(&mut self, publish: &Publish, name: &str) {
+        if publish.retain || self.connection.current() == Connection::DOWN {
+            debug!("a request of another time is left alone");
+            return;
+        }
+        match request::read(self.config, name, &publish.payload) {
+            Asked::Event(event) => self.at_most_once(vec![event]),
+            Asked::Health(transaction) => {
+                if self.patients.try_send(transaction).is_err() {
+                    debug!("too many ask how the relay fares");
+                }
+            }
+            Asked::Answered(answer) => self.told(Some(answer)),
+            Asked::Nothing => debug!("a request without a name that could be answered"),
         }
     }
 
@@ -266,26 +298,54 @@ impl<'a> Poller<'a> {
         Err(Lost::Window)
     }
 
-    /// The figure, or a receipt that says why there is none. Retained replays get no receipt: nobody waits. Neither does a message that
+    /// What it states, or receipts that say why it does not. Retained replays get no receipt: nobody waits. Neither does a message that
     /// will be `redelivered`.
-    fn event(&mut self, publish: &Publish, redelivered: bool) -> Option<Event> {
+    fn events(&mut self, publish: &Publish, redelivered: bool) -> Vec<Event> {
+        let silent = publish.retain || redelivered;
+        if self.config.maps.iter().any(|map| map.topic == publish.topic) {
+            return self.foreign(publish, silent);
+        }
         match parse(self.config, &publish.topic, &publish.payload) {
-            Ok(figure) if publish.retain => Some(Event::Figure(Figure { receipt: None, ..figure })),
-            Ok(figure) => Some(Event::Figure(figure)),
+            Ok(figure) => vec![stated(figure, publish)],
             Err(rejected) => {
-                let code = rejected.code();
-                if let Some(so_far) = self.tallies.rejected(code) {
-                    let topic: String = publish.topic.chars().take(TOPIC_SHOWN).collect();
-                    warn!(topic, code, so_far, retained = publish.retain, "message rejected");
-                }
-                let receipt = receipt::rejected(self.config, &publish.topic, &rejected).filter(|_| !publish.retain && !redelivered);
-                if let Some((topic, body)) = receipt
-                    && self.client.try_publish(topic, QoS::AtMostOnce, false, body).is_err()
-                {
-                    debug!("receipt dropped: too many wait");
-                }
-                None
+                self.log(publish, rejected.code());
+                let receipt = receipt::rejected(self.config, &publish.topic, &rejected).filter(|_| !silent);
+                self.told(receipt);
+                Vec::new()
             }
+        }
+    }
+
+    /// The same, of a foreign message. Who publishes it knows nothing of us and may repeat a mistake every ten seconds for years: of the
+    /// same mistake only the first receipt is sent, the second, the fourth, …
+    fn foreign(&mut self, publish: &Publish, silent: bool) -> Vec<Event> {
+        let mut events = Vec::new();
+        for read in mapped(self.config, &publish.topic, &publish.payload) {
+            match read {
+                Ok(figure) => events.push(stated(figure, publish)),
+                Err((map, rejected)) => {
+                    let code = rejected.code();
+                    self.log(publish, code);
+                    let worth = !silent && self.tallies.repeated(map, code).is_some();
+                    self.told(worth.then(|| receipt::unmapped(self.config, map, &rejected)));
+                }
+            }
+        }
+        events
+    }
+
+    fn log(&mut self, publish: &Publish, code: &'static str) {
+        if let Some(so_far) = self.tallies.rejected(code) {
+            let topic: String = publish.topic.chars().take(TOPIC_SHOWN).collect();
+            warn!(topic, code, so_far, retained = publish.retain, "message rejected");
+        }
+    }
+
+    fn told(&self, receipt: Option<receipt::Message>) {
+        if let Some((topic, body)) = receipt
+            && self.client.try_publish(topic, QoS::AtMostOnce, false, body).is_err()
+        {
+            debug!("receipt dropped: too many wait");
         }
     }
 
@@ -308,6 +368,11 @@ impl<'a> Poller<'a> {
         let surplus = pending.len().saturating_sub(REQUESTS);
         pending.drain(..surplus);
     }
+}
+
+/// Nobody waits for the receipt of a retained replay.
+fn stated(figure: Figure, publish: &Publish) -> Event {
+    Event::Figure(if publish.retain { Figure { receipt: None, ..figure } } else { figure })
 }
 
 async fn stalled(timer: &mut Option<Pin<Box<Sleep>>>) {

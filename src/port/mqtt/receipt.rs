@@ -1,12 +1,17 @@
 //! What a publisher is told, as topic and JSON. Decides nothing: the verdict is the domain's, or the parser's.
 
-use super::payload;
 use super::rejected::Rejected;
-use crate::config::MqttConfig;
+use super::{number, payload, request};
+use crate::config::{MqttConfig, MqttMap};
 use crate::domain::decision::{Receipt, Refusal, Taken};
-use crate::domain::event::ReplyTo;
+use crate::domain::event::{Reading, ReceiptTopic, ReplyTo};
+use crate::domain::figures::Value;
 use crate::domain::ids::Name;
+use crate::domain::time::{Day, Timestamp};
 use serde::Serialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// One message for a publisher: topic and payload.
 pub(super) type Message = (String, Vec<u8>);
@@ -15,50 +20,119 @@ pub(super) type Message = (String, Vec<u8>);
 /// longer than that, rumqttc would write its length modulo 65,536, and the broker would end the connection, for every such message.
 const TOPIC_MAX: usize = 512;
 
+/// A receipt. Every key is always there, so that no template has to ask.
 #[derive(Serialize)]
-struct Body<'a> {
+pub(super) struct Body<'a> {
+    /// `accepted`, `duplicate`, `correction`, `held` or `rejected`.
     result: &'static str,
+    /// Why, for programs.
     code: &'static str,
     feed: &'a str,
     metric: Option<&'a str>,
-    as_of: Option<String>,
+    /// What was read, if it is one value.
+    value: Option<Number>,
+    /// What was read.
+    values: BTreeMap<&'a str, Number>,
+    /// The value again, if it was written in another way than it was read.
+    interpreted: Option<Number>,
+    as_of: Option<jiff::civil::Date>,
+    /// The revision that subscribers have or are getting.
     revision: Option<u32>,
-    hint: &'a str,
+    /// Nothing while the clock is not known to be right.
+    received_at: Option<jiff::Timestamp>,
+    /// How many people are concerned.
+    notify: Option<Notify>,
+    hint: Cow<'a, str>,
 }
 
-/// The relay's receipt.
-pub(super) fn decided(config: &MqttConfig, receipt: &Receipt) -> Message {
-    let metric = match &receipt.to {
-        ReplyTo::Receipts(topic) => topic.metric.as_ref().map(Name::as_str),
-        ReplyTo::Response { .. } | ReplyTo::Local(_) => None,
-    };
-    let (result, code, hint) = match &receipt.taken {
-        Taken::Accepted => ("accepted", "accepted", "Angenommen."),
-        Taken::Joined => ("accepted", "rest", "Angenommen."),
-        Taken::Update => ("accepted", "update", "Angenommen."),
-        Taken::Correction => ("correction", "correction", "Angenommen."),
-        Taken::Old => ("accepted", "old", "Angenommen."),
-        Taken::NoReport => ("accepted", "no-report", "Angenommen."),
-        Taken::Early => ("accepted", "early", "Angenommen."),
-        Taken::Held(_) => ("held", "held", "Angehalten."),
-        Taken::Released => ("accepted", "released", "Angenommen."),
-        Taken::Discarded => ("accepted", "discarded", "Angenommen."),
-        Taken::Rebaselined => ("accepted", "rebaselined", "Angenommen."),
-        Taken::Withdrawn => ("accepted", "withdrawn", "Angenommen."),
-        Taken::Refused(Refusal::Duplicate) => ("duplicate", "duplicate", Refusal::Duplicate.sentence()),
-        Taken::Refused(refusal) => ("rejected", code(*refusal), refusal.sentence()),
-    };
-    let as_of = receipt.as_of.map(|day| day.date().to_string());
-    let feed = receipt.feed.as_str();
-    message(config, &Body { result, code, feed, metric, as_of, revision: Some(receipt.revision), hint })
+/// How many people a figure concerns.
+#[derive(Serialize)]
+struct Notify {
+    /// Subscribers: they get what is published.
+    now: u32,
+    /// People whose window has closed: they get it when they write.
+    outside_window: u32,
+}
+
+/// A number of JSON as it is, not by way of a float.
+pub(super) type Number = Box<RawValue>;
+
+pub(super) fn number(value: Value) -> Number {
+    RawValue::from_string(number::written(value)).unwrap_or_else(|_| unreachable!("a number of JSON"))
+}
+
+/// The relay's receipt, as topic and payload; nothing if nobody wants to hear of it.
+pub(super) fn decided(config: &MqttConfig, receipt: &Receipt) -> Option<Message> {
+    match &receipt.to {
+        ReplyTo::Receipts(topic) => {
+            let silent = topic.reading == Reading::Foreign && receipt.taken == Taken::Refused(Refusal::Duplicate);
+            (!silent).then(|| message(config, &Body::of(receipt, Some(topic))))
+        }
+        // Who asks on this machine is answered there.
+        ReplyTo::Local(_) => None,
+        ReplyTo::Response { request, transaction } => Some(request::answered(config, receipt, request, transaction.as_deref())),
+    }
 }
 
 /// The port's own, for a message that states nothing; `None` if the topic is not below our root, where nobody listens to us, or so long
 /// that the receipt's would not fit into a packet.
 pub(super) fn rejected(config: &MqttConfig, topic: &str, rejected: &Rejected) -> Option<Message> {
     let (feed, metric) = payload::below_root(config, topic).filter(|_| topic.len() <= TOPIC_MAX)?;
-    let (code, hint, metric) = (rejected.code(), rejected.hint(), metric.filter(|metric| !metric.is_empty()));
-    Some(message(config, &Body { result: "rejected", code, feed, metric, as_of: None, revision: None, hint: &hint }))
+    Some(message(config, &Body::refused(feed, metric.filter(|metric| !metric.is_empty()), rejected)))
+}
+
+/// The same, for a foreign message: on the topic of the metric that was to be found there.
+pub(super) fn unmapped(config: &MqttConfig, map: &MqttMap, rejected: &Rejected) -> Message {
+    message(config, &Body::refused(map.feed.as_str(), Some(map.metric.as_str()), rejected))
+}
+
+impl Body<'_> {
+    /// What became of something. `topic`: where it goes, if it goes to the receipts of a feed.
+    pub(super) fn of<'a>(receipt: &'a Receipt, topic: Option<&'a ReceiptTopic>) -> Body<'a> {
+        let Receipt { feed, taken, values, as_of, revision, received, reach, .. } = receipt;
+        let one = match values.as_slice() {
+            [(_, value)] => Some(*value),
+            [] | [_, ..] => None,
+        };
+        let interpreted = topic.is_some_and(|topic| topic.reading == Reading::Interpreted);
+        let (result, code) = called(taken);
+        Body {
+            result,
+            code,
+            feed: feed.as_str(),
+            metric: topic.and_then(|topic| topic.metric.as_ref()).map(Name::as_str),
+            value: one.map(number),
+            values: values.iter().map(|(name, value)| (name.as_str(), number(*value))).collect(),
+            interpreted: one.filter(|_| interpreted).map(number),
+            as_of: as_of.map(Day::date),
+            revision: Some(*revision),
+            received_at: received.and_then(moment),
+            notify: Some(Notify { now: reach.now, outside_window: reach.outside }),
+            hint: taken.sentence(reach.now),
+        }
+    }
+
+    /// What is wrong with a message that states nothing.
+    pub(super) fn refused<'a>(feed: &'a str, metric: Option<&'a str>, rejected: &Rejected) -> Body<'a> {
+        Body {
+            result: "rejected",
+            code: rejected.code(),
+            feed,
+            metric,
+            value: None,
+            values: BTreeMap::new(),
+            interpreted: None,
+            as_of: None,
+            revision: None,
+            received_at: None,
+            notify: None,
+            hint: rejected.hint().into(),
+        }
+    }
+}
+
+pub(super) fn moment(at: Timestamp) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_second(i64::from(at.0)).ok()
 }
 
 fn message(config: &MqttConfig, body: &Body) -> Message {
@@ -67,8 +141,32 @@ fn message(config: &MqttConfig, body: &Body) -> Message {
         topic.push('/');
         topic.push_str(metric);
     }
-    // Strings and numbers only: cannot fail.
-    (topic, serde_json::to_vec(body).unwrap_or_default())
+    (topic, json(body))
+}
+
+/// Strings, numbers and maps by strings only: cannot fail.
+pub(super) fn json(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).unwrap_or_default()
+}
+
+/// Result and code, stable, for programs.
+fn called(taken: &Taken) -> (&'static str, &'static str) {
+    match taken {
+        Taken::Accepted => ("accepted", "accepted"),
+        Taken::Joined => ("accepted", "rest"),
+        Taken::Update => ("accepted", "update"),
+        Taken::Correction => ("correction", "correction"),
+        Taken::Old => ("accepted", "old"),
+        Taken::NoReport => ("accepted", "no-report"),
+        Taken::Early => ("accepted", "early"),
+        Taken::Held(doubts) => ("held", doubts.first().map_or("held", |doubt| doubt.code)),
+        Taken::Released => ("accepted", "released"),
+        Taken::Discarded => ("accepted", "discarded"),
+        Taken::Rebaselined => ("accepted", "rebaselined"),
+        Taken::Withdrawn => ("accepted", "withdrawn"),
+        Taken::Refused(Refusal::Duplicate) => ("duplicate", "duplicate"),
+        Taken::Refused(refusal) => ("rejected", code(*refusal)),
+    }
 }
 
 /// Stable, for programs.

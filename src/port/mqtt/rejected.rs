@@ -1,5 +1,6 @@
 //! Why a message is no figure. Decides nothing: the code is for programs, the sentence for the person who set the publisher up.
 
+use crate::domain::event::Figure;
 use crate::domain::ids::Name;
 
 /// What is wrong with a message. Carries parts of the payload for the publisher's eyes: log [`Rejected::code`], never the whole.
@@ -27,8 +28,11 @@ pub enum Rejected {
     NotText,
     /// More text than a number has.
     TooLong,
-    /// More bytes than an object may have.
-    TooLarge,
+    /// More bytes than a message may have.
+    TooLarge {
+        /// So many it may have.
+        most: usize,
+    },
     /// The publisher says that it has no value: `unavailable`, `None`, `null`.
     NoValue,
     /// No number that we know how to read.
@@ -50,8 +54,11 @@ pub enum Rejected {
     OutOfRange,
     /// No JSON object.
     Malformed,
-    /// Nested more deeply than anything in the contract.
-    TooDeep,
+    /// Nested more deeply than anything in the contract, or anything that devices publish.
+    TooDeep {
+        /// So many levels there may be.
+        deepest: usize,
+    },
     /// One key twice: which of the two is meant?
     DuplicateKey,
     /// A bare number on the feed's topic: of which metric?
@@ -62,6 +69,31 @@ pub enum Rejected {
     ValueMissing,
     /// `as_of` is no date.
     BadDate,
+    /// `published_at` is no moment.
+    BadMoment,
+    /// Empty, too long, or no text.
+    BadId {
+        /// Under this key.
+        key: &'static str,
+    },
+    /// `value_state` is none of the three.
+    BadState,
+    /// `unit` is no text.
+    BadUnit,
+    /// Percent for a fraction, or the like.
+    OtherUnit {
+        /// What it should be.
+        configured: String,
+    },
+    /// It says that there is no report, and a value besides.
+    Contradiction,
+    /// A foreign document has nothing where `[[map]]` points to.
+    NotThere {
+        /// The pointer.
+        pointer: String,
+    },
+    /// Where `[[map]]` says that a foreign document has its day, there is none.
+    NoDay,
 }
 
 impl Rejected {
@@ -74,7 +106,7 @@ impl Rejected {
             Rejected::Empty => "empty",
             Rejected::NotText => "not-text",
             Rejected::TooLong => "too-long",
-            Rejected::TooLarge => "too-large",
+            Rejected::TooLarge { .. } => "too-large",
             Rejected::NoValue => "no-value",
             Rejected::NotANumber => "not-a-number",
             Rejected::Exponent => "exponent",
@@ -83,12 +115,20 @@ impl Rejected {
             Rejected::TooPrecise => "too-precise",
             Rejected::OutOfRange => "out-of-range",
             Rejected::Malformed => "malformed-json",
-            Rejected::TooDeep => "too-deep",
+            Rejected::TooDeep { .. } => "too-deep",
             Rejected::DuplicateKey => "duplicate-key",
             Rejected::MetricMissing => "metric-missing",
             Rejected::NoMetric => "no-metric",
             Rejected::ValueMissing => "value-missing",
-            Rejected::BadDate => "bad-date",
+            Rejected::BadDate | Rejected::NoDay => "bad-date",
+            Rejected::BadMoment => "bad-published-at",
+            Rejected::BadId { key: "corrects" } => "bad-corrects",
+            Rejected::BadId { .. } => "bad-id",
+            Rejected::BadState => "bad-value-state",
+            Rejected::BadUnit => "bad-unit",
+            Rejected::OtherUnit { .. } => "other-unit",
+            Rejected::Contradiction => "value-and-no-report",
+            Rejected::NotThere { .. } => "not-there",
         }
     }
 
@@ -108,11 +148,24 @@ impl Rejected {
                 "„{text}“ kann {digits} heißen oder eine Zahl mit Nachkommastellen sein. Bitte ohne Tausendertrennzeichen senden \
                  ({digits}), Nachkommastellen einer Rate als JSON, zum Beispiel {{\"value\": 57.4}}."
             ),
+            Rejected::TooLarge { most } => format!("Die Nachricht ist zu groß: höchstens {most} Bytes."),
+            Rejected::TooDeep { deepest } => format!("Das JSON ist zu tief verschachtelt: höchstens {deepest} Ebenen."),
+            Rejected::BadId { key } => {
+                format!("{key} ist kein Text von 1 bis {} Bytes. Bitte in Anführungszeichen setzen.", Figure::ID_MAX)
+            }
+            Rejected::OtherUnit { configured } => format!(
+                "Die Einheit passt nicht: eingerichtet ist „{configured}“. Bitte den Wert umrechnen, oder unit unter [[feed.metric]] in \
+                 relay.toml berichtigen."
+            ),
+            Rejected::NotThere { pointer } => {
+                format!(
+                    "In der Nachricht gibt es „{pointer}“ nicht. Bitte pointer und as_of unter [[map]] in relay.toml damit vergleichen."
+                )
+            }
             Rejected::UnknownTopic
             | Rejected::Empty
             | Rejected::NotText
             | Rejected::TooLong
-            | Rejected::TooLarge
             | Rejected::NoValue
             | Rejected::NotANumber
             | Rejected::Exponent
@@ -120,12 +173,16 @@ impl Rejected {
             | Rejected::TooPrecise
             | Rejected::OutOfRange
             | Rejected::Malformed
-            | Rejected::TooDeep
             | Rejected::DuplicateKey
             | Rejected::MetricMissing
             | Rejected::NoMetric
             | Rejected::ValueMissing
-            | Rejected::BadDate => self.sentence().to_owned(),
+            | Rejected::BadDate
+            | Rejected::BadMoment
+            | Rejected::BadState
+            | Rejected::BadUnit
+            | Rejected::Contradiction
+            | Rejected::NoDay => self.sentence().to_owned(),
         }
     }
 
@@ -137,7 +194,7 @@ impl Rejected {
             Rejected::Empty => "Die Nachricht ist leer. Bitte eine Zahl senden, zum Beispiel 17.",
             Rejected::NotText => "Die Nachricht ist kein Text. Bitte als UTF-8 senden.",
             Rejected::TooLong => "Für eine Zahl ist das zu lang: höchstens 64 Zeichen. Bitte nur die Zahl senden.",
-            Rejected::TooLarge => "Die Nachricht ist zu groß: höchstens 4096 Bytes.",
+            Rejected::TooLarge { .. } => "Die Nachricht ist zu groß.",
             Rejected::NoValue => "Der Absender hatte keinen Wert. Bitte nur senden, wenn eine Zahl vorliegt.",
             Rejected::NotANumber => "Das ist keine Zahl. Bitte nur Ziffern senden, zum Beispiel 17; bei einer Rate zum Beispiel 57,4.",
             Rejected::Exponent => "Zahlen mit Exponent wie 1e3 werden nicht gelesen. Bitte ausschreiben, zum Beispiel 1000.",
@@ -148,13 +205,27 @@ impl Rejected {
             Rejected::Malformed => {
                 "Das JSON ist nicht lesbar. Erwartet wird ein Objekt, zum Beispiel {\"value\": 17, \"as_of\": \"2026-11-22\"}."
             }
-            Rejected::TooDeep => "Das JSON ist zu tief verschachtelt: höchstens 4 Ebenen.",
+            Rejected::TooDeep { .. } => "Das JSON ist zu tief verschachtelt.",
             Rejected::DuplicateKey => "Ein Schlüssel kommt im JSON zweimal vor. Bitte jeden nur einmal senden.",
             Rejected::MetricMissing => {
                 "Welche Kennzahl ist gemeint? Bitte auf das Topic der Kennzahl senden oder ein JSON-Objekt mit ihrem Namen."
             }
             Rejected::NoMetric => "Das JSON-Objekt enthält keine eingerichtete Kennzahl. Bitte die Namen mit [[feed.metric]] vergleichen.",
             Rejected::ValueMissing => "Im JSON-Objekt fehlt \"value\". Beispiel: {\"value\": 17, \"as_of\": \"2026-11-22\"}.",
+            Rejected::BadMoment => {
+                "published_at ist kein Zeitpunkt. Bitte in der Form 2026-11-22T09:05:00+01:00 senden; ohne +01:00 gilt die Ortszeit."
+            }
+            Rejected::BadId { .. } => "Ein Text ist leer oder zu lang.",
+            Rejected::BadState => "value_state kennt nur \"final\", \"provisional\" und \"no_report_today\".",
+            Rejected::BadUnit => "unit ist kein Text. Bitte in Anführungszeichen setzen oder weglassen.",
+            Rejected::OtherUnit { .. } => "Die Einheit passt nicht.",
+            Rejected::Contradiction => {
+                "\"no_report_today\" sagt, dass es keine Zahl gibt, und doch steht eine da. Bitte eines von beiden weglassen."
+            }
+            Rejected::NotThere { .. } => "Dort, wo [[map]] in relay.toml hinzeigt, steht nichts.",
+            Rejected::NoDay => {
+                "Dort, wo laut [[map]] in relay.toml der Tag steht (as_of), steht weder Datum noch Zeitpunkt noch Sekunden seit 1970."
+            }
             Rejected::BadDate => "as_of ist kein Datum. Bitte in der Form 2026-11-22 senden.",
         }
     }

@@ -1,56 +1,105 @@
-//! What the relay says of itself, as two retained messages: that it is there, and the alarms that there are. Whoever subscribes knows at
-//! once, and so does a broker that was away, because every connection begins with both. Raises no alarm.
+//! What the relay says of itself, retained: that it is there, the alarms that there are, and the documents of [`super::documents`]. Whoever
+//! subscribes knows at once, and so does a broker that was away, because every connection begins with all of it. Raises no alarm.
 
+use super::documents::Documents;
+use super::receipt::{json, moment};
 use super::status;
 use crate::config::MqttConfig;
-use crate::domain::time::Timestamp;
 use crate::port::alarms::{Alarms, Shown, Standing, TEST, TEST_SENTENCE};
-use rumqttc::Publish;
 use rumqttc::mqttbytes::QoS;
+use rumqttc::{AsyncClient, Publish};
 use serde::Serialize;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 
-/// The number of this document's schema. Fields may be added; none changes its meaning.
+/// The number of the alarms' schema. Fields may be added; none changes its meaning.
 const SCHEMA: u32 = 1;
+/// Publishes of QoS 1 that the broker may owe us an acknowledgement for: half of what may be in flight, because behind all of it our own
+/// acknowledgements would wait, for ever if the broker acknowledges nothing.
+const OWED: usize = super::INFLIGHT as usize / 2;
 
-/// How far the broker has acknowledged what was said over this connection: only our own publishes of QoS 1 have an acknowledgement, and
-/// these two messages are all of them.
+/// What was said over this connection, and how far the broker has acknowledged it.
 #[derive(Debug, Default)]
 pub(super) struct Said {
-    /// Handed to rumqttc.
-    handed: AtomicU64,
-    acknowledged: AtomicU64,
-    /// The latest alarms among them.
-    revision: AtomicU64,
+    ledger: Mutex<Ledger>,
+    /// There may be room for more.
+    news: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Ledger {
+    /// Handed to rumqttc, in order: acknowledgements come in the order of the publishes (MQTT 3.1.1, 4.6).
+    owed: VecDeque<Owed>,
+    /// The alarms that were said last.
+    alarms: u64,
+    /// The payload that was said last, by topic.
+    documents: Documents,
+}
+
+/// Something that the broker has not acknowledged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Owed {
+    Online,
+    /// The alarms of this revision.
+    Alarms(u64),
+    Document,
 }
 
 impl Said {
-    /// A new connection begins with both.
+    /// A new connection begins with these two; nothing else has been said over it.
     pub(super) fn connected(&self, revision: u64) {
-        self.handed.store(2, Ordering::Relaxed);
-        self.acknowledged.store(0, Ordering::Relaxed);
-        self.revision.store(revision, Ordering::Relaxed);
+        let owed = VecDeque::from([Owed::Online, Owed::Alarms(revision)]);
+        *self.ledger() = Ledger { owed, alarms: revision, documents: Documents::new() };
+        self.news.notify_one();
     }
 
-    /// Whether the alarms of this revision are to be said now. One after the other: a broker that acknowledges nothing must not fill up
-    /// what may be in flight, or our own acknowledgements would wait behind it for ever.
-    pub(super) fn lacks(&self, revision: u64) -> bool {
-        let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        read(&self.acknowledged) >= read(&self.handed) && read(&self.revision) != revision
-    }
-
-    /// The alarms of this revision are said, too.
-    pub(super) fn also(&self, revision: u64) {
-        self.handed.fetch_add(1, Ordering::Relaxed);
-        self.revision.store(revision, Ordering::Relaxed);
-    }
-
-    /// The broker has taken one of them: the last one, perhaps.
+    /// The broker has taken what it has owed for the longest time: the alarms, perhaps.
     pub(super) fn acknowledged(&self, alarms: &Alarms) {
-        let acknowledged = self.acknowledged.fetch_add(1, Ordering::Relaxed) + 1;
-        if acknowledged >= self.handed.load(Ordering::Relaxed) {
-            alarms.published(self.revision.load(Ordering::Relaxed));
+        let taken = self.ledger().owed.pop_front();
+        if let Some(Owed::Alarms(revision)) = taken {
+            alarms.published(revision);
         }
+        self.news.notify_one();
+    }
+
+    /// Resolves when there may be room for more.
+    pub(super) async fn news(&self) {
+        self.news.notified().await;
+    }
+
+    /// Says what has not been said over this connection, as far as there is room: the alarms first. To be called while it is up; waits for
+    /// nothing, so that what is handed over belongs to it. `false` if the requests are full, of receipts: again in a moment.
+    pub(super) fn say(&self, client: &AsyncClient, config: &MqttConfig, standing: &Standing, documents: &Documents) -> bool {
+        let mut ledger = self.ledger();
+        // One after the other: two changes within a moment are one message.
+        let owes_alarms = ledger.owed.iter().any(|owed| matches!(owed, Owed::Alarms(_)));
+        if ledger.alarms != standing.revision && !owes_alarms && ledger.owed.len() < OWED {
+            let Publish { topic, payload, .. } = message(config, standing);
+            if client.try_publish(topic, QoS::AtLeastOnce, true, payload).is_err() {
+                return false;
+            }
+            ledger.alarms = standing.revision;
+            ledger.owed.push_back(Owed::Alarms(standing.revision));
+        }
+        for (topic, payload) in documents {
+            if ledger.documents.get(topic) == Some(payload) {
+                continue;
+            }
+            if ledger.owed.len() >= OWED {
+                break;
+            }
+            if client.try_publish(topic, QoS::AtLeastOnce, true, payload.clone()).is_err() {
+                return false;
+            }
+            ledger.documents.insert(topic.clone(), payload.clone());
+            ledger.owed.push_back(Owed::Document);
+        }
+        true
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -75,16 +124,16 @@ struct Row<'a> {
 pub(super) fn message(config: &MqttConfig, standing: &Standing) -> Publish {
     let test = standing.test.then_some(Row { code: TEST, since: None, text: TEST_SENTENCE, why: "", remedy: "" });
     let alarms = test.into_iter().chain(standing.active.iter().map(Row::of)).collect();
-    // Strings and numbers only: cannot fail.
-    let body = serde_json::to_vec(&Body { schema: SCHEMA, alarms }).unwrap_or_default();
-    let mut publish = Publish::new(format!("{}/alarms", config.relay), QoS::AtLeastOnce, body);
-    publish.retain = true;
-    publish
+    retained(format!("{}/alarms", config.relay), json(&Body { schema: SCHEMA, alarms }))
 }
 
 /// `relay/status`.
 pub(super) fn online(config: &MqttConfig) -> Publish {
-    let mut publish = Publish::new(status(config), QoS::AtLeastOnce, "online");
+    retained(status(config), "online".into())
+}
+
+fn retained(topic: String, payload: Vec<u8>) -> Publish {
+    let mut publish = Publish::new(topic, QoS::AtLeastOnce, payload);
     publish.retain = true;
     publish
 }
@@ -94,8 +143,4 @@ impl Row<'_> {
         let Shown { code, since, why } = shown;
         Row { code: code.name(), since: since.and_then(moment), text: code.sentence(), why, remedy: code.remedy() }
     }
-}
-
-fn moment(at: Timestamp) -> Option<jiff::Timestamp> {
-    jiff::Timestamp::from_second(i64::from(at.0)).ok()
 }

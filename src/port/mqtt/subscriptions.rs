@@ -1,12 +1,16 @@
 //! What the relay wants to hear, and whether the broker lets it: asked for, confirmed, refused, asked for again. Sends nothing itself.
 //!
 //! One filter a feed, `figures/<feed>/#`, which covers `figures/<feed>` too. Not `figures/#`: it would hear every misspelt feed, but on a
-//! broker that several branches share also the feeds of other relays, and answering "no such feed" to their publishers would be wrong.
+//! broker that several branches share also the feeds of other relays, and answering "no such feed" to their publishers would be wrong. One
+//! for each foreign topic. And one for requests, with QoS 0, so that no broker keeps a request for a relay that is away: what a human
+//! decided hours ago about what was held then may be wrong now.
 
 use super::lost::Lost;
+use super::request;
 use crate::config::MqttConfig;
 use rumqttc::mqttbytes::QoS;
 use rumqttc::{Subscribe, SubscribeFilter, SubscribeReasonCode};
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::{Sleep, sleep};
@@ -31,16 +35,33 @@ enum Standing {
     Refused,
 }
 
+/// What is heard by a filter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum What {
+    Figures,
+    Requests,
+}
+
+impl What {
+    fn qos(self) -> QoS {
+        match self {
+            What::Figures => QoS::AtLeastOnce,
+            What::Requests => QoS::AtMostOnce,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Filter {
     topic: String,
+    what: What,
     /// What the broker said last.
     standing: Standing,
     /// It has to be asked (again).
     wanted: bool,
 }
 
-/// One filter a feed.
+/// One filter a feed, and one a foreign topic.
 #[derive(Debug)]
 pub(super) struct Subscriptions {
     filters: Vec<Filter>,
@@ -56,8 +77,14 @@ impl Subscriptions {
     /// At the first connection of a process all are asked for, whatever session there is: it may be subscribed to what the configuration
     /// said before.
     pub(super) fn new(config: &MqttConfig) -> Subscriptions {
-        let filter = |topic| Filter { topic, standing: Standing::Unknown, wanted: true };
-        let filters = config.feeds.iter().map(|feed| filter(format!("{}/{}/#", config.figures, feed.name))).collect();
+        let filter = |what| move |topic| Filter { topic, what, standing: Standing::Unknown, wanted: true };
+        let feeds = config.feeds.iter().map(|feed| format!("{}/{}/#", config.figures, feed.name));
+        let mut topics: Vec<String> = feeds.chain(config.maps.iter().map(|map| map.topic.clone())).collect();
+        // Several metrics may come on one foreign topic.
+        let mut seen = BTreeSet::new();
+        topics.retain(|topic| seen.insert(topic.clone()));
+        let requests = [request::filter(config)].map(filter(What::Requests));
+        let filters = topics.into_iter().map(filter(What::Figures)).chain(requests).collect();
         let at_once = || Box::pin(sleep(Duration::ZERO));
         Subscriptions { filters, asked: Vec::new(), due: at_once(), refresh: at_once() }
     }
@@ -122,9 +149,10 @@ impl Subscriptions {
         }
     }
 
-    /// A filter that the broker refuses.
+    /// A filter that the broker refuses, and without which figures are not heard.
     pub(super) fn refused(&self) -> Option<&str> {
-        self.filters.iter().find(|filter| filter.standing == Standing::Refused).map(|filter| filter.topic.as_str())
+        let deaf = |filter: &&Filter| filter.what == What::Figures && filter.standing == Standing::Refused;
+        self.filters.iter().find(deaf).map(|filter| filter.topic.as_str())
     }
 
     fn want_all(&mut self) {
@@ -140,20 +168,26 @@ impl Subscriptions {
         }
         self.due = Box::pin(sleep(ANSWER));
         let wanted = self.filters.iter().filter(|filter| filter.wanted);
-        Some(Subscribe::new_many(wanted.map(|filter| SubscribeFilter::new(filter.topic.clone(), QoS::AtLeastOnce))))
+        Some(Subscribe::new_many(wanted.map(|filter| SubscribeFilter::new(filter.topic.clone(), filter.what.qos()))))
     }
 }
 
 impl Filter {
     fn log(&self) {
         let topic = &self.topic;
-        match self.standing {
-            Standing::Refused => error!(topic, "the MQTT broker refuses the subscription: allow the relay to read it (ACL)"),
-            Standing::Granted(QoS::AtMostOnce) => {
+        match (self.standing, self.what) {
+            (Standing::Refused, What::Requests) => {
+                warn!(topic, "the MQTT broker refuses the subscription: nobody can decide by MQTT what is held (ACL)");
+            }
+            (Standing::Refused, What::Figures) => {
+                error!(topic, "the MQTT broker refuses the subscription: allow the relay to read it (ACL)");
+            }
+            (Standing::Granted(QoS::AtMostOnce), What::Figures) => {
                 warn!(topic, "subscribed, but the MQTT broker grants QoS 0 only: figures are lost while the relay is away");
             }
-            Standing::Granted(QoS::AtLeastOnce | QoS::ExactlyOnce) => info!(topic, "subscribed to figures"),
-            Standing::Unknown => {}
+            (Standing::Granted(QoS::AtLeastOnce | QoS::ExactlyOnce), What::Figures) => info!(topic, "subscribed to figures"),
+            (Standing::Granted(_), What::Requests) => info!(topic, "subscribed to requests"),
+            (Standing::Unknown, _) => {}
         }
     }
 }
@@ -161,31 +195,22 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::MqttFeed;
     use crate::domain::ids::Name;
+    use crate::domain::rules::FeedRules;
+    use jiff::tz::TimeZone;
     use rumqttc::SubscribeReasonCode::{Failure, Success};
     use tokio::time::timeout;
 
     fn two_feeds() -> Subscriptions {
-        let feed = |name| MqttFeed { name: Name::new(name).expect("a name"), metrics: Vec::new() };
-        Subscriptions::new(&MqttConfig {
-            host: "localhost".to_owned(),
-            port: 1883,
-            client_id: "drk-relay".to_owned(),
-            login: None,
-            figures: "figures".to_owned(),
-            relay: "relay".to_owned(),
-            feeds: vec![feed("corona"), feed("pegel")],
-            tls: None,
-            egress: false,
-        })
+        let feed = |name| FeedRules::new(Name::new(name).expect("a name"), "", Vec::new());
+        Subscriptions::new(&MqttConfig::plain("localhost", 1883, vec![feed("corona"), feed("pegel")], TimeZone::UTC))
     }
 
     fn topics(subscribe: Option<Subscribe>) -> Vec<String> {
         subscribe.map(|subscribe| subscribe.filters.into_iter().map(|filter| filter.path).collect()).unwrap_or_default()
     }
 
-    const BOTH: [&str; 2] = ["figures/corona/#", "figures/pegel/#"];
+    const ALL: [&str; 3] = ["figures/corona/#", "figures/pegel/#", "relay/request/+"];
     const GRANTED: SubscribeReasonCode = Success(QoS::AtLeastOnce);
 
     /// Whether `subscriptions` waits for exactly so long.
@@ -197,24 +222,24 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn asks_once_an_hour_for_all_and_once_a_minute_for_what_was_refused() {
         let mut subscriptions = two_feeds();
-        assert_eq!(topics(subscriptions.connected(true)), BOTH, "the session may be older than the configuration");
+        assert_eq!(topics(subscriptions.connected(true)), ALL, "the session may be older than the configuration");
         assert!(waits(&mut subscriptions, ANSWER).await);
         assert!(matches!(subscriptions.remind(), Err(Lost::Unheard)));
-        assert_eq!(topics(subscriptions.connected(true)), BOTH);
-        subscriptions.answered(&[GRANTED, Failure]);
+        assert_eq!(topics(subscriptions.connected(true)), ALL);
+        subscriptions.answered(&[GRANTED, Failure, Success(QoS::AtMostOnce)]);
         for minute in 1..60 {
             assert!(waits(&mut subscriptions, REFUSED).await, "{minute}");
-            assert_eq!(topics(subscriptions.remind().expect("answered")), BOTH[1..], "{minute}");
+            assert_eq!(topics(subscriptions.remind().expect("answered")), ALL[1..2], "{minute}");
             subscriptions.answered(&[Failure]);
         }
         assert!(timeout(REFUSED, subscriptions.due()).await.is_ok());
-        assert_eq!(topics(subscriptions.remind().expect("answered")), BOTH, "one that is refused does not keep the other from its hour");
-        subscriptions.answered(&[GRANTED, GRANTED]);
+        assert_eq!(topics(subscriptions.remind().expect("answered")), ALL, "one that is refused does not keep the other from its hour");
+        subscriptions.answered(&[GRANTED; 3]);
         assert_eq!(topics(subscriptions.connected(true)), [""; 0]);
         assert!(waits(&mut subscriptions, REFRESH).await);
-        assert_eq!(topics(subscriptions.remind().expect("answered")), BOTH);
-        subscriptions.answered(&[GRANTED, GRANTED]);
-        assert_eq!(topics(subscriptions.connected(false)), BOTH);
+        assert_eq!(topics(subscriptions.remind().expect("answered")), ALL);
+        subscriptions.answered(&[GRANTED; 3]);
+        assert_eq!(topics(subscriptions.connected(false)), ALL);
     }
 
     #[tokio::test(start_paused = true)]
@@ -222,7 +247,7 @@ mod tests {
         let mut subscriptions = two_feeds();
         subscriptions.connected(false).expect("SUBSCRIBE");
         subscriptions.answered(&[GRANTED]);
-        assert_eq!(topics(subscriptions.connected(true)), BOTH[1..]);
+        assert_eq!(topics(subscriptions.connected(true)), ALL[1..]);
         subscriptions.answered(&[GRANTED; 9]);
         subscriptions.answered(&[Failure]);
         assert_eq!(topics(subscriptions.connected(true)), [""; 0]);
@@ -232,11 +257,11 @@ mod tests {
     async fn a_question_that_found_no_room_is_put_again() {
         let mut subscriptions = two_feeds();
         subscriptions.connected(false).expect("SUBSCRIBE");
-        subscriptions.answered(&[GRANTED, Failure]);
+        subscriptions.answered(&[GRANTED, Failure, Success(QoS::AtMostOnce)]);
         assert!(waits(&mut subscriptions, REFUSED).await);
         subscriptions.remind().expect("answered").expect("SUBSCRIBE");
         subscriptions.postpone();
         assert!(waits(&mut subscriptions, SOON).await);
-        assert_eq!(topics(subscriptions.remind().expect("not on its way")), BOTH[1..]);
+        assert_eq!(topics(subscriptions.remind().expect("not on its way")), ALL[1..2]);
     }
 }

@@ -97,7 +97,11 @@ fn everything_reaches_its_part() {
     assert_eq!((mqtt.host.as_str(), mqtt.port, mqtt.client_id.as_str()), ("broker.musterstadt.example", 8883, "musterstadt"));
     assert_eq!((mqtt.figures.as_str(), mqtt.relay.as_str()), ("figures", "relay"));
     let name = |name| Name::new(name).expect("a name");
-    let feeds: Vec<_> = mqtt.feeds.iter().map(|feed| (feed.name.clone(), feed.metrics.clone())).collect();
+    let feeds: Vec<_> = mqtt
+        .feeds
+        .iter()
+        .map(|feed| (feed.name.clone(), feed.metrics.iter().map(|metric| (metric.name.clone(), metric.kind)).collect::<Vec<_>>()))
+        .collect();
     let corona = vec![(name("cases_new"), MetricKind::Count), (name("incidence"), MetricKind::Rate)];
     assert_eq!(feeds, [(name("corona"), corona), (name("pollen"), vec![(name("birch"), MetricKind::Total)])]);
     let graph = &config.graph;

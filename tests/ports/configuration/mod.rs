@@ -3,6 +3,7 @@
 
 mod effect;
 mod folders;
+mod maps;
 mod mistakes;
 mod program;
 mod secrets;

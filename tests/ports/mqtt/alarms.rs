@@ -8,7 +8,7 @@ use rumqttc::{Packet, PubAck};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-fn alarm(since: Option<u32>, why: &str) -> Alarm {
+pub(crate) fn alarm(since: Option<u32>, why: &str) -> Alarm {
     Alarm { since: since.map(Timestamp), why: why.to_owned(), over: None, told: false }
 }
 

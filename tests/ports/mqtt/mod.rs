@@ -1,18 +1,23 @@
 //! The MQTT port against a scripted broker, and against our own.
 
 mod alarms;
+mod documents;
 mod flood;
+mod foreign;
+mod payloads;
 pub(crate) mod peer;
 mod real;
 mod reconnect;
+mod requests;
 mod tls;
 
+use drk_relay::config::MqttConfig;
 use drk_relay::domain::decision::{Receipt, Refusal, Taken};
 use drk_relay::domain::event::{ReceiptTopic, ReplyTo};
 use drk_relay::domain::figures::Value;
 use drk_relay::domain::time::Day;
 use drk_relay::simulator::broker::Broker;
-use peer::{GRANTED, Peer, Port, cases, durable, level, listen, name, publish, retained};
+use peer::{GRANTED, Peer, Port, cases, config, durable, level, listen, name, publish, retained};
 use rumqttc::Packet;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
@@ -128,9 +133,13 @@ impl Drop for Restartable {
 }
 
 async fn online(broker: &Restartable) -> (Port, Peer) {
+    online_with(broker, config(broker.address)).await
+}
+
+async fn online_with(broker: &Restartable, config: MqttConfig) -> (Port, Peer) {
     let mut people = Peer::connect(broker.address, "publisher").await;
     people.subscribe("relay/#").await;
-    let port = Port::start(broker.address, 16);
+    let port = Port::with(config, 16);
     assert_eq!(people.message().await, ("relay/status".to_owned(), "online".to_owned()));
     (port, people)
 }
@@ -163,7 +172,7 @@ async fn publishers_hear_what_became_of_their_messages() {
     let (topic, body) = people.message().await;
     assert_eq!(topic, "relay/receipts/corona/incidence");
     assert!(
-        body.starts_with(r#"{"result":"rejected","code":"ambiguous-number","feed":"corona","metric":"incidence","as_of":null"#),
+        body.starts_with(r#"{"result":"rejected","code":"ambiguous-number","feed":"corona","metric":"incidence","value":null,"values":{}"#),
         "{body}"
     );
     let (topic, body) = people.message().await;
@@ -172,11 +181,7 @@ async fn publishers_hear_what_became_of_their_messages() {
 
     let metric = Some(name("cases_new"));
     for (metric, taken, expected) in [
-        (
-            None,
-            Taken::Accepted,
-            r#"{"result":"accepted","code":"accepted","feed":"corona","metric":null,"as_of":"2026-11-22","revision":3,"#,
-        ),
+        (None, Taken::Accepted, r#"{"result":"accepted","code":"accepted","feed":"corona","metric":null,"value":"#),
         (
             metric.clone(),
             Taken::Refused(Refusal::Duplicate),
@@ -184,7 +189,7 @@ async fn publishers_hear_what_became_of_their_messages() {
         ),
         (metric, Taken::Refused(Refusal::Stale), r#"{"result":"rejected","code":"stale","feed":"corona","metric":"cases_new","#),
     ] {
-        let receipt = decided(ReceiptTopic { feed: name("corona"), metric }, taken);
+        let receipt = decided(ReceiptTopic::new(name("corona"), metric), taken);
         port.receipts.send(receipt).await.expect("the port runs");
         let (_, body) = people.message().await;
         assert!(body.starts_with(expected), "{body}");
@@ -234,7 +239,7 @@ async fn every_feed_is_heard_and_answered_on_its_own_topics() {
     for (value, metric) in [(312, Some(name("level"))), (313, None)] {
         let (figure, _) = port.stated().await;
         assert_eq!((figure.feed, figure.values), (name("pegel"), vec![(name("level"), Value::new(value, 0).expect("in range"))]));
-        let topic = ReceiptTopic { feed: name("pegel"), metric };
+        let topic = ReceiptTopic::new(name("pegel"), metric);
         assert_eq!(figure.receipt, Some(ReplyTo::Receipts(topic.clone())));
         port.receipts.send(decided(topic, Taken::Accepted)).await.expect("the port runs");
     }

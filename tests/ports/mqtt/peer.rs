@@ -1,18 +1,21 @@
 //! The other end of an MQTT connection, packet by packet: a scripted broker for the port, or a client for the broker.
 
 use bytes::BytesMut;
-use drk_relay::config::{MqttConfig, MqttFeed};
+use drk_relay::config::MqttConfig;
 use drk_relay::domain::decision::Receipt;
 use drk_relay::domain::event::{Event, Figure};
 use drk_relay::domain::ids::Name;
-use drk_relay::domain::rules::MetricKind;
+use drk_relay::domain::rules::{FeedRules, MetricKind, MetricRules};
 use drk_relay::port::alarms::Alarms;
 use drk_relay::port::clock::Clock;
 use drk_relay::port::link::Link;
+use drk_relay::port::mqtt::Around;
 use drk_relay::port::outward::Outward;
 use drk_relay::port::{Arrival, mqtt};
+use drk_relay::relay::Surface;
+use jiff::tz::TimeZone;
 use rumqttc::mqttbytes::Error;
-use rumqttc::{ConnAck, Connect, ConnectReturnCode, Packet, PubAck, Publish, QoS, SubAck, Subscribe, SubscribeReasonCode};
+use rumqttc::{ConnAck, Connect, ConnectReturnCode, Packet, PubAck, Publish, QoS, SubAck, Subscribe, SubscribeFilter, SubscribeReasonCode};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -21,7 +24,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tracing::subscriber::DefaultGuard;
 
@@ -35,7 +38,7 @@ pub(crate) const REFUSED: SubscribeReasonCode = SubscribeReasonCode::Failure;
 pub(crate) const ALARMS: &str = "relay/alarms";
 pub(crate) const NO_ALARMS: &str = r#"{"schema":1,"alarms":[]}"#;
 /// What the port subscribes to.
-pub(crate) const FILTERS: [&str; 2] = ["figures/corona/#", "figures/pegel/#"];
+pub(crate) const FILTERS: [&str; 3] = ["figures/corona/#", "figures/pegel/#", "relay/request/+"];
 
 /// What `future` yields; a test that hangs fails.
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
@@ -54,21 +57,11 @@ pub(crate) fn name(name: &str) -> Name {
 
 /// Two feeds, no login, no TLS.
 pub(crate) fn config(broker: SocketAddr) -> MqttConfig {
-    let corona = vec![(name("cases_new"), MetricKind::Count), (name("incidence"), MetricKind::Rate)];
-    MqttConfig {
-        host: broker.ip().to_string(),
-        port: broker.port(),
-        client_id: "drk-relay".to_owned(),
-        login: None,
-        figures: "figures".to_owned(),
-        relay: "relay".to_owned(),
-        feeds: vec![
-            MqttFeed { name: name("corona"), metrics: corona },
-            MqttFeed { name: name("pegel"), metrics: vec![(name("level"), MetricKind::Count)] },
-        ],
-        tls: None,
-        egress: false,
-    }
+    let metric = |metric, kind| MetricRules::new(name(metric), "", kind);
+    let corona = vec![metric("cases_new", MetricKind::Count), metric("incidence", MetricKind::Rate)];
+    let feeds =
+        vec![FeedRules::new(name("corona"), "", corona), FeedRules::new(name("pegel"), "", vec![metric("level", MetricKind::Count)])];
+    MqttConfig::plain(&broker.ip().to_string(), broker.port(), feeds, TimeZone::get("Europe/Berlin").expect("built in"))
 }
 
 /// The port under test; ends with the test.
@@ -79,6 +72,8 @@ pub(crate) struct Port {
     pub(crate) link: Link,
     /// The alarms that it publishes.
     pub(crate) alarms: Alarms,
+    /// How the relay looks; no document says anything before it has looked somehow.
+    pub(crate) surface: watch::Sender<Surface>,
     task: JoinHandle<()>,
 }
 
@@ -92,11 +87,13 @@ impl Port {
         let (receipts, mut queue) = mpsc::channel(16);
         let link = Link::new(Clock::System);
         let alarms = Alarms::silent();
-        let (shown, seen) = (link.clone(), alarms.clone());
+        let surface = watch::Sender::default();
+        let (shown, seen, looks) = (link.clone(), alarms.clone(), surface.clone());
         let task = tokio::spawn(async move {
-            mqtt::run(&config, &Outward::Direct, &sender, &mut queue, (&seen, &shown)).await;
+            let around = Around { alarms: &seen, link: &shown, surface: &looks, started: Clock::System.mark() };
+            mqtt::run(&config, &Outward::Direct, &sender, &mut queue, &around).await;
         });
-        Port { inbox, receipts, link, alarms, task }
+        Port { inbox, receipts, link, alarms, surface, task }
     }
 
     /// The next arrival and what it states.
@@ -324,7 +321,7 @@ impl Peer {
         }
     }
 
-    /// What the port says after CONNACK: perhaps SUBSCRIBE, which is answered with these codes (with none: not at all), and then that it is
+    /// What the port says after CONNACK: perhaps SUBSCRIBE, which is answered as [`Peer::answer`] does, and then that it is
     /// online and that there is no alarm. Returns the filters.
     pub(crate) async fn greeted(&mut self, codes: &[SubscribeReasonCode]) -> Vec<String> {
         let (mut filters, mut said) = (Vec::new(), Vec::new());
@@ -345,12 +342,15 @@ impl Peer {
         }
     }
 
-    /// Answers SUBSCRIBE, or does not if there are no codes. Returns the filters.
+    /// Answers SUBSCRIBE, or does not if there are no codes; what they do not suffice for is granted. Returns the filters.
     pub(crate) async fn answer(&mut self, subscribe: Subscribe, codes: &[SubscribeReasonCode]) -> Vec<String> {
         if !codes.is_empty() {
-            self.send(&[Packet::SubAck(SubAck::new(subscribe.pkid, codes.to_vec()))]).await;
+            let granted = subscribe.filters.iter().skip(codes.len()).map(|filter| SubscribeReasonCode::Success(filter.qos));
+            let codes = codes.iter().copied().chain(granted).collect();
+            self.send(&[Packet::SubAck(SubAck::new(subscribe.pkid, codes))]).await;
         }
-        assert!(subscribe.filters.iter().all(|filter| filter.qos == QoS::AtLeastOnce), "QoS 2 is more than rumqttc can do");
+        let expected = |filter: &SubscribeFilter| if filter.path == FILTERS[2] { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+        assert!(subscribe.filters.iter().all(|filter| filter.qos == expected(filter)), "{subscribe:?}");
         subscribe.filters.into_iter().map(|filter| filter.path).collect()
     }
 

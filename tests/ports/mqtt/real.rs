@@ -42,6 +42,11 @@ async fn mosquittos_clients_get_on_with_our_broker() {
     let receipt = output(program("mosquitto_rr", broker.address, &ask)).await;
     assert!(receipt.contains("ambiguous-number"), "{receipt}");
 
+    let ask = ["-t", "relay/request/withdrow", "-e", "relay/response/withdrow", "-m", r#"{"feed":"corona","transaction":7}"#];
+    let answer = output(program("mosquitto_rr", broker.address, &ask)).await;
+    assert!(answer.starts_with(r#"{"status":"error","error":"Diese Anfrage gibt es nicht: „withdrow“. Es gibt: health, "#), "{answer}");
+    assert!(answer.trim_end().ends_with(r#""data":{},"transaction":7}"#), "{answer}");
+
     output(program("mosquitto_pub", broker.address, &["-r", "-n", "-t", "figures/corona/cases_new"])).await;
     let kept = output(program("mosquitto_sub", broker.address, &["-t", "#", "-v", "-C", "2"])).await;
     let mut kept: Vec<_> = kept.lines().collect();

@@ -23,7 +23,7 @@ pub(super) fn lines() -> Option<Vec<Line>> {
         let as_of = Some(Day::of(fields[1][..10].parse().expect("a date")));
         let total = Value::new(fields[3].parse().expect("a number"), 0).expect("a total");
         let values = vec![(Name::new(METRIC).expect("a name"), total)];
-        let receipt = Some(ReplyTo::Receipts(ReceiptTopic { feed: feed.clone(), metric: None }));
+        let receipt = Some(ReplyTo::Receipts(ReceiptTopic::new(feed.clone(), None)));
         let figure = Figure { as_of, receipt, ..Figure::new(feed.clone(), values) };
         Line { at: Millis(u64::try_from(at.as_millisecond()).expect("after 1970")), figure }
     };

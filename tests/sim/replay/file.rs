@@ -43,7 +43,7 @@ fn line(text: &str) -> Line {
     let as_of = Day::of(word("/payload/as_of").parse().expect("a date"));
     let payload = json["payload"].as_object().expect("an object");
     let numbers = payload.iter().filter_map(|(key, value)| Some((Name::new(key)?, Value::new(value.as_i64()?, 0)?)));
-    let receipt = Some(ReplyTo::Receipts(ReceiptTopic { feed: feed.clone(), metric: None }));
+    let receipt = Some(ReplyTo::Receipts(ReceiptTopic::new(feed.clone(), None)));
     let figure = Figure { as_of: Some(as_of), receipt, ..Figure::new(feed, numbers.collect()) };
     Line { at: Millis(u64::try_from(at.as_millisecond()).expect("after 1970")), figure }
 }

@@ -20,19 +20,27 @@ mod country;
 mod file;
 mod gate;
 mod rulings;
+mod told;
 mod town;
 mod witness;
 
+use drk_relay::domain::ids::Name;
 use drk_relay::domain::rules::ReminderPolicy;
+use drk_relay::domain::time::Millis;
+use file::Line;
+use rulings::bad;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::panic::resume_unwind;
 use std::process::Command;
+use told::Point;
 use town::Town;
 use witness::Report;
 
 /// People in all, as many for each feed.
 const PEOPLE: usize = 200;
+/// People who are told the total of a country: what they are told is in question here, not how many they are.
+const FEW: usize = 8;
 /// The relay may differ from the estimate by this much, in percent of all publications.
 const TOLERANCE: f64 = 5.0;
 /// The estimate: some forty lines of Python that know nothing of the relay.
@@ -77,6 +85,57 @@ fn real_figures_reach_loyal_people() {
     assert_eq!(reports["never"].verdicts.values().sum::<u32>() as usize, lines.len(), "a publication without a verdict");
     judge(&reports);
     compare(&reports);
+    let falls = gate::falls().expect("it lies beside the other");
+    assert_eq!(falls.len(), 24);
+    trust(&lines, &reports["no-figures"], &falls);
+}
+
+#[test]
+fn the_total_of_a_country_reaches_people() {
+    let Some(lines) = country::lines() else {
+        println!("skipped: {} is not there", country::PATH);
+        return;
+    };
+    let report = Town::new(&lines, ReminderPolicy::NoFigures, Loyalty::Answers, FEW).live();
+    let total = |line: &Line| line.figure.values[0].1;
+    let falls = lines.windows(2).filter(|pair| total(&pair[1]) < total(&pair[0]));
+    let falls: Vec<_> = falls.map(|pair| (pair[1].figure.feed.clone(), pair[1].at, "a fall".to_owned())).collect();
+    assert_eq!(falls.len(), 6);
+    trust(&lines, &report, &falls);
+}
+
+/// What people were told can be trusted: promise 12, and what issue 7 asks for.
+fn trust(lines: &[Line], report: &Report, falls: &[(Name, Millis, String)]) {
+    println!(
+        "{} publications were sent, in {} messages, {} of them corrections",
+        report.publications,
+        report.messages,
+        report.told.corrections()
+    );
+    let count = |what: &str| report.rulings.get(what).copied().unwrap_or(0);
+    for (what, count) in report.verdicts.iter().chain(&report.rulings) {
+        println!("{count:>6} {what}");
+    }
+    let good = lines.len() as u32 - count("discarded") - count("rebaselined");
+    let share = 100.0 * f64::from(count("released")) / f64::from(good);
+    println!("{share:.2} % of {good} good publications were held");
+    assert!(share <= gate::HELD_MAX);
+    assert_eq!(report.told.slipped(), Vec::<&Point>::new(), "a human has discarded it, and people were told");
+    let total = Name::new(country::METRIC).expect("a name");
+    let point = |line: &Line| {
+        let (_, value) = line.figure.values.iter().find(|(name, _)| *name == total).expect("always there");
+        (line.figure.feed.clone(), line.figure.as_of.expect("dated"), total.clone(), *value)
+    };
+    for line in bad(lines, &total) {
+        assert!(!report.told.has(&point(line)), "a digit lost, or another column, was sent: {line:?}");
+    }
+    for (feed, at, class) in falls {
+        let line = lines.iter().find(|line| line.figure.feed == *feed && line.at == *at).expect("it is in the file");
+        let taken = report.taken[&(feed.clone(), *at)].as_str();
+        let sent = if report.told.has(&point(line)) { "sent" } else { "not sent" };
+        println!("{at:?} {feed}, {class}: {taken}, {sent}");
+        assert!(taken == "correction" || taken.starts_with("held"), "a fall that is neither held nor a correction: {line:?}, {taken}");
+    }
 }
 
 /// What must be so whatever the figures are.

@@ -1,6 +1,8 @@
 //! The scripted human: what is said of each publication of the real files that is held, and why. Whoever changes the gate so that something
 //! else is held has to look at it and write down what a human would say.
 
+use super::file::Line;
+use drk_relay::domain::figures::Value;
 use drk_relay::domain::ids::Name;
 use drk_relay::domain::time::Day;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +41,11 @@ impl Rulings {
         ruling.unwrap_or(Ruling::Release)
     }
 
+    /// Each publication that was held has been ruled on.
+    pub(super) fn settle_held(&self) {
+        assert!(self.missing.is_empty(), "held without a ruling: {:#?}", self.missing);
+    }
+
     /// Each publication that was held has been ruled on, and each ruling was needed.
     pub(super) fn settle(&self) {
         let shown = |(feed, day): &(Name, Day)| format!("{feed} {}", day.date());
@@ -46,6 +53,25 @@ impl Rulings {
         let unused: Vec<String> = self.table.keys().filter(|key| !self.needed.contains(key)).map(shown).collect();
         assert!(missing.is_empty() && unused.is_empty(), "held without a ruling: {missing:#?}, never held: {unused:#?}");
     }
+}
+
+/// Publications with a total of less than half the largest before it in its feed: a digit lost, a thousands point read as a comma, another
+/// column, until the table says that this is what is counted from now on.
+pub(super) fn bad<'a>(lines: &'a [Line], total: &Name) -> Vec<&'a Line> {
+    let rulings = Rulings::about(&lines.iter().map(|line| line.figure.feed.clone()).collect());
+    let mut largest: BTreeMap<&Name, Value> = BTreeMap::new();
+    let mut bad = Vec::new();
+    for line in lines {
+        let (feed, day) = (&line.figure.feed, line.figure.as_of.expect("dated"));
+        let value = line.figure.values.iter().find(|(name, _)| name == total).expect("always there").1;
+        let before = *largest.entry(feed).or_insert(value);
+        if 2 * value.parts().0 < before.parts().0 {
+            bad.push(line);
+        }
+        let anew = rulings.table.get(&(feed.clone(), day)) == Some(&Ruling::Rebaseline);
+        largest.insert(feed, if anew { value } else { before.max(value) });
+    }
+    bad
 }
 
 fn parse(line: &str) -> ((Name, Day), Ruling) {

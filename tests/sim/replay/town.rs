@@ -3,22 +3,27 @@
 
 use super::Loyalty;
 use super::file::{Line, feeds};
+use super::rulings::{Ruling, Rulings};
+use super::told::{Point, Telling};
 use super::witness::{Report, Shown, Witness};
 use crate::choices::Choices;
 use crate::meta::Meta;
 use crate::people::Person;
 use crate::promises::durable;
-use drk_relay::domain::decision::{Body, Effect, Send, Taken};
-use drk_relay::domain::event::{Event, Heard, Outcome, Said, Tap};
+use drk_relay::domain::decision::{Body, Effect, Receipt, Send, Taken};
+use drk_relay::domain::event::{Event, Heard, Outcome, ReplyTo, Request, Said, Tap, Verb};
+use drk_relay::domain::figures::Value;
 use drk_relay::domain::ids::{Address, Identity, InstanceId, Name, Wamid, WamidHash};
 use drk_relay::domain::outbox::Kind;
 use drk_relay::domain::rules::{ReminderPolicy, Rules};
-use drk_relay::domain::time::Millis;
+use drk_relay::domain::time::{Day, Millis};
 use drk_relay::relay::Relay;
 use drk_relay::store::Store;
 use redb::backends::InMemoryBackend;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+/// How a message says that it puts something right.
+const CORRECTS: &str = "Korrektur";
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
@@ -26,6 +31,8 @@ const HOUR: u64 = 60 * MINUTE;
 /// crowd.
 const ANSWER: u64 = 10 * MINUTE;
 const ANSWERS: u64 = 24;
+/// A human has looked at what is held after so long, by day and by night.
+const LOOKS: u64 = 40 * MINUTE;
 /// Nothing happens any more when everybody has answered the last publication, and the subscriptions have lapsed.
 const EPILOGUE: u64 = 30 * HOUR;
 /// The tunnel's self-probe: while nobody writes, it proves that webhooks would come, or every silence might be our fault.
@@ -45,8 +52,10 @@ enum Transit {
     Writes(usize),
     /// A webhook, an answer of the Graph API.
     Told(Event),
-    /// A request to the Graph API: what it says, what the relay calls it, and the publication that it shows, if it shows any.
-    Request(Box<Send>, Kind, Option<u32>),
+    /// A request to the Graph API: what it says, what the relay calls it, and the figures that it shows, if it shows any.
+    Request(Box<Send>, Kind, Option<Telling>),
+    /// A human looks at what is held of that day, if it still is.
+    Rule(Name, Day),
 }
 
 /// Somebody loyal.
@@ -73,6 +82,11 @@ pub(super) struct Town<'a> {
     order: u64,
     turned: Millis,
     steps: u64,
+    rulings: Rulings,
+    /// What a human will look at.
+    looked_at: BTreeSet<(Name, Day)>,
+    /// The latest revision of each feed.
+    revisions: BTreeMap<Name, u32>,
 }
 
 impl<'a> Town<'a> {
@@ -97,6 +111,9 @@ impl<'a> Town<'a> {
             order: 0,
             turned: start,
             steps: 0,
+            rulings: Rulings::about(&names.iter().cloned().collect()),
+            looked_at: BTreeSet::new(),
+            revisions: names.iter().map(|name| (name.clone(), 0)).collect(),
         };
         for number in 0..people {
             town.moves_in(number, names[number % names.len()].clone());
@@ -144,7 +161,8 @@ impl<'a> Town<'a> {
                     }
                     Transit::Writes(person) => self.writes(person),
                     Transit::Told(event) => events.push(event),
-                    Transit::Request(send, kind, revision) => self.request(&send, kind, revision),
+                    Transit::Request(send, kind, said) => self.request(&send, kind, said),
+                    Transit::Rule(feed, day) => events.extend(self.rule(feed, day)),
                 }
             }
             if !events.is_empty() || due.is_some_and(|due| due <= self.now) {
@@ -152,6 +170,7 @@ impl<'a> Town<'a> {
             }
         }
         self.compare();
+        self.rulings.settle_held();
         let people: Vec<_> = self.people.iter().map(|person| (person.feed.clone(), self.first(&person.feed), person.until)).collect();
         self.witness.report(&people)
     }
@@ -162,17 +181,18 @@ impl<'a> Town<'a> {
 
     /// One step of the relay. Between its group of events and the next nothing else happens, so effects belong to what is known now.
     fn step(&mut self, events: &[Event], lines: &[usize]) {
-        let before: Vec<u32> = lines.iter().map(|line| self.revision(&self.lines[*line].figure.feed)).collect();
         let effects = self.relay.step(self.now, events).expect("memory does not fail");
         self.turned = self.now;
         self.steps += 1;
-        let mut receipts = lines.iter().zip(before);
+        self.look();
+        let mut receipts = lines.iter();
         for effect in effects {
             match effect {
                 Effect::Send(send) => self.leaves(send),
+                Effect::Receipt(receipt) if matches!(receipt.to, ReplyTo::Response { .. }) => self.ruled(&receipt),
                 Effect::Receipt(receipt) => {
-                    let (line, before) = receipts.next().expect("one receipt for each publication");
-                    self.judged(*line, &receipt.taken, before);
+                    let line = receipts.next().expect("one receipt for each publication");
+                    self.judged(*line, &receipt.taken);
                 }
                 Effect::MarkRead(_) => {}
             }
@@ -193,38 +213,82 @@ impl<'a> Town<'a> {
         self.relay.state().feed(feed).map_or(0, |(_, feed)| feed.revision())
     }
 
-    fn judged(&mut self, line: usize, taken: &Taken, before: u32) {
-        let figure = &self.lines[line].figure;
-        let revision = self.revision(&figure.feed);
-        let what = match taken {
-            Taken::Accepted => "publication".to_owned(),
-            Taken::Old => "kept, too old".to_owned(),
-            Taken::Update => "update".to_owned(),
-            Taken::Refused(refusal) => format!("refused, {refusal:?}"),
-            taken => format!("{taken:?}"),
-        };
-        self.witness.judged(&figure.feed, &what, (revision > before).then_some(revision), self.now);
-        if self.loyalty == Loyalty::Returns && revision > before {
-            let feed = figure.feed.clone();
-            for person in 0..self.people.len() {
-                if self.people[person].feed == feed {
+    /// What has been published.
+    fn look(&mut self) {
+        for (feed, known) in self.revisions.clone() {
+            let revision = self.revision(&feed);
+            if revision > known {
+                self.revisions.insert(feed.clone(), revision);
+                self.witness.published(&feed, revision, self.now);
+                let theirs = (0..self.people.len()).filter(|person| self.people[*person].feed == feed);
+                for person in theirs.filter(|_| self.loyalty == Loyalty::Returns).collect::<Vec<_>>() {
                     self.answers(person);
                 }
             }
         }
     }
 
+    fn judged(&mut self, line: usize, taken: &Taken) {
+        let Line { at, figure } = &self.lines[line];
+        self.witness.judged(&figure.feed, &word(taken), *at);
+        let day = figure.as_of.expect("dated");
+        if matches!(taken, Taken::Held(_)) && self.looked_at.insert((figure.feed.clone(), day)) {
+            self.at(self.now.plus(LOOKS), Transit::Rule(figure.feed.clone(), day));
+        }
+    }
+
+    /// A human looks at what is held of that day. Perhaps a plausible figure has ended it meanwhile.
+    fn rule(&mut self, feed: Name, day: Day) -> Option<Event> {
+        self.looked_at.remove(&(feed.clone(), day));
+        let (_, row) = self.relay.state().feed(&feed)?;
+        let Some(held) = row.held.as_ref().filter(|held| held.as_of == day) else {
+            self.witness.ruled("ended by a plausible figure");
+            return None;
+        };
+        let strange = held.values.clone().into_iter().filter(|(name, _)| held.suspicions.contains_key(name));
+        let points: Vec<Point> = strange.map(|(name, value)| (feed.clone(), day, name, value)).collect();
+        let verb = match self.rulings.on(&feed, day) {
+            Ruling::Release => Verb::Release,
+            Ruling::Discard => {
+                self.witness.discarded(points);
+                Verb::Discard
+            }
+            Ruling::Rebaseline => {
+                self.witness.begins_anew(&feed);
+                Verb::Rebaseline
+            }
+        };
+        let reply = Some(ReplyTo::Response { request: "ruling", transaction: None });
+        Some(Event::Asked(Request { verb, feed, as_of: Some(day), reply }))
+    }
+
+    fn ruled(&mut self, receipt: &Receipt) {
+        assert!(!matches!(receipt.taken, Taken::Refused(_)), "a ruling that is refused: {receipt:?}");
+        self.witness.ruled(&word(&receipt.taken));
+    }
+
     /// A message is on its way to Meta. What it shows was decided in this step.
     fn leaves(&mut self, send: Box<Send>) {
         let state = self.relay.state();
         let kind = state.outbox.get(send.id).expect("what leaves is in the outbox").kind;
-        let person = self.by_address[&send.to];
-        let revision = kind.shows_figures().then(|| self.revision(&self.people[person].feed)).filter(|revision| *revision > 0);
-        self.at(self.now.plus(UPLINK), Transit::Request(send, kind, revision));
+        let feed = &self.people[self.by_address[&send.to]].feed;
+        let current = state.feed(feed).and_then(|(_, feed)| feed.current.as_ref()).filter(|_| kind.shows_figures());
+        let said = current.filter(|current| current.revision > 0).map(|current| Telling {
+            feed: feed.clone(),
+            revision: current.revision,
+            as_of: current.as_of,
+            values: current.values.clone(),
+            corrects: text(&send.body).contains(CORRECTS),
+            published: matches!(kind, Kind::Publication { .. }),
+        });
+        for (metric, value) in said.iter().flat_map(|said| &said.values) {
+            assert!(shows(text(&send.body), metric, *value), "{metric} is not {value:?} in {:?}", text(&send.body));
+        }
+        self.at(self.now.plus(UPLINK), Transit::Request(send, kind, said));
     }
 
     /// Meta accepts it, or panics because the window is closed. The telephone rings.
-    fn request(&mut self, send: &Send, kind: Kind, revision: Option<u32>) {
+    fn request(&mut self, send: &Send, kind: Kind, said: Option<Telling>) {
         let (now, person) = (self.now.second(), self.by_address[&send.to]);
         let wamid = self.meta.accept(now, &self.people[person].person, send);
         let told = Millis((self.now.0 / SECOND + 1) * SECOND);
@@ -235,7 +299,7 @@ impl<'a> Town<'a> {
         }
         if self.now <= self.people[person].until.plus(MINUTE) {
             let latest = self.meta.latest(&self.people[person].person);
-            self.witness.shown(&Shown { person, kind, revision, latest, at: self.now });
+            self.witness.shown(Shown { person, kind, said, latest, at: self.now });
         }
         match &send.body {
             Body::Buttons { buttons, .. } => {
@@ -270,4 +334,40 @@ impl<'a> Town<'a> {
         let heard = Heard { from, address, wamid, hash, at, said };
         self.at(self.now.plus(SECOND), Transit::Told(Event::Heard(heard)));
     }
+}
+
+/// What the relay made of a figure, or of a ruling.
+fn word(taken: &Taken) -> String {
+    match taken {
+        Taken::Accepted => "accepted".to_owned(),
+        Taken::Joined => "joined".to_owned(),
+        Taken::Update => "update".to_owned(),
+        Taken::Correction => "correction".to_owned(),
+        Taken::Old => "kept, too old".to_owned(),
+        Taken::NoReport => "no report".to_owned(),
+        Taken::Early => "early".to_owned(),
+        Taken::Held(doubts) => {
+            // A total that fell says most.
+            let codes: Vec<&str> = doubts.iter().map(|doubt| doubt.code).collect();
+            format!("held, {}", codes.iter().find(|code| **code == "total-fell").unwrap_or(&codes[0]))
+        }
+        Taken::Released => "released".to_owned(),
+        Taken::Discarded => "discarded".to_owned(),
+        Taken::Rebaselined => "rebaselined".to_owned(),
+        Taken::Withdrawn => "withdrawn".to_owned(),
+        Taken::Refused(refusal) => format!("refused, {refusal:?}"),
+    }
+}
+
+fn text(body: &Body) -> &str {
+    match body {
+        Body::Buttons { text, .. } | Body::Text(text) | Body::List { text, .. } => text,
+    }
+}
+
+/// Whether the text has a line with this value of this metric, whatever groups its digits.
+fn shows(text: &str, metric: &Name, value: Value) -> bool {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(metric.as_str())?.strip_prefix(": "));
+    let digits = |shown: &str| shown.split(' ').next().unwrap_or_default().replace('.', "").replace('−', "-");
+    lines.any(|shown| digits(shown).parse() == Ok(value.parts().0))
 }
