@@ -1,6 +1,8 @@
 //! What is typed: `drk-relay run`, `check-config`, `status`, `backup`, `qr`, `demo`. Commands start and show things; they hold no rule.
 
 mod alarm;
+#[cfg(feature = "asyncapi")]
+mod asyncapi;
 mod backup;
 mod check_config;
 #[cfg(feature = "simulator")]
@@ -74,6 +76,9 @@ enum Command {
     /// Was Meta über dieses Relay wissen muss.
     #[command(subcommand)]
     Webhook(webhook::Options),
+    /// Die Beschreibung der MQTT-Schnittstelle für Programme (AsyncAPI 3.1, JSON).
+    #[cfg(feature = "asyncapi")]
+    Asyncapi,
     /// Zwei Tage in zwei Minuten: Broker, WhatsApp und drei Leute sind nachgestellt, das Relay dazwischen ist das echte.
     #[cfg(feature = "simulator")]
     Demo,
@@ -130,6 +135,8 @@ impl Arguments {
     pub async fn execute(self) -> Result<(), Failure> {
         match self.command {
             Command::Run { config } => run::execute(&config).await,
+            #[cfg(feature = "asyncapi")]
+            Command::Asyncapi => asyncapi::execute(),
             Command::CheckConfig { config } => check_config::execute(&config),
             Command::Status(options) => status::execute(&options).await,
             Command::Figures(command) => figures::execute(&command).await,

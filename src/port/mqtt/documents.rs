@@ -53,10 +53,12 @@ pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The latest values of a feed.
 #[derive(Serialize)]
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 pub(super) struct Last<'a> {
     feed: &'a str,
     /// The day they are about.
     as_of: Date,
+    #[cfg_attr(feature = "asyncapi", schemars(with = "BTreeMap<String, serde_json::Number>"))]
     values: BTreeMap<&'a str, Number>,
     /// Counts what was sent. What is only shown on request has the number of what was sent before it.
     revision: u32,
@@ -68,9 +70,11 @@ pub(super) struct Last<'a> {
 
 /// The latest value of a metric.
 #[derive(Serialize)]
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 pub(super) struct LastMetric<'a> {
     feed: &'a str,
     metric: &'a str,
+    #[cfg_attr(feature = "asyncapi", schemars(with = "serde_json::Number"))]
     value: Number,
     unit: Option<&'a str>,
     as_of: Date,
@@ -80,6 +84,7 @@ pub(super) struct LastMetric<'a> {
 
 /// How a feed fares.
 #[derive(Serialize)]
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 pub(super) struct FeedState<'a> {
     feed: &'a str,
     title: &'a str,
@@ -93,6 +98,7 @@ pub(super) struct FeedState<'a> {
     /// Values that wait for a human.
     held: usize,
     /// Those values.
+    #[cfg_attr(feature = "asyncapi", schemars(with = "BTreeMap<String, serde_json::Number>"))]
     held_values: BTreeMap<&'a str, Number>,
     /// The day they are about.
     held_as_of: Option<Date>,
@@ -108,6 +114,7 @@ pub(super) struct FeedState<'a> {
 
 /// Why a value is held.
 #[derive(Serialize)]
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 struct Because<'a> {
     /// That of receipts.
     code: &'static str,
@@ -116,13 +123,14 @@ struct Because<'a> {
 
 /// The relay.
 #[derive(Serialize)]
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 pub(super) struct Info {
-    version: &'static str,
+    pub(super) version: &'static str,
     /// Nothing while the clock is not known to be right.
-    started_at: Option<jiff::Timestamp>,
-    clock_synced: bool,
+    pub(super) started_at: Option<jiff::Timestamp>,
+    pub(super) clock_synced: bool,
     /// Messages to people that have not left yet.
-    queue: usize,
+    pub(super) queue: usize,
 }
 
 fn numbers(values: &BTreeMap<Name, crate::domain::figures::Value>) -> BTreeMap<&str, Number> {
@@ -130,7 +138,7 @@ fn numbers(values: &BTreeMap<Name, crate::domain::figures::Value>) -> BTreeMap<&
 }
 
 impl Last<'_> {
-    fn of<'a>(view: &'a View, current: &'a Publication) -> Last<'a> {
+    pub(super) fn of<'a>(view: &'a View, current: &'a Publication) -> Last<'a> {
         Last {
             feed: view.name.as_str(),
             as_of: current.as_of.date(),
@@ -143,7 +151,7 @@ impl Last<'_> {
 }
 
 impl LastMetric<'_> {
-    fn of<'a>(rules: &'a FeedRules, metric: &'a Name, view: &'a View, current: &Publication) -> Option<LastMetric<'a>> {
+    pub(super) fn of<'a>(rules: &'a FeedRules, metric: &'a Name, view: &'a View, current: &Publication) -> Option<LastMetric<'a>> {
         Some(LastMetric {
             feed: view.name.as_str(),
             metric: metric.as_str(),
@@ -157,7 +165,7 @@ impl LastMetric<'_> {
 }
 
 impl FeedState<'_> {
-    fn of(view: &View) -> FeedState<'_> {
+    pub(super) fn of(view: &View) -> FeedState<'_> {
         let held = view.held.as_ref();
         let because = held.into_iter().flat_map(|held| &held.doubts);
         FeedState {

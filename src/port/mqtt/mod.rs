@@ -20,6 +20,8 @@
 //! wait, which no broker that bounds its unacknowledged messages ever fills. Publishes of QoS 0 never wait: they may take half of the inbox
 //! and are dropped beyond, so that a flood of them cannot keep webhooks out.
 
+#[cfg(feature = "asyncapi")]
+mod asyncapi;
 mod beside;
 mod connection;
 mod cut;
@@ -41,6 +43,8 @@ mod subscriptions;
 mod tls;
 mod unit;
 
+#[cfg(feature = "asyncapi")]
+pub use asyncapi::asyncapi;
 pub use mapped::{Mapped, mapped};
 pub use payload::parse;
 pub use rejected::Rejected;

@@ -22,18 +22,21 @@ const TOPIC_MAX: usize = 512;
 
 /// A receipt. Every key is always there, so that no template has to ask.
 #[derive(Serialize)]
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 pub(super) struct Body<'a> {
-    /// `accepted`, `duplicate`, `correction`, `held` or `rejected`.
-    result: &'static str,
+    result: Outcome,
     /// Why, for programs.
     code: &'static str,
     feed: &'a str,
     metric: Option<&'a str>,
     /// What was read, if it is one value.
+    #[cfg_attr(feature = "asyncapi", schemars(with = "Option<serde_json::Number>"))]
     value: Option<Number>,
     /// What was read.
+    #[cfg_attr(feature = "asyncapi", schemars(with = "BTreeMap<String, serde_json::Number>"))]
     values: BTreeMap<&'a str, Number>,
     /// The value again, if it was written in another way than it was read.
+    #[cfg_attr(feature = "asyncapi", schemars(with = "Option<serde_json::Number>"))]
     interpreted: Option<Number>,
     as_of: Option<jiff::civil::Date>,
     /// The revision that subscribers have or are getting.
@@ -45,8 +48,21 @@ pub(super) struct Body<'a> {
     hint: Cow<'a, str>,
 }
 
+/// What became of a message.
+#[derive(Clone, Copy, Serialize)]
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+enum Outcome {
+    Accepted,
+    Duplicate,
+    Correction,
+    Held,
+    Rejected,
+}
+
 /// How many people a figure concerns.
 #[derive(Serialize)]
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 struct Notify {
     /// Subscribers: they get what is published.
     now: u32,
@@ -115,7 +131,7 @@ impl Body<'_> {
     /// What is wrong with a message that states nothing.
     pub(super) fn refused<'a>(feed: &'a str, metric: Option<&'a str>, rejected: &Rejected) -> Body<'a> {
         Body {
-            result: "rejected",
+            result: Outcome::Rejected,
             code: rejected.code(),
             feed,
             metric,
@@ -150,22 +166,22 @@ pub(super) fn json(body: &impl Serialize) -> Vec<u8> {
 }
 
 /// Result and code, stable, for programs.
-fn called(taken: &Taken) -> (&'static str, &'static str) {
+fn called(taken: &Taken) -> (Outcome, &'static str) {
     match taken {
-        Taken::Accepted => ("accepted", "accepted"),
-        Taken::Joined => ("accepted", "rest"),
-        Taken::Update => ("accepted", "update"),
-        Taken::Correction => ("correction", "correction"),
-        Taken::Old => ("accepted", "old"),
-        Taken::NoReport => ("accepted", "no-report"),
-        Taken::Early => ("accepted", "early"),
-        Taken::Held(doubts) => ("held", doubts.first().map_or("held", |doubt| doubt.code)),
-        Taken::Released => ("accepted", "released"),
-        Taken::Discarded => ("accepted", "discarded"),
-        Taken::Rebaselined => ("accepted", "rebaselined"),
-        Taken::Withdrawn => ("accepted", "withdrawn"),
-        Taken::Refused(Refusal::Duplicate) => ("duplicate", "duplicate"),
-        Taken::Refused(refusal) => ("rejected", code(*refusal)),
+        Taken::Accepted => (Outcome::Accepted, "accepted"),
+        Taken::Joined => (Outcome::Accepted, "rest"),
+        Taken::Update => (Outcome::Accepted, "update"),
+        Taken::Correction => (Outcome::Correction, "correction"),
+        Taken::Old => (Outcome::Accepted, "old"),
+        Taken::NoReport => (Outcome::Accepted, "no-report"),
+        Taken::Early => (Outcome::Accepted, "early"),
+        Taken::Held(doubts) => (Outcome::Held, doubts.first().map_or("held", |doubt| doubt.code)),
+        Taken::Released => (Outcome::Accepted, "released"),
+        Taken::Discarded => (Outcome::Accepted, "discarded"),
+        Taken::Rebaselined => (Outcome::Accepted, "rebaselined"),
+        Taken::Withdrawn => (Outcome::Accepted, "withdrawn"),
+        Taken::Refused(Refusal::Duplicate) => (Outcome::Duplicate, "duplicate"),
+        Taken::Refused(refusal) => (Outcome::Rejected, code(*refusal)),
     }
 }
 

@@ -51,24 +51,46 @@ pub(super) type Transaction = Box<str>;
 
 /// An answer.
 #[derive(Serialize)]
-struct Response<'a, Data> {
-    /// `ok` or `error`.
-    status: &'static str,
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+pub(super) struct Response<'a, Data> {
+    status: Status,
     /// What happened, in German; nothing if all went well.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
     data: Data,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "asyncapi", schemars(with = "Option<Called>"))]
     transaction: Option<&'a RawValue>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Error,
+}
+
+/// What the sender calls its request.
+#[cfg(feature = "asyncapi")]
+#[derive(schemars::JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its shape is of interest")]
+enum Called {
+    Text(String),
+    Number(serde_json::Number),
 }
 
 /// What is to be said of a request that cannot be met.
 #[derive(Serialize)]
-struct NoData {}
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoData {}
 
 /// How the relay fares.
 #[derive(Serialize)]
-struct Health<'a> {
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+pub(super) struct Health<'a> {
     /// Whether there is no alarm.
     healthy: bool,
     /// The codes of those that there are.
@@ -84,6 +106,12 @@ pub(super) fn filter(config: &MqttConfig) -> String {
 /// The request that a topic names, if it is one of theirs.
 pub(super) fn named<'a>(config: &MqttConfig, topic: &'a str) -> Option<&'a str> {
     topic.strip_prefix(config.relay.as_str())?.strip_prefix("/request/")
+}
+
+/// The names of the requests by which something is decided.
+#[cfg(feature = "asyncapi")]
+pub(super) fn rulings() -> impl Iterator<Item = &'static str> {
+    RULINGS.into_iter().map(|(name, _)| name)
 }
 
 /// Reads a request.
@@ -223,7 +251,7 @@ pub(super) fn health<'a>(config: &MqttConfig, stepped: bool, alarms: impl Iterat
 }
 
 fn answer(config: &MqttConfig, name: &str, error: Option<&str>, data: impl Serialize, transaction: Option<&str>) -> Message {
-    let status = if error.is_some() { "error" } else { "ok" };
+    let status = if error.is_some() { Status::Error } else { Status::Ok };
     let transaction = transaction.and_then(|transaction| serde_json::from_str(transaction).ok());
     (format!("{}/response/{name}", config.relay), json(&Response { status, error, data, transaction }))
 }

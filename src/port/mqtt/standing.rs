@@ -104,12 +104,14 @@ impl Said {
 }
 
 #[derive(Serialize)]
-struct Body<'a> {
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+pub(super) struct Body<'a> {
     schema: u32,
     alarms: Vec<Row<'a>>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
 struct Row<'a> {
     code: &'a str,
     /// RFC 3339; nothing if the clock was not known to be right then.

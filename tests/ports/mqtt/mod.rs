@@ -1,6 +1,7 @@
 //! The MQTT port against a scripted broker, and against our own.
 
 mod alarms;
+mod asyncapi;
 mod documents;
 mod flood;
 mod foreign;
