@@ -46,8 +46,8 @@ fn a_human_can_read_it() {
     for line in [
         "  \"format\": \"drk-relay-backup\",\n  \"schema\": 1,\n  \"note\": \"Sicherung von drk-relay: Zahlen,",
         "  \"made\": \"2026-11-22T17:30:00Z\",\n",
-        "\n        \"current\": {\n          \"as_of\": \"2026-11-22\",\n          \"revision\": 12,\n          \"sent\": true,\n          \"values\": {\n            \
-         \"cases_new\": \"17\",\n            \"incidence\": \"57.4\"\n          }\n        },\n",
+        "\n        \"current\": {\n          \"as_of\": \"2026-11-22\",\n          \"revision\": 12,\n          \"sent\": true,\n          \
+         \"values\": {\n            \"cases_new\": \"17\",\n            \"incidence\": \"57.4\"\n          }\n        },\n",
         "\n        \"published\": \"2026-11-22T11:04:30Z\",\n",
         "\n        \"publications\": [\n          \"2026-11-22T12:04:00\"\n        ],\n",
         "\n    \"notice\": {\n      \"state\": \"announced\",\n      \"revision\": 10,\n      \"last_day\": \"2026-12-31\",\n",
