@@ -69,6 +69,20 @@ fn a_map_that_cannot_work_is_refused() {
     assert_eq!(what, "„pointr“ ist unter [[map]] unbekannt. Meinten Sie „pointer“?");
 }
 
+/// What technicians copy from the handbook works.
+#[test]
+fn the_handbook_says_what_works() {
+    const PAGE: &str = include_str!("../../../docs/handbuch/geraete-anbinden.md");
+    let feed = "[[feed]]\nname = \"pegel\"\ntitle = \"Pegel\"\nmetric = [{ name = \"level\", label = \"Stand\", kind = \"rate\" }]\n";
+    let folder = Folder::new();
+    let blocks: Vec<&str> = PAGE.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```")).map(|(block, _)| block).collect();
+    assert_eq!(blocks.len(), 4);
+    for block in blocks {
+        let checked = folder.check(&with(&format!("{feed}{block}"))).unwrap_or_else(|error| panic!("{block}\n{error}"));
+        assert_eq!(checked.config.mqtt.maps.len(), 1, "{block}");
+    }
+}
+
 #[test]
 fn home_assistant_is_told_only_if_somebody_says_where() {
     let folder = Folder::new();

@@ -76,14 +76,9 @@ fn every_example_of_a_figure_is_one() {
     for channel in ["figure", "figures"] {
         for (message, of) in document["channels"][channel]["messages"].as_object().expect("messages") {
             for example in of["examples"].as_array().expect("examples") {
-                let topic = match &example["name"] {
-                    Value::String(metric) => format!("figures/corona/{metric}"),
-                    _ => "figures/corona".to_owned(),
-                };
-                let payload = match &example["payload"] {
-                    Value::String(text) => text.clone(),
-                    other => other.to_string(),
-                };
+                let metric = example["name"].as_str().map_or(String::new(), |metric| format!("/{metric}"));
+                let (topic, payload) = (format!("figures/corona{metric}"), &example["payload"]);
+                let payload = payload.as_str().map_or_else(|| payload.to_string(), str::to_owned);
                 assert!(parse(&config, &topic, payload.as_bytes()).is_ok(), "{channel} {message} {topic} {payload}");
             }
         }
@@ -98,7 +93,7 @@ fn every_reference_leads_somewhere() {
             Value::Object(object) => object.iter().for_each(|(key, value)| match value {
                 Value::String(to) if key == "$ref" => found.push(to),
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-                    references(value, found)
+                    references(value, found);
                 }
             }),
             Value::Array(list) => list.iter().for_each(|value| references(value, found)),
