@@ -1,8 +1,10 @@
 //! Foreign topics: subscribed to, read as `[[map]]` says, acknowledged once, and never noisy.
 
+use super::decided;
 use super::peer::{FILTERS, GRANTED, Peer, Port, config, durable, listen, name, publish, retained};
 use drk_relay::config::{JsonPointer, MqttConfig, MqttMap};
-use drk_relay::domain::event::Event;
+use drk_relay::domain::decision::{Refusal, Taken};
+use drk_relay::domain::event::{Event, Reading, ReceiptTopic};
 use drk_relay::domain::rules::MetricKind;
 use rumqttc::Packet;
 use std::net::SocketAddr;
@@ -65,4 +67,17 @@ async fn of_the_same_mistake_ever_fewer_receipts_are_sent() {
         codes.push(body["code"].as_str().expect("a code").to_owned());
     }
     assert_eq!(codes, ["no-value", "no-value", "no-value", "no-value", "no-value", "not-whole"], "1, 2, 4, 8, 16 of 19");
+}
+
+/// It says the same every ten seconds.
+#[tokio::test]
+async fn nobody_is_told_of_a_foreign_duplicate() {
+    let (port, mut broker) = connected().await;
+    for taken in [Taken::Refused(Refusal::Duplicate), Taken::Update] {
+        let to = ReceiptTopic { reading: Reading::Foreign, ..ReceiptTopic::new(name("pegel"), Some(name("level"))) };
+        port.receipts.send(decided(to, taken)).await.expect("the port runs");
+    }
+    let Some(Packet::Publish(receipt)) = broker.pinged().await else { panic!("a receipt") };
+    let body = String::from_utf8_lossy(&receipt.payload).into_owned();
+    assert!(body.contains(r#""code":"update""#), "{body}");
 }
