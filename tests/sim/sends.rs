@@ -89,12 +89,13 @@ impl Ledger {
         }
         if entry.kind == Kind::Reminder {
             seen.push("reminder");
-            let first = *self.reminders.entry((name, person.window.latest)).or_insert(send.id);
-            assert_eq!(first, send.id, "a second reminder in one window");
+            let known = self.reminders.insert((name, person.window.latest), send.id);
+            assert!(known.is_none_or(|first| first == send.id), "a second reminder in one window");
             assert!(matches!(person.talk, Talk::Subscribed { .. }), "a reminder to someone who has not subscribed: {person:?}");
             let pulled = self.people * 5 / (u64::from(self.rules.rate) * 4) + PULLED;
             let earliest = person.window.latest.plus(24 * 3600 - 60).minus(u32::try_from(pulled).unwrap_or(u32::MAX));
-            assert!(now.second() >= earliest, "a reminder too early: {person:?} at {now:?}");
+            // One that is tried again may be tried after the clock has been set back.
+            assert!(known.is_some() || now.second() >= earliest, "a reminder too early: {person:?} at {now:?}");
             // When something was accepted nobody knows after a clock has lied by hours: then a question too many is better than none.
             let spared = self.silence.published(name, person.window.latest) && !self.excuses.has_been_lied_to();
             assert!(!spared, "a reminder after a publication: {person:?}");

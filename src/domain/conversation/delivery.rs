@@ -133,7 +133,9 @@ pub fn message_dropped(state: &State, rules: &Rules, entry: &Entry) -> Option<Ch
         {
             with_talk(entry.person, person, Talk::Subscribed { subscription: *subscription, reminder: Reminder::Spared })
         }
-        talk @ Talk::Subscribed { reminder: Reminder::Spared, .. } if entry.kind.is_publication() => {
+        talk @ Talk::Subscribed { reminder: Reminder::Spared, .. }
+            if entry.kind.is_publication() && is_pointless(state, rules, person, entry) =>
+        {
             with_talk(entry.person, person, talk.clone().with_agreement(|old| unseen(entry, old)).unasked())
         }
         Talk::New | Talk::Asked { .. } | Talk::Waiting { .. } | Talk::Subscribed { .. } => message_expired(state, entry),
