@@ -1,5 +1,7 @@
 //! The whole relay with a broker that floods it, and with a port that panics: what it still does. Asserts no throughput.
 
+mod mosquitto;
+
 use super::peer::{GRANTED, Peer, cases, listen, publish};
 use crate::program::{Machine, Place, until, within};
 use crate::webhook::{NUMBER, SECRET};
@@ -31,7 +33,7 @@ async fn goes_through(broker: &mut Peer, packet: u16) {
             Some(Packet::PubAck(ack)) => acknowledged |= ack.pkid == packet,
             Some(Packet::Publish(publish)) if publish.topic == "relay/receipts/corona/incidence" => {
                 let body = String::from_utf8_lossy(&publish.payload).into_owned();
-                assert!(body.contains(r#""code":"accepted""#), "{body}");
+                assert!(body.contains(r#""result":"accepted""#), "{body}");
                 accepted = true;
             }
             Some(_) => {}
