@@ -106,12 +106,13 @@ impl Page<'_> {
         };
         let proof = match &self.password {
             Some(password) => format!(
-                "  Benutzer  {name}\n  Passwort  {}\n\nDas Passwort steht nur hier, niemand hebt es auf. Ist es verloren: denselben Befehl noch \
-                 einmal; das alte gilt dann nicht mehr.\n",
+                "  Benutzer  {name}\n  Passwort  {}\n\nDas Passwort steht nur hier, niemand hebt es auf. Ist es verloren: denselben Befehl \
+                 noch einmal; das alte gilt dann nicht mehr.\n",
                 password.expose_secret()
             ),
             None => format!(
-                "  Zertifikat mit dem Namen (CN) {name}, von der Stelle, die der Broker kennt (cafile). Ein Passwort gibt es nicht.\n"
+                "  Zertifikat mit dem Namen (CN) {name}, von der Stelle, die der Broker kennt (cafile). Ein Passwort \
+                 gibt es nicht.\n"
             ),
         };
         format!("Zugang „{name}“: {what}.\n\n{proof}")
@@ -194,8 +195,8 @@ impl Page<'_> {
             return "\n3. Das Relay zeigt sein Zertifikat: client_certificate_file unter [mqtt] in relay.toml.\n".to_owned();
         };
         format!(
-            "\n3. Auf dem Gerät mit dem Relay: das Passwort dorthin, wo systemd es ihm zeigt. In relay.toml gehört unter [mqtt]: user = \"{name}\"; \
-             password_file entfällt. Danach: systemctl restart drk-relay\n\n\
+            "\n3. Auf dem Gerät mit dem Relay: das Passwort dorthin, wo systemd es ihm zeigt. In relay.toml gehört unter [mqtt]: user = \
+             \"{name}\"; password_file entfällt. Danach: systemctl restart drk-relay\n\n\
              sudo sh -e <<'ENDE'\n\
              mkdir -p /etc/credstore\n\
              umask 077\n\

@@ -1,5 +1,5 @@
-//! The examples for publishers, docs/beispiele and the handbook's page that shows them: every one is run as it stands, with the account that
-//! `drk-relay publisher add` prints, through Debian's mosquitto, to the real relay.
+//! The examples for publishers, docs/beispiele and the handbook's page that shows them: every one is run as it stands, with the account
+//! that `drk-relay publisher add` prints, through Debian's mosquitto, to the real relay.
 
 mod home_assistant;
 mod node_red;

@@ -54,7 +54,8 @@ const OPERATOR: Rights = Rights { write: |topic| within(topic, "relay/request"),
 
 /// Somebody of the test's who may do everything.
 async fn superuser(debian: &Debian) -> Account {
-    debian.shell("cd /etc/mosquitto; mosquitto_passwd -b drk-relay.passwd alles geheim; printf 'user alles\\ntopic readwrite #\\n\\n' >> drk-relay.acl").await;
+    let rules = "printf 'user alles\\ntopic readwrite #\\n\\n' >> drk-relay.acl";
+    debian.shell(&format!("cd /etc/mosquitto; mosquitto_passwd -b drk-relay.passwd alles geheim; {rules}")).await;
     Account { user: "alles".to_owned(), password: "geheim".to_owned() }
 }
 

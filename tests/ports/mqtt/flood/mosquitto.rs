@@ -115,8 +115,8 @@ async fn ten_thousand_retained_topics_do_not_delay_the_first_webhook() {
     );
     let done = Clock::System.now();
     let answered = answered.into_inner();
-    // mosquitto 2.0.11 keeps to max_inflight_messages except for what it had retained: the port takes what it has room for, and has the rest
-    // sent again over another connection.
+    // mosquitto 2.0.11 keeps to max_inflight_messages except for what it had retained: the port takes what it has room for, and has the
+    // rest sent again over another connection.
     let connections = world.machine.log().matches("connected to the MQTT broker").count();
     println!(
         "{TOPICS} retained: subscribed after {} ms, all read after {} ms and {connections} connections, {answered} webhooks answered \
