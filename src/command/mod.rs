@@ -10,6 +10,7 @@ mod demo;
 mod events;
 mod figures;
 pub mod journal;
+mod publisher;
 mod qr;
 mod restore;
 mod run;
@@ -76,6 +77,9 @@ enum Command {
     /// Was Meta über dieses Relay wissen muss.
     #[command(subcommand)]
     Webhook(webhook::Options),
+    /// Wer Zahlen senden darf: Zugänge zum Broker.
+    #[command(subcommand)]
+    Publisher(publisher::Options),
     /// Die Beschreibung der MQTT-Schnittstelle für Programme (AsyncAPI 3.1, JSON).
     #[cfg(feature = "asyncapi")]
     Asyncapi,
@@ -147,6 +151,7 @@ impl Arguments {
             Command::Qr(options) => qr::execute(&options),
             Command::Tunnel(options) => tunnel::execute(&options).await,
             Command::Webhook(options) => webhook::execute(&options).await,
+            Command::Publisher(options) => publisher::execute(&options),
             #[cfg(feature = "simulator")]
             Command::Demo => Ok(demo::execute().await?),
             #[cfg(feature = "simulator")]

@@ -24,7 +24,7 @@ mod written;
 pub use alarm::{AlarmConfig, HeartbeatConfig};
 pub use files::Files;
 pub use maps::{JsonPointer, MqttMap};
-pub use public::{Public, RUNTIME_DIRECTORY, SOCKET, StatusConfig, Whereabouts};
+pub use public::{BrokerAddress, Public, RUNTIME_DIRECTORY, SOCKET, StatusConfig, Whereabouts};
 pub use report::{ConfigError, Problem};
 pub use ways::{
     AcmeConfig, Address, CertificateConfig, EgressConfig, IngressConfig, ProbeConfig, TlsConfig, TlsServer, TunnelConfig, TunnelForward,
@@ -42,6 +42,11 @@ use std::path::{Path, PathBuf};
 
 /// Longest configuration, in bytes: twenty times the example.
 const SIZE_MAX: u64 = 128 * 1024;
+/// Publishers write below this: `figures/<feed>/<metric>`.
+pub const FIGURES: &str = "figures";
+/// The relay writes below this: `relay/receipts/…`, `relay/status`. Not below the other, so that rights are two lines and `figures/#` is
+/// never an answer.
+pub const RELAY: &str = "relay";
 
 /// Complete and typed: nothing in it is optional that the program cannot live without.
 #[derive(Clone, Debug)]
@@ -122,8 +127,8 @@ impl MqttConfig {
             port,
             client_id: "drk-relay".to_owned(),
             login: None,
-            figures: "figures".to_owned(),
-            relay: "relay".to_owned(),
+            figures: FIGURES.to_owned(),
+            relay: RELAY.to_owned(),
             feeds,
             tls: None,
             egress: false,

@@ -6,7 +6,7 @@ use super::kinds::{Authority, WORD_MAX, boolean, digits, host, integer, is_local
 use super::phone::{self, PhoneNumber};
 use super::public::StatusConfig;
 use super::tls;
-use super::{ClockConfig, GraphConfig, MqttConfig, WebhookConfig};
+use super::{ClockConfig, FIGURES, GraphConfig, MqttConfig, RELAY, WebhookConfig};
 use crate::domain::rules::RATE;
 use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
@@ -55,10 +55,7 @@ pub(super) fn clock(root: &mut Section<'_>) -> Option<ClockConfig> {
 pub(super) fn mqtt(root: &mut Section<'_>, files: &Files) -> Option<MqttConfig> {
     let mut section = root.section("mqtt")?;
     section.begin();
-    let host = section.or("host", "localhost".to_owned(), host);
-    let encrypted = section.or("tls", false, boolean);
-    let usual = if encrypted == Some(true) { MQTTS_PORT } else { MQTT_PORT };
-    let port = section.or("port", usual, integer(1..=u16::MAX.into()));
+    let (host, encrypted, port) = broker(&mut section);
     let egress = section.or("egress", false, boolean);
     let client_id = section.or("client_id", "drk-relay".to_owned(), text(WORD_MAX));
     let discovery = section.optional("discovery_prefix", topic_root);
@@ -75,8 +72,8 @@ pub(super) fn mqtt(root: &mut Section<'_>, files: &Files) -> Option<MqttConfig> 
         port: u16::try_from(port?).ok()?,
         client_id: client_id?,
         login: login?,
-        figures: "figures".to_owned(),
-        relay: "relay".to_owned(),
+        figures: FIGURES.to_owned(),
+        relay: RELAY.to_owned(),
         tls: tls?,
         egress: egress?,
         discovery: discovery?,
@@ -85,6 +82,14 @@ pub(super) fn mqtt(root: &mut Section<'_>, files: &Files) -> Option<MqttConfig> 
         maps: Vec::new(),
         zone: TimeZone::UTC,
     })
+}
+
+/// Where the broker is: its host, whether it is asked with TLS, and its port.
+pub(super) fn broker(section: &mut Section<'_>) -> (Option<String>, Option<bool>, Option<u32>) {
+    let host = section.or("host", "localhost".to_owned(), host);
+    let encrypted = section.or("tls", false, boolean);
+    let usual = if encrypted == Some(true) { MQTTS_PORT } else { MQTT_PORT };
+    (host, encrypted, section.or("port", usual, integer(1..=u16::MAX.into())))
 }
 
 /// What topics begin with.

@@ -1,16 +1,16 @@
-//! What is known of a configuration without its secrets: for commands of people who may not read them, and for the socket at which they
-//! ask.
+//! What is known of a configuration without its secrets: for commands of people who may not read them, for the socket at which they ask,
+//! and for the broker's own configuration.
 
 use super::branch::zone;
 use super::document::{Document, Section, quoted};
 use super::files::Files;
-use super::kinds::{name as a_name, path as a_path, text};
-use super::outside::phone_number;
+use super::kinds::{WORD_MAX, is_local, name as a_name, path as a_path, text};
+use super::outside::{broker, phone_number};
 use super::phone::PhoneNumber;
 use super::report::Source;
 use super::{Config, ConfigError, content};
 use crate::domain::ids::Name;
-use crate::domain::rules::FEEDS_MAX;
+use crate::domain::rules::{FEEDS_MAX, METRICS_MAX};
 use crate::domain::wording::{BRANCH_MAX, PRIVACY_MAX};
 use jiff::tz::TimeZone;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,41 @@ pub struct Whereabouts {
     pub zone: TimeZone,
 }
 
+/// The broker, and what it carries for this relay.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BrokerAddress {
+    /// Host name or address.
+    pub host: String,
+    /// Whether it is on this machine.
+    pub local: bool,
+    /// TCP port.
+    pub port: u16,
+    /// The relay's own user, if it has one.
+    pub user: Option<String>,
+    /// Whether it is asked with TLS.
+    pub tls: bool,
+    /// Whether the relay shows a certificate instead of a password.
+    pub certificate: bool,
+    /// The feeds that the relay takes figures of.
+    pub feeds: Vec<Name>,
+    /// Topics of others that it reads, too.
+    pub foreign: Vec<String>,
+    /// Where it tells Home Assistant of itself, if it does.
+    pub discovery: Option<String>,
+}
+
 impl Config {
+    /// What the configuration at `path` says of the broker. Reads no other file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with what is needed.
+    pub fn broker(path: &Path) -> Result<BrokerAddress, ConfigError> {
+        let (name, content) = (path.display().to_string(), content(path)?);
+        let document = Document::parse(Source { name: &name, text: &content })?;
+        let found = broker_address(&mut document.root());
+        found.ok_or_else(|| ConfigError::new(&name, document.into_findings().problems))
+    }
+
     /// What the configuration at `path` says of where things are. Reads no other file.
     ///
     /// # Errors
@@ -108,18 +142,55 @@ fn known(root: &mut Section<'_>, files: &Files) -> Option<Public> {
 fn whereabouts(root: &mut Section<'_>, files: &Files) -> Option<Whereabouts> {
     let state_dir = root.required("state_dir", "\"/var/lib/drk-relay\"", a_path);
     let zone = zone(root);
-    let feeds = root.sections("feed", 1..=FEEDS_MAX).and_then(|sections| {
-        let feeds = sections.into_iter().map(|mut section| {
-            let name = section.required("name", "\"corona\"", a_name);
-            section.end_early();
-            name
-        });
-        feeds.collect()
-    });
+    let feeds = feeds(root);
     let (texts, topics) = (folder(root, files, "texts"), folder(root, files, "topics"));
     let sockets = sockets(root, files, state_dir.as_deref());
     root.end_early();
     Some(Whereabouts { sockets: sockets?, state_dir: files.at(&state_dir?), feeds: feeds?, texts: texts?, topics: topics?, zone: zone? })
+}
+
+fn broker_address(root: &mut Section<'_>) -> Option<BrokerAddress> {
+    let feeds = feeds(root);
+    let mut section = root.section("mqtt")?;
+    let (host, tls, port) = broker(&mut section);
+    let user = section.optional("user", text(WORD_MAX));
+    let certificate = section.optional("client_certificate_file", a_path);
+    let discovery = section.optional("discovery_prefix", text(WORD_MAX));
+    section.end_early();
+    let foreign = foreign(root);
+    root.end_early();
+    let host = host?;
+    Some(BrokerAddress {
+        local: is_local(&host),
+        host,
+        port: u16::try_from(port?).ok()?,
+        user: user?,
+        tls: tls?,
+        certificate: certificate?.is_some(),
+        feeds: feeds?,
+        foreign: foreign?,
+        discovery: discovery?,
+    })
+}
+
+/// The topics of `[[map]]`.
+fn foreign(root: &mut Section<'_>) -> Option<Vec<String>> {
+    let topics = root.sections("map", 0..=FEEDS_MAX * METRICS_MAX)?.into_iter().map(|mut section| {
+        let topic = section.required("topic", "\"tele/pegel/SENSOR\"", text(WORD_MAX));
+        section.end_early();
+        topic
+    });
+    topics.collect()
+}
+
+/// The names of all feeds.
+fn feeds(root: &mut Section<'_>) -> Option<Vec<Name>> {
+    let feeds = root.sections("feed", 1..=FEEDS_MAX)?.into_iter().map(|mut section| {
+        let name = section.required("name", "\"corona\"", a_name);
+        section.end_early();
+        name
+    });
+    feeds.collect()
 }
 
 /// Where a relay may answer: who started it decides, if the configuration does not.

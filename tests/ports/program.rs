@@ -232,9 +232,19 @@ impl Relay {
 
     /// The most memory that it ever had at once.
     pub(crate) fn peak_megabytes(&self) -> u64 {
+        self.memory("VmHWM:") / 1024
+    }
+
+    /// The memory that it has now.
+    pub(crate) fn kilobytes(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// As the kernel counts it (proc(5): status), in kB.
+    fn memory(&self, what: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0.id().expect("it runs"))).expect("Linux");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse::<u64>().ok());
-        peak.expect("in kB") / 1024
+        let memory = status.lines().find_map(|line| line.strip_prefix(what)?.strip_suffix("kB")?.trim().parse().ok());
+        memory.expect("in kB")
     }
 
     /// Its process.

@@ -1,5 +1,7 @@
 //! The whole relay with a broker that floods it, and with a port that panics: what it still does. Asserts no throughput.
 
+mod mosquitto;
+
 use super::peer::{GRANTED, Peer, cases, listen, publish};
 use crate::program::{Machine, Place, until, within};
 use crate::webhook::{NUMBER, SECRET};

@@ -10,7 +10,7 @@ pub(crate) mod peer;
 mod real;
 mod reconnect;
 mod requests;
-mod tls;
+pub(crate) mod tls;
 
 use drk_relay::config::MqttConfig;
 use drk_relay::domain::decision::{Receipt, Refusal, Taken};

@@ -15,7 +15,9 @@ use drk_relay::port::{Arrival, mqtt};
 use drk_relay::relay::Surface;
 use jiff::tz::TimeZone;
 use rumqttc::mqttbytes::Error;
-use rumqttc::{ConnAck, Connect, ConnectReturnCode, Packet, PubAck, Publish, QoS, SubAck, Subscribe, SubscribeFilter, SubscribeReasonCode};
+use rumqttc::{
+    ConnAck, Connect, ConnectReturnCode, Login, Packet, PubAck, Publish, QoS, SubAck, Subscribe, SubscribeFilter, SubscribeReasonCode,
+};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -232,10 +234,22 @@ impl Peer {
 
     /// As a client with a session that ends with the connection.
     pub(crate) async fn connect(broker: SocketAddr, client_id: &str) -> Peer {
+        Peer::begin(broker, Connect::new(client_id)).await
+    }
+
+    /// The same, with a user and a password.
+    pub(crate) async fn log_in(broker: SocketAddr, [user, password]: [&str; 2]) -> Peer {
+        let mut connect = Connect::new(user);
+        connect.login = Some(Login::new(user, password));
+        Peer::begin(broker, connect).await
+    }
+
+    async fn begin(broker: SocketAddr, connect: Connect) -> Peer {
         let stream = within(TcpStream::connect(broker)).await.expect("a broker");
         let mut peer = Peer { stream, read: BytesMut::new() };
-        peer.send(&[Packet::Connect(Connect::new(client_id))]).await;
-        assert!(matches!(peer.packet().await, Some(Packet::ConnAck(_))));
+        peer.send(&[Packet::Connect(connect)]).await;
+        let answer = peer.packet().await;
+        assert!(matches!(answer, Some(Packet::ConnAck(ConnAck { code: ConnectReturnCode::Success, .. }))), "{answer:?}");
         peer
     }
 

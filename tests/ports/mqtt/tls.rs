@@ -15,10 +15,10 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 /// Signs certificates.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new(name: &str) -> Authority {
+    pub(crate) fn new(name: &str) -> Authority {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -26,12 +26,12 @@ impl Authority {
     }
 
     /// What a client believes.
-    fn root(&self) -> Vec<u8> {
+    pub(crate) fn root(&self) -> Vec<u8> {
         self.0.pem().into_bytes()
     }
 
     /// A certificate for `name` that is valid in these years, and its key: both in PEM.
-    fn sign(&self, name: &str, from: i32, until: i32) -> (String, String) {
+    pub(crate) fn sign(&self, name: &str, from: i32, until: i32) -> (String, String) {
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         // Another name than the authority's, or OpenSSL takes it for signed by itself.
         params.distinguished_name.push(DnType::CommonName, name);

@@ -1,7 +1,7 @@
 //! A Debian of the test's own: the machine's programs, but with accounts, configuration, sockets and logs that are gone with the test. What
 //! the handbook says about a relay host is done to it literally, as root. Asserts only that commands succeed which have to.
 //!
-//! No container: a mount namespace in which four directories are others. The network is the machine's.
+//! No container: a mount namespace in which five directories are others. The network is the machine's.
 
 use super::handbook;
 use super::processes::is_root;
@@ -14,9 +14,10 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 /// What is another there: a name in the test's directory, and where it appears.
-const OWN: [(&str, &str); 4] = [("etc", "/etc"), ("run", "/run"), ("lib", "/var/lib/haproxy"), ("log", "/var/log")];
+const OWN: [(&str, &str); 5] =
+    [("etc", "/etc"), ("run", "/run"), ("lib", "/var/lib/haproxy"), ("mosquitto", "/var/lib/mosquitto"), ("log", "/var/log")];
 /// What the programs want to find in /etc, as it is on the machine. None of it is secret, and everybody may read it.
-const KEPT: [&str; 16] = [
+const KEPT: [&str; 17] = [
     "default/useradd",
     "group",
     "haproxy",
@@ -24,6 +25,7 @@ const KEPT: [&str; 16] = [
     "localtime",
     "login.defs",
     "mime.types",
+    "mosquitto",
     "nginx",
     "nsswitch.conf",
     "pam.d",
@@ -47,7 +49,9 @@ impl Debian {
     pub(crate) async fn new() -> Debian {
         assert!(is_root(), "this test gives each branch a user of its own, in a namespace that only it sees: it has to be root");
         let debian = Debian { directory: tempfile::tempdir().expect("a directory") };
-        for folder in ["etc/ssh/sshd_config.d", "etc/ssl", "etc/default", "etc/security", "run/sshd", "run/lock", "lib/dev", "log/nginx"] {
+        let folders =
+            ["etc/ssh/sshd_config.d", "etc/ssl", "etc/default", "etc/security", "run/sshd", "run/lock", "run/mosquitto", "lib/dev"];
+        for folder in folders.into_iter().chain(["mosquitto", "log/mosquitto", "log/nginx"]) {
             fs::create_dir_all(debian.path(folder)).expect("a folder");
         }
         for name in KEPT.into_iter().filter(|name| Path::new("/etc").join(name).exists()) {

@@ -1,4 +1,6 @@
-//! The handbook's page about the relay host, of which every named block is meant literally. Asserts only that the block is there.
+//! The handbook's pages, of which every named block is meant literally. Asserts only that the block is there.
+//!
+//! Without saying which: the page about the relay host.
 
 use std::fs;
 use std::sync::LazyLock;
@@ -17,8 +19,13 @@ pub(crate) fn block(name: &str) -> &'static str {
 
 /// All blocks that have a name.
 pub(crate) fn blocks() -> impl Iterator<Item = (&'static str, &'static str)> {
+    blocks_of(page())
+}
+
+/// All blocks of a page that have a name.
+pub(crate) fn blocks_of(page: &str) -> impl Iterator<Item = (&str, &str)> {
     // Text and block alternate.
-    page().split("```").skip(1).step_by(2).filter_map(|block| {
+    page.split("```").skip(1).step_by(2).filter_map(|block| {
         let (info, text) = block.split_once('\n')?;
         Some((info.split_once(' ')?.1, text))
     })

@@ -3,6 +3,7 @@
 pub(crate) mod debian;
 pub(crate) mod handbook;
 pub(crate) mod haproxy;
+pub(crate) mod mosquitto;
 pub(crate) mod nginx;
 pub(crate) mod pebble;
 pub(crate) mod processes;
