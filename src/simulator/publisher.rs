@@ -1,4 +1,5 @@
-//! A local system that publishes figures over MQTT, QoS 1, and hears the receipts, those of others too. Knows no feed, only topics.
+//! A local system that publishes figures over MQTT, QoS 1, and hears the receipts, those of others too. It may ask for something, and hears
+//! the responses as well. Knows no feed, only topics.
 
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, Publish, QoS};
 use serde_json::Value;
@@ -14,11 +15,13 @@ const RECEIPTS: usize = 64;
 /// Before another attempt to connect.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// What the relay says of a publication.
+/// What the relay says of a publication, or of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Receipt {
-    /// Where it was published.
+    /// Where it was published; of a request, where the response came.
     pub topic: String,
+    /// For programs.
+    pub code: String,
     /// What became of it, and why.
     pub said: String,
 }
@@ -46,6 +49,11 @@ impl Publisher {
         // Fails only if the connection's task is gone, which lives as long as this.
         let _ = self.client.publish(topic, QoS::AtLeastOnce, true, payload.as_bytes()).await;
     }
+
+    /// Asks for something. Not retained: what is asked for is wanted now.
+    pub async fn ask(&self, request: &str, payload: &str) {
+        let _ = self.client.publish(format!("relay/request/{request}"), QoS::AtLeastOnce, false, payload.as_bytes()).await;
+    }
 }
 
 async fn keep(client: AsyncClient, mut connection: EventLoop, receipts: mpsc::Sender<Receipt>) {
@@ -54,6 +62,7 @@ async fn keep(client: AsyncClient, mut connection: EventLoop, receipts: mpsc::Se
             Ok(Event::Incoming(Packet::ConnAck(_))) => {
                 // Full only if nobody can publish either.
                 let _ = client.try_subscribe("relay/receipts/#", QoS::AtMostOnce);
+                let _ = client.try_subscribe("relay/response/#", QoS::AtMostOnce);
             }
             Ok(Event::Incoming(Packet::Publish(publish))) => {
                 // Whoever does not look in time does not notice.
@@ -68,6 +77,7 @@ async fn keep(client: AsyncClient, mut connection: EventLoop, receipts: mpsc::Se
 fn receipt(publish: &Publish) -> Receipt {
     let topic = publish.topic.replacen("relay/receipts", "figures", 1);
     let json: Value = serde_json::from_slice(&publish.payload).unwrap_or_default();
-    let text = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
-    Receipt { topic, said: format!("{}: {}", text("result"), text("hint")) }
+    let about = json.get("data").unwrap_or(&json);
+    let text = |key: &str| about[key].as_str().unwrap_or_default().to_owned();
+    Receipt { topic, code: text("code"), said: format!("{}: {}", text("result"), text("hint")) }
 }
