@@ -1,5 +1,5 @@
-//! `drk-relay figures`: shows which figures are held because they are implausible, and carries to the running relay what somebody has decided
-//! about them. Judges nothing.
+//! `drk-relay figures`: shows which figures are held because they are implausible, and carries to the running relay what somebody has
+//! decided about them. Judges nothing.
 #![expect(clippy::print_stdout, reason = "what is held and what came of a decision is what the command is for")]
 
 use super::status::{self, Whom};
@@ -31,7 +31,7 @@ pub(super) enum Command {
 /// Which figures.
 #[derive(Debug, clap::Args)]
 pub(super) struct Subject {
-    /// Die Zahlenreihe: ihr name unter [[feed]].
+    /// Die Zahlenreihe: ihr name in relay.toml.
     #[arg(value_name = "FEED")]
     feed: String,
     /// Der Tag, um den es geht (2026-11-22). Ist es inzwischen ein anderer, geschieht nichts.

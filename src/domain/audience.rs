@@ -1,5 +1,5 @@
-//! How many people hear of each feed: kept beside the rows, because a publisher is told with every figure, and counting them each time would be
-//! a walk over everyone. Decides nothing.
+//! How many people hear of each feed: kept beside the rows, because a publisher is told with every figure, and counting them each time
+//! would be a walk over everyone. Decides nothing.
 
 use super::conversation::Talk;
 use super::ids::{FeedId, FeedSet};

@@ -266,7 +266,8 @@ impl Refusal {
                 "Diese Kennzahl ist nicht eingerichtet. Bitte den Namen mit [[feed.metric]] in relay.toml vergleichen."
             }
             Refusal::UnknownCorrection => {
-                "Die Nachricht, die berichtigt werden soll, ist nicht (mehr) bekannt. Bitte in corrects den Tag nennen, zum Beispiel 2026-11-22."
+                "Die Nachricht, die berichtigt werden soll, ist nicht (mehr) bekannt. Bitte in corrects den Tag nennen, zum Beispiel \
+                 2026-11-22."
             }
             Refusal::OtherDay => "as_of und corrects nennen verschiedene Tage. Bitte nur einen nennen.",
             Refusal::Reported => "Für diesen Tag liegen schon Zahlen vor: „keine Meldung“ wird nicht verwendet.",

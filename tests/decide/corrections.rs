@@ -4,7 +4,7 @@ use crate::after;
 
 const SUBSCRIBED: &str = "21.11. 09:59 says Hallo \n 21.11. 10:00 taps Ja";
 const TOLD: &str =
-    "21.11. 09:59 says Hallo \n 21.11. 10:00 taps Ja \n 21.11. 16:00 figure 21.11. 71 61 \n 21.11. 16:01 taps Weiter informieren";
+    "21.11. 09:59 says Hallo \n 21.11. 10:00 taps Ja \n 21.11. 16:00 figure 21.11. 71 \n 21.11. 16:01 taps Weiter informieren";
 
 #[test]
 fn a_correction_is_sent_once_after_ten_minutes_and_says_what_was_wrong() {
@@ -15,7 +15,7 @@ fn a_correction_is_sent_once_after_ten_minutes_and_says_what_was_wrong() {
                         receipt Correction 21.11. revision 2
         21.11. 17:05:00 corrects 21.11. 18
                         receipt Correction 21.11. revision 2
-        21.11. 17:10:00 -> 21.11.: Korrektur; 18 (vorher 71); 61,0 (3,6 mehr als am 20.11.) · endet morgen um 16:01 Uhr [Weiter informieren] [Stopp]
+        21.11. 17:10:00 -> 21.11.: Korrektur; 18 (vorher 71) · endet morgen um 16:01 Uhr [Weiter informieren] [Stopp]
         21.11. 18:00:00 nothing
     ",
     );
@@ -43,7 +43,7 @@ fn who_was_not_told_what_was_wrong_hears_of_no_correction() {
         21.11. 16:00:00 net later
                         figure 21.11. 71 61
                         receipt Accepted 21.11. revision 2
-                        -> 21.11.: 71 (54 mehr als am 20.11.); 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+        -> 21.11.: 71 (54 mehr als am 20.11.); 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
                         rules withdraw
                         receipt Withdrawn 21.11. revision 1
                         figure 21.11. 17
@@ -65,7 +65,7 @@ fn what_is_withdrawn_does_not_leave_and_what_replaces_it_is_a_correction() {
                         receipt AnotherDay 20.11. revision 2
                         rules withdraw 21.11.
                         receipt Withdrawn 21.11. revision 1
-        21.11. 17:01:00 figure 21.11. 71 61
+        21.11. 17:01:00 figure 21.11. 71
                         refused Dismissed
                         receipt Dismissed 21.11. revision 1
                         retained 21.11. 71
@@ -92,7 +92,7 @@ fn what_still_waits_when_it_is_withdrawn_reaches_nobody() {
         21.11. 16:00:00 net silent
                         figure 21.11. 71 61
                         receipt Accepted 21.11. revision 2
-                        -> 21.11.: 71 (54 mehr als am 20.11.); 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+        -> 21.11.: 71 (54 mehr als am 20.11.); 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
                         answer later
                         rules withdraw
                         receipt Withdrawn 21.11. revision 1

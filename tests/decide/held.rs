@@ -1,11 +1,12 @@
-//! Implausible figures wait for a human. The feed's first metric is a total here, which has risen by 100 to 263 a day up to 12,663 on the 20th;
-//! Anna is subscribed from 21.11. 10:00.
+//! Implausible figures wait for a human. The feed's first metric is a total here, which has risen by 100 to 263 a day up to 12,663 on the
+//! 20th; Anna is subscribed from 21.11. 10:00.
 
 use crate::script::compare;
 use crate::world::{World, rules};
 use drk_relay::domain::rules::MetricKind;
 
-const BEFORE: &str = "16.11. 16:00 clock trusted \n figure 16.11. 12000 \n 17.11. 16:00 figure 17.11. 12100 \n 18.11. 16:00 figure 18.11. 12250 \n \
+const BEFORE: &str = "16.11. 16:00 clock trusted \n figure 16.11. 12000 \n 17.11. 16:00 figure 17.11. 12100 \n \
+                      18.11. 16:00 figure 18.11. 12250 \n \
                       19.11. 16:00 figure 19.11. 12400 \n 20.11. 16:00 figure 20.11. 12663 57,4 \n \
                       21.11. 09:59 says Hallo \n 21.11. 10:00 taps Ja";
 
@@ -30,7 +31,7 @@ fn a_thousands_point_read_as_a_comma_reaches_nobody_and_the_right_number_ends_it
                         receipt Held 21.11. revision 5: cases_new total-fell
         21.11. 17:00:00 figure 21.11. 12735
                         receipt Accepted 21.11. revision 6
-                        -> 21.11.: 12.735 (72 mehr als am 20.11.); 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+        -> 21.11.: 12.735 (72 mehr als am 20.11.); 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
     ",
     );
 }
@@ -39,20 +40,20 @@ fn a_thousands_point_read_as_a_comma_reaches_nobody_and_the_right_number_ends_it
 fn a_released_figure_is_sent_at_once_and_judges_the_next() {
     of_a_total(
         "
-        21.11. 16:00:00 figure 21.11. 27000 61
+        21.11. 16:00:00 figure 21.11. 27000
                         receipt Held 21.11. revision 5: cases_new jump
         21.11. 16:30:00 rules release 20.11.
                         refused AnotherDay
                         receipt AnotherDay 20.11. revision 5
                         rules release 21.11.
                         receipt Released 21.11. revision 6
-                        -> 21.11.: 27.000 (14.337 mehr als am 20.11.); 61,0 (3,6 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
+                        -> 21.11.: 27.000 (14.337 mehr als am 20.11.) · endet morgen um 10:00 Uhr [Weiter informieren] [Stopp]
         21.11. 16:30:01 taps Weiter informieren
                         read
                         = subscribed until 22.11. 16:30:01
-        22.11. 16:00:00 figure 22.11. 27200 60
+        22.11. 16:00:00 figure 22.11. 27200
                         receipt Accepted 22.11. revision 7
-                        -> 22.11.: 27.200 (200 mehr als am 21.11.); 60,0 (1,0 weniger als am 21.11.) · endet heute um 16:30 Uhr [Weiter informieren] [Stopp]
+                        -> 22.11.: 27.200 (200 mehr als am 21.11.) · endet heute um 16:30 Uhr [Weiter informieren] [Stopp]
     ",
     );
 }

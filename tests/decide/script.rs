@@ -135,7 +135,17 @@ fn receipted(receipt: &Receipt) -> String {
             let why: Vec<String> = why.iter().map(|doubt| format!("{} {}", doubt.metric, doubt.code)).collect();
             format!("receipt Held {day} revision {revision}: {}", why.join(", "))
         }
-        taken => format!("receipt {taken:?} {day} revision {revision}"),
+        Taken::Accepted
+        | Taken::Joined
+        | Taken::Update
+        | Taken::Correction
+        | Taken::Old
+        | Taken::NoReport
+        | Taken::Early
+        | Taken::Released
+        | Taken::Discarded
+        | Taken::Rebaselined
+        | Taken::Withdrawn => format!("receipt {:?} {day} revision {revision}", receipt.taken),
     }
 }
 

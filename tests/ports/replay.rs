@@ -2,8 +2,8 @@
 //! still where something is due. Asks only the simulated Meta's records whether the promises hold; what the reminder is worth over years
 //! is measured in `tests/sim/replay`.
 //!
-//! The days are 2021-03-08 to 21, rebased to now: the first of them is today. Four authorities publish every day or two, one of them not for
-//! a week, so many windows pass without figures. And publishers make mistakes: a digit too many, which is gone an hour later; another
+//! The days are 2021-03-08 to 21, rebased to now: the first of them is today. Four authorities publish every day or two, one of them not
+//! for a week, so many windows pass without figures. And publishers make mistakes: a digit too many, which is gone an hour later; another
 //! column, which stays, and falls the next day; a Sunday that is too quiet. A scripted human looks at what is held after forty minutes and
 //! answers by MQTT, as `tests/sim/replay/rulings.txt` says.
 

@@ -71,7 +71,7 @@ impl World {
     fn rule(&mut self) {
         self.count("ruling");
         let verb = *self.choices.of(&[Verb::Release, Verb::Discard, Verb::Rebaseline, Verb::Withdraw]);
-        let feed = Name::new(*self.choices.of::<&str>(&FEEDS)).expect("a valid name");
+        let feed = Name::new(self.choices.of::<&str>(&FEEDS)).expect("a valid name");
         self.step("ruling", &[Event::Asked(Request { verb, feed, as_of: None, reply: Some(ReplyTo::Local(0)) })]);
     }
 

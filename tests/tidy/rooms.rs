@@ -92,6 +92,7 @@ pub(crate) const ROOMS: &[Room] = &[
         at: "src/config",
         may: &[
             "crate::domain::budget::local",
+            "crate::domain::figures::Value",
             "crate::domain::figures::gate",
             "crate::domain::figures::holidays",
             "crate::domain::figures::rhythm",
@@ -121,6 +122,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "crate::domain::alarm",
             "crate::domain::budget::Standing",
             "crate::domain::budget::Surprise",
+            "crate::domain::figures",
             "crate::domain::ids::Name",
             "crate::domain::time",
             "crate::port::alarms",
@@ -262,6 +264,12 @@ const SHOWING: Room = Room {
     at: "",
     may: &[
         "crate::domain::backup",
+        // A human's decision about figures goes to the relay by the socket that shows it, and its answer comes back.
+        "crate::domain::decision::Receipt",
+        "crate::domain::decision::Taken",
+        "crate::domain::event",
+        "crate::domain::figures",
+        "crate::domain::ids::Name",
         "crate::domain::time",
         "crate::port::Arrival",
         "crate::port::backup",

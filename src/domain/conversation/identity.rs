@@ -170,11 +170,10 @@ pub fn moved(state: &State, moved: &Moved) -> Decision {
     };
     let row = Person { hash: moved.to.hash, alias, window: person.window, talk, burst };
     match known {
-        // They have written under the new name already: that was no silence.
+        // They have written under the new name already: that was no silence. But whoever has only said stop there cannot be reached.
         Some(known) if there != id => {
-            let talk = row
-                .talk
-                .subscription()
+            let reached = row.talk.subscription().filter(|_| state.addresses.contains(there));
+            let talk = reached
                 .map_or(row.talk.clone(), |subscription| Talk::Subscribed { subscription: *subscription, reminder: Reminder::Pending });
             let row = Person { talk, ..row };
             let window = known.window;

@@ -2,8 +2,8 @@
 //! what no source says by itself: a digit lost or typed twice, a thousands point read as a comma, another column. It corrects nothing and
 //! keeps nothing; what becomes of a value is decided in `figures`, and by a human if it is held.
 //!
-//! **Totals** rise. If one rose by at most `r` a day lately, it may rise by `r × (days + 2)`: as it always did on the days that have passed,
-//! and three times as much on a single day. It may fall as far as a correction goes: by no more than it rises in a day, or by a thousandth,
+//! **Totals** rise. If one rose by at most `r` a day lately, it may rise by `r × (days + 2)`: as it always did on the days that have
+//! passed, and three times as much on a single day. It may fall as far as a correction goes: by no more than it rises in a day, or by a thousandth,
 //! and by no more than a tenth in any case. What a correction took away may come back.
 //!
 //! **Counts and rates** go up and down, and a figure may be about one day or about all that have passed. So they are measured against the

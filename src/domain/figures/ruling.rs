@@ -59,8 +59,8 @@ impl Press<'_> {
         (Taken::Discarded, Some(settling.as_of))
     }
 
-    /// It is counted in another way now: it is shown on request and compared with nothing before, what comes next is judged by it, and nobody
-    /// is sent it.
+    /// It is counted in another way now: it is shown on request and compared with nothing before, what comes next is judged by it, and
+    /// nobody is sent it.
     fn rebaseline(&mut self) -> (Taken, Option<Day>) {
         let Some((strange, settling)) = self.unhold() else { return (Taken::Refused(Refusal::NothingHeld), None) };
         let as_of = settling.as_of;

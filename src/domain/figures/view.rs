@@ -33,11 +33,14 @@ pub struct View {
     pub reach: Reach,
 }
 
-/// The configured feeds, in the order of the configuration.
+/// The configured feeds, in the order of the configuration; one without a row is one of which nothing is known.
 pub fn views(state: &State, rules: &Rules) -> Vec<View> {
-    let known = rules.feeds.iter().filter_map(|feed| Some((feed, state.feed(&feed.name)?)));
     let over = state.notice.is_over();
-    known.map(|(rules, (id, feed))| View { reach: state.audience.of(id), ..View::of(rules, feed, over) }).collect()
+    let view = |rules: &FeedRules| match state.feed(&rules.name) {
+        Some((id, feed)) => View { reach: state.audience.of(id), ..View::of(rules, feed, over) },
+        None => View::new(rules.name.clone(), &rules.title),
+    };
+    rules.feeds.iter().map(view).collect()
 }
 
 /// Figures that a human has to look at.

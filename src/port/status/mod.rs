@@ -1,6 +1,6 @@
 //! The status socket: who connects is told how the relay fares, what a backup of it holds, or how a trial of its alarms went, as one JSON
-//! document; and who may ask may say what becomes of figures that are held. Reads one line of its peer at most, decides nothing, and shows nobody:
-//! counts, links and figures only. `command/status` makes German of it.
+//! document; and who may ask may say what becomes of figures that are held. Reads one line of its peer at most, decides nothing, and shows
+//! nobody: counts, links and figures only. `command/status` makes German of it.
 
 mod report;
 

@@ -293,7 +293,8 @@ proptest! {
         let (latest, _) = baseline.latest().expect("a figure");
         let day = Day(latest.0 + gap);
         for (decimals, thought) in [(1, "plausible"), (0, "jump"), (2, "drop"), (3, "drop")] {
-            let judgement = judge(&GateRules::default(), MetricKind::Rate, Some(&baseline), day, Value::new(rate, decimals).expect("small"));
+            let value = Value::new(rate, decimals).expect("small");
+            let judgement = judge(&GateRules::default(), MetricKind::Rate, Some(&baseline), day, value);
             // Below the slack nothing can be told apart.
             let small = decimals > 1 && rate < 200;
             prop_assert!(small || word(&judgement) == thought, "{rate} with {decimals} decimals: {judgement:?}");
