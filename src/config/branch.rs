@@ -8,8 +8,8 @@ use crate::domain::figures::holidays::Land;
 use crate::domain::figures::rhythm::Due;
 use crate::domain::ids::Name;
 use crate::domain::rules::{
-    CORRECTION_SETTLE, End, FEEDS_MAX, FeedRules, METRICS_MAX, MetricKind, MetricRules, NAMES_MAX, Quiet, RATE, ReminderPolicy, Rules,
-    SETTLE, Updates,
+    CORRECTION_SETTLE, End, FEEDS_MAX, FeedRules, MAX_AGE, METRICS_MAX, MetricKind, MetricRules, NAMES_MAX, Quiet, RATE, ReminderPolicy,
+    Rules, SETTLE, Updates,
 };
 use crate::domain::time::{Day, Timestamp};
 use crate::domain::wording::{
@@ -25,6 +25,8 @@ const DECIMALS_MAX: u32 = 6;
 const SETTLE_MAX: u32 = 40;
 /// Longest time before a correction is sent: after a day nobody remembers what was wrong.
 const CORRECTION_SETTLE_MAX: u32 = 24 * 3600;
+/// Oldest figures that are still news, in days: what is published once a month may be about the month before.
+const MAX_AGE_MAX: u32 = 62;
 /// Messages a month that Meta is reported to carry free of charge (DESIGN.md, promise 9).
 const MONTHLY_MESSAGES: u32 = 1_000;
 const ZONE: &str = "Europe/Berlin";
@@ -119,6 +121,7 @@ fn feed(section: &mut Section<'_>, many: bool) -> Option<FeedRules> {
     let settle = section.or("settle_seconds", SETTLE, integer(0..=SETTLE_MAX));
     let correction_settle = section.or("correction_settle_seconds", CORRECTION_SETTLE, integer(0..=CORRECTION_SETTLE_MAX));
     let updates = section.choice("updates", &[("keep", Updates::Keep), ("send", Updates::Send)]);
+    let max_age = section.or("max_age_days", MAX_AGE, integer(0..=MAX_AGE_MAX));
     let day_begins = section.or_shown("day_begins", Time::midnight(), &quoted("00:00"), morning);
     let due = section.or_shown("due", Due::default(), &quoted("learned"), due);
     let metrics = metrics(section);
@@ -136,6 +139,7 @@ fn feed(section: &mut Section<'_>, many: bool) -> Option<FeedRules> {
         settle: settle?,
         correction_settle: correction_settle?,
         updates: updates?,
+        max_age: max_age?,
         day_begins: day_begins?,
         due: due?,
     })

@@ -112,6 +112,8 @@ pub struct FeedRules {
     pub correction_settle: u32,
     /// What becomes of another value for a day that has been published.
     pub updates: Updates,
+    /// Figures about a day longer ago than this many days are shown on request, but not sent.
+    pub max_age: u32,
     /// Before this local time, figures that name no day are of the day before.
     pub day_begins: Time,
     /// When the next figures are overdue.
@@ -130,6 +132,8 @@ pub enum Updates {
 
 /// Seconds to wait for the rest of a day's metrics, if the configuration does not say (DESIGN.md section 3).
 pub const SETTLE: u32 = 30;
+/// Days after which figures are no longer sent, if the configuration does not say.
+pub const MAX_AGE: u32 = 3;
 /// Seconds before a correction is sent, if the configuration does not say (DESIGN.md section 3).
 pub const CORRECTION_SETTLE: u32 = 600;
 
@@ -144,6 +148,7 @@ impl FeedRules {
             settle: SETTLE,
             correction_settle: CORRECTION_SETTLE,
             updates: Updates::default(),
+            max_age: MAX_AGE,
             day_begins: Time::midnight(),
             due: Due::default(),
         }

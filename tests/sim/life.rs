@@ -15,7 +15,7 @@ const HOUR: u64 = 60 * MINUTE;
 const LAST: usize = 16;
 
 /// Every fault and every turn of the conversation must really have happened.
-pub(crate) const MUST_HAPPEN: [&str; 82] = [
+pub(crate) const MUST_HAPPEN: [&str; 84] = [
     "a place",
     "a place, taken",
     "accepted, then failed",
@@ -44,6 +44,7 @@ pub(crate) const MUST_HAPPEN: [&str; 82] = [
     "figures of unknown outcome once more",
     "guard widened",
     "hint",
+    "implausible figure",
     "lapsed",
     "lapsed, and back",
     "late status",
@@ -74,6 +75,7 @@ pub(crate) const MUST_HAPPEN: [&str; 82] = [
     "request lost, outcome unknown",
     "restriction",
     "retained replay",
+    "ruling",
     "send not written",
     "send refused",
     "send throttled",
@@ -194,6 +196,10 @@ pub(crate) fn come_to_rest(world: &mut World) {
     world.set_right();
     // A restriction lasts six hours at most, and then a probe has to get through.
     world.pass(8 * HOUR);
+    // What came in the last second is still being answered.
+    if world.relay.state().outbox.iter().any(|(_, entry)| entry.stage() != Stage::Gone) {
+        world.pass(60_000);
+    }
     let state = world.relay.state();
     assert!(!state.broadcasting(), "a broadcast never ends");
     let waiting: Vec<_> = state.outbox.iter().filter(|(_, entry)| entry.stage() != Stage::Gone).collect();

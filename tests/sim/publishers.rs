@@ -33,7 +33,7 @@ impl World {
     /// A publisher publishes: a new day mostly, whole or in parts; sometimes the same again, or something old, or a slip of the hand. And
     /// sometimes a human decides about what has been published, or waits.
     pub(crate) fn publish(&mut self) {
-        if self.choices.chance(10) {
+        if self.choices.chance(4) {
             self.rule();
         }
         let today = self.now.second().0 / 86_400;
@@ -48,7 +48,8 @@ impl World {
         let value = |digits: u64| Value::new(digits.cast_signed(), 0).expect("small");
         let mut values: Vec<(Name, Value)> = Vec::new();
         for name in METRICS {
-            let digits = self.choices.below(50) * self.slip();
+            // By chance alone none of them is implausible.
+            let digits = (10 + self.choices.below(30)) * self.slip();
             values.push((Name::new(name).expect("valid"), value(digits)));
         }
         let feed = *self.choices.of(&FEEDS);
@@ -65,7 +66,7 @@ impl World {
 
     /// By what a figure is too large: three zeros too many, now and then.
     fn slip(&mut self) -> u64 {
-        if self.fault(3, "implausible figure") { 1_000 } else { 1 }
+        if self.fault(1, "implausible figure") { 1_000 } else { 1 }
     }
 
     fn rule(&mut self) {

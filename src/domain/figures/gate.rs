@@ -3,8 +3,8 @@
 //! keeps nothing; what becomes of a value is decided in `figures`, and by a human if it is held.
 //!
 //! **Totals** rise. If one rose by at most `r` a day lately, it may rise by `r × (days + 2)`: as it always did on the days that have
-//! passed, and three times as much on a single day. It may fall as far as a correction goes: by no more than it rises in a day, or by a thousandth,
-//! and by no more than a tenth in any case. What a correction took away may come back.
+//! passed, and three times as much on a single day. It may fall as far as a correction goes: by no more than it rises in a day, or by a
+//! thousandth, and by no more than a tenth in any case. What a correction took away may come back.
 //!
 //! **Counts and rates** go up and down, and a figure may be about one day or about all that have passed. So they are measured against the
 //! range in which they have been: three times the largest, a third of the smallest, more after a longer gap than there has been.
@@ -18,8 +18,7 @@ use crate::domain::time::Day;
 use crate::domain::wording::number;
 use serde::{Deserialize, Serialize};
 
-/// Changes up to this are plausible if the configuration does not say. Real totals of four health authorities were in doubt 7 times in
-/// 2,001 with it and once with 25, but then an extra digit in a small one got through.
+/// Changes up to this are plausible if the configuration does not say. With more, an extra digit in a small total gets through.
 pub const SLACK: Value = Value::whole(10);
 /// Figures that are remembered of each metric: the latest, and fourteen before it. Two weeks of a daily figure have seen each weekday
 /// twice.

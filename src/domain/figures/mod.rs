@@ -29,9 +29,6 @@ use super::time::{Day, Millis};
 use press::Press;
 use std::collections::BTreeMap;
 
-/// Figures about a day longer ago than this many days are kept and shown on request, but not sent.
-pub const MAX_AGE: i32 = 3;
-
 /// Days that wait for the clock to be trusted, at most: a publisher that catches up, not one that tells its whole history.
 const EARLY: usize = 16;
 

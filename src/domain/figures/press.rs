@@ -12,7 +12,7 @@
 
 use super::feed::{Correction, Dismissed, Feed, Held, Publication, Settling, Values};
 use super::gate::{self, Baseline, Judgement, Suspicion};
-use super::{Doubt, EARLY, MAX_AGE, Value};
+use super::{Doubt, EARLY, Value};
 use crate::domain::budget::local;
 use crate::domain::decision::{Refusal, Taken};
 use crate::domain::event::{Corrects, Figure};
@@ -234,7 +234,7 @@ impl<'a> Press<'a> {
     fn begin(&mut self, as_of: Day, values: Values, lower: &[Name], figure: &Figure) -> Taken {
         self.supersede();
         let stated = figure.published_at;
-        if as_of.0 < self.today.0 - MAX_AGE {
+        if self.is_old(as_of) {
             self.keep(Settling { as_of, values, until: self.now, correction: None, stated });
             return Taken::Old;
         }
@@ -246,6 +246,11 @@ impl<'a> Press<'a> {
         self.feed.settling = Some(Settling { as_of, values, until: self.now.plus(wait), correction, stated });
         self.settle_if_complete();
         taken
+    }
+
+    /// Whether a day is too long ago for its figures to be sent.
+    pub(super) fn is_old(&self, as_of: Day) -> bool {
+        i64::from(as_of.0) < i64::from(self.today.0) - i64::from(self.rules.max_age)
     }
 
     /// What is put right if these values replace some of that day that a human has taken back.

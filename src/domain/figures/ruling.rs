@@ -1,8 +1,8 @@
 //! What a human says about figures: release what is held, discard it, start anew from it, or take back what was published. Judges nothing.
 
+use super::Value;
 use super::feed::{Correction, Dismissed, Feed, Publication, Settling, Values};
 use super::press::{Press, changed, lowered};
-use super::{MAX_AGE, Value};
 use crate::domain::decision::{Refusal, Taken};
 use crate::domain::event::Verb;
 use crate::domain::ids::Name;
@@ -42,7 +42,7 @@ impl Press<'_> {
         self.supersede_older(as_of);
         let correction = self.replaced(as_of, &settling.values).or_else(|| self.put_right(as_of, &settling.values));
         let settled = Settling { values: self.joined(as_of, settling.values), correction, ..settling };
-        let taken = if as_of.0 < self.today.0 - MAX_AGE {
+        let taken = if self.is_old(as_of) {
             self.keep(settled);
             Taken::Old
         } else {

@@ -8,8 +8,9 @@ use drk_relay::domain::figures::gate::GateRules;
 use drk_relay::domain::figures::holidays::Land;
 use drk_relay::domain::figures::rhythm::Due;
 use drk_relay::domain::ids::Name;
-use drk_relay::domain::rules::{End, MetricKind, Quiet, ReminderPolicy};
+use drk_relay::domain::rules::{End, MetricKind, Quiet, ReminderPolicy, Updates};
 use drk_relay::domain::time::{Day, Timestamp};
+use jiff::civil::Time;
 use secrecy::ExposeSecret;
 use std::time::Duration;
 
@@ -83,6 +84,9 @@ fn everything_reaches_its_part() {
     assert_eq!((corona.name.as_str(), corona.settle, corona.description.as_deref()), ("corona", 20, Some("täglich gegen 9 Uhr")));
     assert_eq!((pollen.title.as_str(), pollen.settle, pollen.description.as_deref()), ("Pollenflug", 30, None));
     let half_past_six = jiff::civil::time(18, 30, 0, 0);
+    let four = Time::constant(4, 0, 0, 0);
+    assert_eq!((corona.correction_settle, corona.updates, corona.max_age, corona.day_begins), (300, Updates::Send, 10, four));
+    assert_eq!((pollen.correction_settle, pollen.updates, pollen.max_age, pollen.day_begins), (600, Updates::Keep, 3, Time::midnight()));
     assert_eq!((rules.land, corona.due, pollen.due), (Some(Land::Bayern), Due::By(half_past_six), Due::Never));
     let [cases, incidence] = corona.metrics.as_slice() else { panic!("two metrics") };
     assert_eq!((cases.label.as_str(), cases.kind, cases.decimals, cases.required), ("Neue Fälle", MetricKind::Count, 0, true));
