@@ -74,6 +74,10 @@ pub fn message_accepted(state: &State, rules: &Rules, entry: &Entry) -> Option<C
             let talk = Talk::Subscribed { subscription: *subscription, reminder: Reminder::Spared };
             with_talk(entry.person, person, talk)
         }
+        // By a clock that was behind it came before the window: whoever judges that will not count it.
+        (talk @ Talk::Subscribed { reminder: Reminder::Spared, .. }, _) if entry.kind.is_publication() && !asked => {
+            with_talk(entry.person, person, talk.clone().unasked())
+        }
         (_, ReminderPolicy::NoFigures | ReminderPolicy::Unanswered | ReminderPolicy::Never) => None,
     }
 }
