@@ -28,7 +28,7 @@ pub(super) struct Options {
 
 pub(super) fn execute(options: &Options) -> Result<(), Failure> {
     let found = Config::whereabouts(&options.config)?;
-    let now = Timestamp::from_second(i64::from(Clock::System.now().second().0)).unwrap_or_default();
+    let now = Clock::System.now().second().instant();
     let since = options.since.as_deref().map(|since| moment(since, now, &found.zone)).transpose()?;
     let remedy = "Abhilfe: sudo drk-relay events, oder als der Benutzer, unter dem das Relay läuft";
     let reading =

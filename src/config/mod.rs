@@ -31,9 +31,8 @@ pub use ways::{
 };
 pub use written::Written;
 
-use crate::domain::budget::local;
 use crate::domain::rules::{FeedRules, Rules};
-use crate::domain::time::{Day, Millis};
+use crate::domain::time::{Day, Millis, local};
 use document::Document;
 use jiff::tz::TimeZone;
 use report::{Source, why};

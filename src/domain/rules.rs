@@ -1,12 +1,11 @@
 //! The pure part of the configuration: what the branch has decided beforehand. Reads no file (that is `config`) and decides nothing itself.
 
-use super::budget::local;
 use super::event::Tap;
 use super::figures::gate;
 use super::figures::holidays::Land;
 use super::figures::rhythm::{Calendar, Due};
 use super::ids::{FeedSet, Name, TopicId};
-use super::time::{Day, Millis, Timestamp};
+use super::time::{Day, Millis, Timestamp, local};
 use super::window::Window;
 use super::wording::Texts;
 use jiff::civil::Time;

@@ -3,6 +3,8 @@
 //! Two grains on purpose. [`Timestamp`] is what Meta states and what rows keep: whole seconds. [`Millis`] is "now", because 80 messages a
 //! second need a finer grain than a second.
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -30,6 +32,11 @@ impl Timestamp {
     /// The instant at which this second begins.
     pub fn millis(self) -> Millis {
         Millis(u64::from(self.0) * 1000)
+    }
+
+    /// The same for whoever needs a calendar or a text: every second until 2106 is one.
+    pub fn instant(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_second(i64::from(self.0)).unwrap_or(jiff::Timestamp::MAX)
     }
 
     /// The hour since 1970 that this second lies in: the bucket of its deduplication id.
@@ -74,6 +81,12 @@ impl fmt::Debug for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}ms", self.0)
     }
+}
+
+/// The local wall-clock time of `now`.
+pub fn local(now: Millis, zone: &TimeZone) -> DateTime {
+    let at = jiff::Timestamp::from_millisecond(i64::try_from(now.0).unwrap_or(i64::MAX)).unwrap_or(jiff::Timestamp::MAX);
+    zone.to_datetime(at)
 }
 
 /// A calendar day, as days since 1970-01-01: what a figure is about. No time zone, no hour.

@@ -109,7 +109,7 @@ fn status(board: &Board, pulse: &Pulse) -> String {
     if !pulse.clock_trusted {
         parts.push("die Uhr ist noch nicht gestellt, gesendet wird erst danach".to_owned());
     } else if let Some(at) = pulse.next_reminder {
-        let at = jiff::Timestamp::from_second(i64::from(at.0)).unwrap_or_default().to_zoned(board.zone.clone());
+        let at = at.instant().to_zoned(board.zone.clone());
         parts.push(format!("nächste Erinnerung {:02}:{:02}", at.hour(), at.minute()));
     }
     if !pulse.damaged.is_empty() {

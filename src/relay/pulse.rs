@@ -10,7 +10,7 @@ use crate::domain::outbox::{self, Delivery, Hold, Outbox, Why};
 use crate::domain::pacing::Guard;
 use crate::domain::rules::Rules;
 use crate::domain::state::{Clock, State};
-use crate::domain::time::{Day, Millis, Timestamp};
+use crate::domain::time::{Day, Millis, Timestamp, local};
 
 /// What the relay looks like from outside, for whoever watches. Without anybody in it: it may be shown to everybody.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -152,7 +152,7 @@ impl Pulse {
             feeds: views(state, rules),
             lacking: state.broadcasting().then_some(state.lacking.len()),
             budget: BudgetPulse {
-                month: state.budget.of(budget::local(now, &rules.zone).date()),
+                month: state.budget.of(local(now, &rules.zone).date()),
                 limit: rules.monthly_messages,
                 places: places(rules),
                 taken: state.people.admitted(),

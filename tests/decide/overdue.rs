@@ -2,12 +2,11 @@
 
 use crate::script::{compare, given};
 use crate::world::{World, name, rules, two_feeds};
-use drk_relay::domain::budget::local;
 use drk_relay::domain::event::Event;
 use drk_relay::domain::figures::Feed;
 use drk_relay::domain::figures::rhythm::Due;
 use drk_relay::domain::rules::{End, Rules};
-use drk_relay::domain::time::{Day, Timestamp};
+use drk_relay::domain::time::{Day, Timestamp, local};
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, date};
 

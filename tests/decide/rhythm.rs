@@ -8,10 +8,9 @@
 
 #![allow(clippy::print_stdout, reason = "the table is what it is for")]
 
-use drk_relay::domain::budget::local;
 use drk_relay::domain::figures::holidays::{Land, is_holiday};
 use drk_relay::domain::figures::rhythm::{Calendar, Due, Rhythm};
-use drk_relay::domain::time::Timestamp;
+use drk_relay::domain::time::{Timestamp, local};
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Weekday, time};
 use jiff::tz::TimeZone;

@@ -94,7 +94,7 @@ fn instant(at: DateTime, zone: &TimeZone) -> Millis {
 
 /// `21.11. 10:00:00`, local time.
 pub(crate) fn local(at: Millis, zone: &TimeZone) -> String {
-    let at = drk_relay::domain::budget::local(at, zone);
+    let at = drk_relay::domain::time::local(at, zone);
     let year = if at.year() == 2026 { String::new() } else { at.year().to_string() };
     format!("{}{year} {}", at.strftime("%d.%m."), at.strftime("%H:%M:%S"))
 }

@@ -11,7 +11,7 @@ use drk_relay::domain::conversation::Talk;
 use drk_relay::domain::event::{Said, Text};
 use drk_relay::domain::ids::PersonId;
 use drk_relay::domain::rules::Rules;
-use drk_relay::domain::time::Millis;
+use drk_relay::domain::time::{Millis, local};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -118,7 +118,7 @@ fn live(people: u64, since: Since) -> Month {
         }
     }
     month.unanswered = world.people.iter().filter(|person| person.received.is_none()).count();
-    let local = budget::local(NOVEMBER.plus(DAY), &world.rules.zone).date();
+    let local = local(NOVEMBER.plus(DAY), &world.rules.zone).date();
     month.sent = world.relay.state().budget.of(local).charged;
     (month.publications, month.reminders) = (world.counted("publication") - before.0, world.counted("reminder") - before.1);
     month

@@ -1,14 +1,13 @@
 //! What leaves: when, how often, to whom, and what becomes of it. Knows nobody's row but the one that a message is about.
 
 use super::promises::{Ledger, asks};
-use drk_relay::domain::budget;
 use drk_relay::domain::conversation::{Person, Talk};
 use drk_relay::domain::decision::Send;
 use drk_relay::domain::event::Outcome;
 use drk_relay::domain::ids::{OutboxId, PersonHash};
 use drk_relay::domain::outbox::{Kind, Stage};
 use drk_relay::domain::state::State;
-use drk_relay::domain::time::{Millis, Timestamp};
+use drk_relay::domain::time::{Millis, Timestamp, local};
 use jiff::tz::{Offset, TimeZone};
 use std::ops::RangeInclusive;
 
@@ -49,7 +48,7 @@ impl Ledger {
     /// Promise 9: in whatever time zone a month begins, no more leave in it than are allowed.
     fn spends(&mut self, now: Millis) {
         for hours in ZONES {
-            let local = budget::local(now, &TimeZone::fixed(Offset::constant(hours)));
+            let local = local(now, &TimeZone::fixed(Offset::constant(hours)));
             let spent = self.spent.entry((hours, local.year(), local.month())).or_default();
             *spent += 1;
             let cap = self.rules.monthly_messages;

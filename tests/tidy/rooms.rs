@@ -91,7 +91,6 @@ pub(crate) const ROOMS: &[Room] = &[
         name: "config",
         at: "src/config",
         may: &[
-            "crate::domain::budget::local",
             "crate::domain::figures::Value",
             "crate::domain::figures::gate",
             "crate::domain::figures::holidays",

@@ -47,6 +47,6 @@ fn at(start: Millis, day: u64, hour: u64, minute: u64, second: u64) -> Millis {
 
 /// A time of day for people: „Mo 08:05:00“.
 fn clock_time(at: Timestamp, zone: &TimeZone) -> String {
-    let time = crate::domain::budget::local(at.millis(), zone);
+    let time = crate::domain::time::local(at.millis(), zone);
     format!("{} {:02}:{:02}:{:02}", transcript::weekday(time.date().weekday()), time.hour(), time.minute(), time.second())
 }

@@ -11,9 +11,8 @@ pub use month::{Beyond, Budget, Month, Room};
 
 use super::rules::Rules;
 use super::state::State;
-use super::time::{Day, Millis};
+use super::time::{Day, Millis, local};
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 /// What Meta says that a message costs (WhatsApp docs: pricing, the `pricing` object of statuses).
@@ -215,12 +214,6 @@ fn percent(cap: u32, percent: u64) -> u32 {
     u32::try_from(u64::from(cap) * percent / 100).unwrap_or(u32::MAX)
 }
 
-/// The local wall-clock time of `now`.
-pub fn local(now: Millis, zone: &TimeZone) -> jiff::civil::DateTime {
-    let at = jiff::Timestamp::from_millisecond(i64::try_from(now.0).unwrap_or(i64::MAX)).unwrap_or(jiff::Timestamp::MAX);
-    zone.to_datetime(at)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,6 +223,7 @@ mod tests {
     use crate::domain::rules::{FeedRules, MetricKind, MetricRules};
     use crate::domain::time::Timestamp;
     use crate::domain::window::Window;
+    use jiff::tz::TimeZone;
 
     /// 2026-11-10 12:00 in Berlin.
     const NOW: Millis = Millis(1_794_308_400_000);

@@ -309,10 +309,7 @@ impl Beyond {
 
 /// The months to which a second belongs in the latest and in the earliest time zone; mostly the same.
 fn numbers(second: Timestamp) -> [u32; 2] {
-    [second.minus(LATEST), second.plus(EARLIEST)].map(|at| {
-        let at = jiff::Timestamp::from_second(i64::from(at.0)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        number(jiff::tz::TimeZone::UTC.to_datetime(at).date())
-    })
+    [second.minus(LATEST), second.plus(EARLIEST)].map(|at| number(jiff::tz::TimeZone::UTC.to_datetime(at.instant()).date()))
 }
 
 fn number(date: jiff::civil::Date) -> u32 {

@@ -7,12 +7,11 @@
 
 use super::feed::{Feed, Held};
 use super::rhythm::minutes;
-use crate::domain::budget::local;
 use crate::domain::decision::{Change, Decision, Refusal, Taken};
 use crate::domain::ids::FeedId;
 use crate::domain::rules::Rules;
 use crate::domain::state::State;
-use crate::domain::time::{Day, Millis};
+use crate::domain::time::{Day, Millis, local};
 use jiff::civil::DateTime;
 
 /// What there is to say about a feed that has nothing new today.

@@ -13,13 +13,12 @@
 use super::feed::{Correction, Dismissed, Feed, Held, Publication, Settling, Values};
 use super::gate::{self, Baseline, Judgement, Suspicion};
 use super::{Doubt, EARLY, Value};
-use crate::domain::budget::local;
 use crate::domain::decision::{Refusal, Taken};
 use crate::domain::event::{Corrects, Figure};
 use crate::domain::ids::{FeedId, Name};
 use crate::domain::rules::{FeedRules, MetricKind, Rules, Updates};
 use crate::domain::state::{Clock, State};
-use crate::domain::time::{Day, Millis, Timestamp};
+use crate::domain::time::{Day, Millis, Timestamp, local};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Numbers, days and times as German readers expect them. No sentence, no decision.
 
 use crate::domain::figures::Value;
-use crate::domain::time::{Day, Millis, Timestamp};
+use crate::domain::time::{Day, Millis, Timestamp, local};
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
@@ -47,7 +47,7 @@ pub(super) fn date(day: Day) -> String {
 
 /// „22.11.2026, 08:06 Uhr“.
 pub(super) fn moment(at: Timestamp, zone: &TimeZone) -> String {
-    let then = crate::domain::budget::local(at.millis(), zone);
+    let then = local(at.millis(), zone);
     format!("{}, {:02}:{:02} Uhr", short(then.date()), then.hour(), then.minute())
 }
 
@@ -60,8 +60,8 @@ pub(super) fn day_and_month(day: Day) -> String {
 /// „heute um 14:32 Uhr“, „morgen um 14:32 Uhr“, else „am 24.11.2026 um 14:32 Uhr“. An hour that happens twice is named as the clock shows
 /// it: both readings are at most an hour from the truth, and nothing is decided by the sentence.
 pub(super) fn until(at: Timestamp, now: Millis, zone: &TimeZone) -> String {
-    let then = crate::domain::budget::local(at.millis(), zone);
-    let today = crate::domain::budget::local(now, zone).date();
+    let then = local(at.millis(), zone);
+    let today = local(now, zone).date();
     let when = match Day::of(then.date()).0 - Day::of(today).0 {
         0 => "heute".to_owned(),
         1 => "morgen".to_owned(),

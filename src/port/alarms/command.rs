@@ -116,7 +116,6 @@ impl Command {
     }
 
     fn moment(&self, at: Timestamp) -> String {
-        let at = jiff::Timestamp::from_second(i64::from(at.0)).unwrap_or_default();
-        at.to_zoned(self.zone.clone()).strftime("%d.%m.%Y %H:%M").to_string()
+        at.instant().to_zoned(self.zone.clone()).strftime("%d.%m.%Y %H:%M").to_string()
     }
 }

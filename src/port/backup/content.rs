@@ -199,12 +199,12 @@ impl From<&figures::Feed> for Feed {
             no_report: feed.no_report.map(Day::date),
             ids: feed.ids.iter().map(|(id, day)| (id, day.date())).collect(),
             highest: feed.highest,
-            published: moment(feed.published),
-            received: moment(feed.received),
+            published: feed.published.instant(),
+            received: feed.received.instant(),
             publications: feed.rhythm.publications().collect(),
             heard: feed.rhythm.heard(),
-            due: feed.due.map(moment),
-            overdue: feed.overdue.map(moment),
+            due: feed.due.map(time::Timestamp::instant),
+            overdue: feed.overdue.map(time::Timestamp::instant),
         }
     }
 }
@@ -213,7 +213,7 @@ impl From<&figures::Publication> for Publication {
     fn from(publication: &figures::Publication) -> Publication {
         let figures::Publication { revision, sent, as_of, values: figures, correction, stated } = publication;
         let correction = correction.as_ref().map(Correction::from);
-        let (as_of, stated) = (as_of.date(), stated.map(moment));
+        let (as_of, stated) = (as_of.date(), stated.map(time::Timestamp::instant));
         Publication { as_of, revision: *revision, sent: *sent, values: values(figures), correction, stated }
     }
 }
@@ -228,14 +228,20 @@ impl From<&figures::Settling> for Settling {
     fn from(settling: &figures::Settling) -> Settling {
         let figures::Settling { as_of, values: figures, until, correction, stated } = settling;
         let correction = correction.as_ref().map(Correction::from);
-        Settling { as_of: as_of.date(), until: moment(*until), values: values(figures), correction, stated: stated.map(moment) }
+        Settling {
+            as_of: as_of.date(),
+            until: until.instant(),
+            values: values(figures),
+            correction,
+            stated: stated.map(time::Timestamp::instant),
+        }
     }
 }
 
 impl From<&figures::Held> for Held {
     fn from(held: &figures::Held) -> Held {
         let figures::Held { as_of, values: figures, suspicions, since, stated } = held;
-        let (as_of, since, stated) = (as_of.date(), moment(*since), stated.map(moment));
+        let (as_of, since, stated) = (as_of.date(), since.instant(), stated.map(time::Timestamp::instant));
         Held { as_of, values: values(figures), suspicions: by_name(suspicions), since, stated }
     }
 }
@@ -322,10 +328,10 @@ impl From<notice::Notice> for Notice {
         match notice {
             notice::Notice::None => Notice::None,
             notice::Notice::Planned { announce, last_day, over } => {
-                Notice::Planned { announce: moment(announce), last_day: last_day.date(), over: moment(over) }
+                Notice::Planned { announce: announce.instant(), last_day: last_day.date(), over: over.instant() }
             }
             notice::Notice::Announced { revision, last_day, over } => {
-                Notice::Announced { revision, last_day: last_day.date(), over: moment(over) }
+                Notice::Announced { revision, last_day: last_day.date(), over: over.instant() }
             }
             notice::Notice::Over { last_day } => Notice::Over { last_day: last_day.date() },
         }
@@ -379,11 +385,6 @@ fn read_decimal(text: &str) -> Option<Value> {
     let value = Value::new(format!("{whole}{fraction}").parse().ok()?, u8::try_from(fraction.len()).ok()?)?;
     // Whatever else is a number to a computer (`+1`, `1.`, `007`) nobody has written here.
     (value.to_string() == text).then_some(value)
-}
-
-/// Every [`time::Timestamp`] is one: they end in 2106.
-fn moment(at: time::Timestamp) -> Moment {
-    Moment::from_second(i64::from(at.0)).unwrap_or(Moment::UNIX_EPOCH)
 }
 
 fn timestamp(moment: Moment) -> Option<time::Timestamp> {

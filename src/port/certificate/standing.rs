@@ -72,5 +72,5 @@ impl Teller {
 
 /// For people: day and minute, UTC, because no port knows the branch's zone.
 pub(super) fn day(at: Timestamp) -> String {
-    jiff::Timestamp::from_second(at.0.into()).map(|at| at.strftime("%d.%m.%Y %H:%M UTC").to_string()).unwrap_or_default()
+    at.instant().strftime("%d.%m.%Y %H:%M UTC").to_string()
 }

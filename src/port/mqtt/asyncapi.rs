@@ -274,7 +274,7 @@ fn documents(samples: &Samples) -> Map<String, Json> {
     let of = |document: &[u8]| vec![example(as_json(document))];
     let incidence = name("incidence");
     let last = config.feeds.first().and_then(|rules| LastMetric::of(rules, &incidence, view, publication));
-    let info = Info { version: VERSION, started_at: receipt::moment(AT), clock_synced: true, queue: 0 };
+    let info = Info { version: VERSION, started_at: Some(AT.instant()), clock_synced: true, queue: 0 };
     let shown = Shown { code: Code::DiskFull, since: Some(AT), why: String::new() };
     let alarms = standing::message(config, &Standing { active: vec![shown], ..Standing::default() }).payload;
     let status = json!({"type": "string", "enum": ["online", "offline"]});

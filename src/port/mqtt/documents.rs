@@ -9,13 +9,13 @@
 //!
 //! A document of which there is none any more is empty, which is how one removes a retained message (MQTT 3.1.1, 3.3.1.3).
 
-use super::receipt::{Number, json, moment, number};
+use super::receipt::{Number, json, number};
 use super::{Around, discovery};
 use crate::config::MqttConfig;
 use crate::domain::figures::{Publication, View};
 use crate::domain::ids::Name;
 use crate::domain::rules::FeedRules;
-use crate::domain::time::Day;
+use crate::domain::time::{Day, Timestamp};
 use crate::relay::Surface;
 use jiff::civil::Date;
 use serde::Serialize;
@@ -43,7 +43,7 @@ pub(super) fn of(config: &MqttConfig, surface: &Surface, around: &Around<'_>) ->
     // What was shown while the clock was wrong would only mislead.
     let started = surface.clock_trusted.then(|| around.link.clock().when(around.started));
     let Surface { clock_trusted, queue, .. } = surface;
-    let info = Info { version: VERSION, started_at: started.and_then(moment), clock_synced: *clock_trusted, queue: *queue };
+    let info = Info { version: VERSION, started_at: started.map(Timestamp::instant), clock_synced: *clock_trusted, queue: *queue };
     documents.insert(format!("{}/info", config.relay), json(&info));
     documents.extend(config.discovery.as_ref().map(|prefix| discovery::document(config, prefix)));
     documents
@@ -144,7 +144,7 @@ impl Last<'_> {
             as_of: current.as_of.date(),
             values: numbers(&current.values),
             revision: current.revision,
-            published_at: view.published.and_then(moment),
+            published_at: view.published.map(Timestamp::instant),
             correction: current.correction.is_some(),
         }
     }
@@ -159,7 +159,7 @@ impl LastMetric<'_> {
             unit: rules.metric(metric)?.unit.as_deref(),
             as_of: current.as_of.date(),
             revision: current.revision,
-            published_at: view.published.and_then(moment),
+            published_at: view.published.map(Timestamp::instant),
         })
     }
 }
@@ -172,13 +172,13 @@ impl FeedState<'_> {
             feed: view.name.as_str(),
             title: &view.title,
             last_as_of: view.current.as_ref().map(|current| current.as_of.date()),
-            last_received_at: view.received.and_then(moment),
-            due_at: view.due.and_then(moment),
+            last_received_at: view.received.map(Timestamp::instant),
+            due_at: view.due.map(Timestamp::instant),
             overdue: view.overdue.is_some(),
             held: held.map_or(0, |held| held.values.len()),
             held_values: held.map(|held| numbers(&held.values)).unwrap_or_default(),
             held_as_of: held.map(|held| held.as_of.date()),
-            held_since: held.and_then(|held| moment(held.since)),
+            held_since: held.map(|held| held.since.instant()),
             held_because: because.map(|doubt| (doubt.metric.as_str(), Because { code: doubt.code, text: &doubt.sentence })).collect(),
             no_report: view.no_report.map(Day::date),
             subscribers: view.reach.now,

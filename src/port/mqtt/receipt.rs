@@ -122,7 +122,7 @@ impl Body<'_> {
             interpreted: one.filter(|_| interpreted).map(number),
             as_of: as_of.map(Day::date),
             revision: Some(*revision),
-            received_at: received.and_then(moment),
+            received_at: received.map(Timestamp::instant),
             notify: Some(Notify { now: reach.now, outside_window: reach.outside }),
             hint: taken.sentence(reach.now),
         }
@@ -145,10 +145,6 @@ impl Body<'_> {
             hint: rejected.hint().into(),
         }
     }
-}
-
-pub(super) fn moment(at: Timestamp) -> Option<jiff::Timestamp> {
-    jiff::Timestamp::from_second(i64::from(at.0)).ok()
 }
 
 fn message(config: &MqttConfig, body: &Body) -> Message {

@@ -2,9 +2,10 @@
 //! subscribes knows at once, and so does a broker that was away, because every connection begins with all of it. Raises no alarm.
 
 use super::documents::Documents;
-use super::receipt::{json, moment};
+use super::receipt::json;
 use super::status;
 use crate::config::MqttConfig;
+use crate::domain::time::Timestamp;
 use crate::port::alarms::{Alarms, Shown, Standing, TEST, TEST_SENTENCE};
 use rumqttc::mqttbytes::QoS;
 use rumqttc::{AsyncClient, Publish};
@@ -143,6 +144,6 @@ fn retained(topic: String, payload: Vec<u8>) -> Publish {
 impl Row<'_> {
     fn of(shown: &Shown) -> Row<'_> {
         let Shown { code, since, why } = shown;
-        Row { code: code.name(), since: since.and_then(moment), text: code.sentence(), why, remedy: code.remedy() }
+        Row { code: code.name(), since: since.map(Timestamp::instant), text: code.sentence(), why, remedy: code.remedy() }
     }
 }

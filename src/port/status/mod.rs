@@ -261,7 +261,7 @@ async fn answered(request: Option<Request>, board: &Board) -> String {
     let text = match request {
         Some(Request::Status) => serde_json::to_string_pretty(&Report::of(board, board.look().await.as_ref())),
         Some(Request::Backup) => match board.kept().await {
-            Some(backup) => return Document::new(report::moment(board.clock.now().second()), backup, None).write(),
+            Some(backup) => return Document::new(board.clock.now().second().instant(), backup, None).write(),
             None => refused("Das Relay gibt gerade keine Sicherung her. Abhilfe: drk-relay status sagt, warum; danach noch einmal."),
         },
         Some(Request::AlarmTest) => serde_json::to_string_pretty(&Trial::from(board.alarms.test().await)),

@@ -346,8 +346,8 @@ impl Report {
         Report {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            now: moment(board.clock.now().second()),
-            started: moment(board.clock.when(board.started)),
+            now: board.clock.now().second().instant(),
+            started: board.clock.when(board.started).instant(),
             // A zone without a name is not configurable.
             time_zone: board.zone.iana_name().unwrap_or("UTC").to_owned(),
             clock: Some(board.clock.view().into()),
@@ -358,7 +358,7 @@ impl Report {
                 tunnel: links.ways.tunnel.as_ref().map(|link| link.view().into()),
                 certificate: links.ways.certificate.as_ref().map(|(link, certificates)| CertificateReport {
                     link: link.view().into(),
-                    not_after: certificates.view().map(|validity| moment(validity.not_after)),
+                    not_after: certificates.view().map(|validity| validity.not_after.instant()),
                 }),
                 public: links.ways.public.as_ref().map(|link| link.view().into()),
                 heartbeat: board.alarms.heartbeat().map(|(_, link)| link.view().into()),
@@ -373,14 +373,14 @@ impl Report {
 impl From<Shown> for AlarmReport {
     fn from(Shown { code, since, why }: Shown) -> AlarmReport {
         let (text, remedy) = (code.sentence().to_owned(), code.remedy().to_owned());
-        AlarmReport { code: code.name().to_owned(), since: since.map(moment), text, why, remedy }
+        AlarmReport { code: code.name().to_owned(), since: since.map(Timestamp::instant), text, why, remedy }
     }
 }
 
 impl From<ClockView> for Time {
     fn from(view: ClockView) -> Time {
         let ClockView { standing, since, meta_ahead, system_ahead } = view;
-        Time { trusted: view.is_trusted(), says: standing.sentence(), since: moment(since), meta_ahead, system_ahead }
+        Time { trusted: view.is_trusted(), says: standing.sentence(), since: since.instant(), meta_ahead, system_ahead }
     }
 }
 
@@ -391,14 +391,14 @@ impl From<LinkView> for LinkReport {
             Condition::Up => (State::Up, None),
             Condition::Down(why) => (State::Down, Some(why)),
         };
-        LinkReport { state, since: moment(view.since), why, latest: view.latest.map(moment) }
+        LinkReport { state, since: view.since.instant(), why, latest: view.latest.map(Timestamp::instant) }
     }
 }
 
 impl From<&Pulse> for Answer {
     fn from(pulse: &Pulse) -> Answer {
         match pulse.full {
-            Some(since) => Answer::Full { since: moment(since) },
+            Some(since) => Answer::Full { since: since.instant() },
             None => Answer::Turning(Box::new(pulse.into())),
         }
     }
@@ -411,8 +411,8 @@ impl From<&Pulse> for Relay {
         let pulse::OutboxCount { queued, resting, in_flight, unknown, accepted, delivered, failed } = pulse.outbox;
         Relay {
             clock_trusted: pulse.clock_trusted,
-            next_step: pulse.next.map(|at| moment(at.second())),
-            next_reminder: pulse.next_reminder.map(moment),
+            next_step: pulse.next.map(|at| at.second().instant()),
+            next_reminder: pulse.next_reminder.map(Timestamp::instant),
             people: People { new, asked, waiting, subscribed, lapsed, orphaned, stopped },
             open_windows: pulse.open_windows,
             outbox: Outbox { queued, resting, in_flight, unknown, accepted, delivered, failed },
@@ -423,7 +423,7 @@ impl From<&Pulse> for Relay {
             budget: pulse.budget.into(),
             last_day: pulse.last_day.map(Day::date),
             damaged: pulse.damaged.clone(),
-            ingress: pulse.ingress.map(|ingress| Ingress { since: moment(ingress.since), latest: moment(ingress.latest) }),
+            ingress: pulse.ingress.map(|ingress| Ingress { since: ingress.since.instant(), latest: ingress.latest.instant() }),
         }
     }
 }
@@ -436,9 +436,9 @@ impl From<&View> for Feed {
             title,
             as_of: feed.current.as_ref().map(|current| current.as_of.date()),
             revision: feed.current.as_ref().map_or(0, |current| current.revision),
-            published: feed.published.map(moment),
-            due: feed.due.map(moment),
-            overdue: feed.overdue.map(moment),
+            published: feed.published.map(Timestamp::instant),
+            due: feed.due.map(Timestamp::instant),
+            overdue: feed.overdue.map(Timestamp::instant),
             held: feed.held.as_ref().map(HeldFigures::from),
         }
     }
@@ -448,7 +448,7 @@ impl From<&HeldView> for HeldFigures {
     fn from(held: &HeldView) -> HeldFigures {
         HeldFigures {
             as_of: held.as_of.date(),
-            since: moment(held.since),
+            since: held.since.instant(),
             values: held.values.iter().map(|(metric, value)| (metric.to_string(), value.to_string())).collect(),
             doubts: held.doubts.iter().map(|doubt| doubt.sentence.clone()).collect(),
         }
@@ -475,11 +475,6 @@ impl From<pulse::BudgetPulse> for Budget {
 
 impl From<pulse::HeldPulse> for Held {
     fn from(held: pulse::HeldPulse) -> Held {
-        Held { code: held.code, since: moment(held.since), until: moment(held.until) }
+        Held { code: held.code, since: held.since.instant(), until: held.until.instant() }
     }
-}
-
-/// Every [`Timestamp`] is one: they end in 2106.
-pub(super) fn moment(at: Timestamp) -> Moment {
-    Moment::from_second(i64::from(at.0)).unwrap_or(Moment::UNIX_EPOCH)
 }

@@ -3,8 +3,7 @@
 use super::{Ended, environment, example, run, text};
 use crate::peers::handbook::with;
 use crate::publisher::World;
-use drk_relay::domain::budget::local;
-use drk_relay::domain::time::Day;
+use drk_relay::domain::time::{Day, local};
 use drk_relay::port::clock::Clock;
 use jiff::tz::TimeZone;
 use std::fs;
