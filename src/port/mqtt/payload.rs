@@ -47,7 +47,7 @@ pub fn parse(config: &MqttConfig, topic: &str, payload: &[u8]) -> Result<Figure,
         let metric = metric.ok_or(Rejected::MetricMissing)?;
         (Beside::default(), vec![(metric, number::text(metric.kind, text)?, text.to_owned())])
     };
-    let literal = read.iter().all(|(_, value, text)| number::written(*value) == *text);
+    let literal = read.iter().all(|(_, value, text)| value.to_string() == *text);
     let reading = if literal { Reading::Literal } else { Reading::Interpreted };
     let values = read.into_iter().map(|(metric, value, _)| (metric.name.clone(), value)).collect();
     let topic = ReceiptTopic { feed: feed.name.clone(), metric: metric.map(|metric| metric.name.clone()), reading };

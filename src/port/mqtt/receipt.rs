@@ -1,7 +1,7 @@
 //! What a publisher is told, as topic and JSON. Decides nothing: the verdict is the domain's, or the parser's.
 
 use super::rejected::Rejected;
-use super::{number, payload, request};
+use super::{payload, request};
 use crate::config::{MqttConfig, MqttMap};
 use crate::domain::decision::{Receipt, Refusal, Taken};
 use crate::domain::event::{Reading, ReceiptTopic, ReplyTo};
@@ -74,7 +74,7 @@ struct Notify {
 pub(super) type Number = Box<RawValue>;
 
 pub(super) fn number(value: Value) -> Number {
-    RawValue::from_string(number::written(value)).unwrap_or_else(|_| unreachable!("a number of JSON"))
+    RawValue::from_string(value.to_string()).unwrap_or_else(|_| unreachable!("a number of JSON"))
 }
 
 /// The relay's receipt, as topic and payload; nothing if nobody wants to hear of it.
