@@ -212,7 +212,7 @@ impl<'a> Press<'a> {
         let mut all = current.values.clone();
         all.extend(values);
         let was = changed(&current.values, &all);
-        let fell = was.iter().any(|(name, old)| self.rules.kind(name) == Some(MetricKind::Total) && lowered(*old, all.get(name)));
+        let fell = was.iter().any(|(name, old)| fell(self.rules, name, *old, &all));
         let corrects = !was.is_empty() && (figure.corrects.is_some() || fell || !lower.is_empty());
         if !current.sent || !corrects && self.rules.updates == Updates::Keep {
             (current.values, current.stated) = (all, figure.published_at.or(current.stated));
@@ -355,7 +355,7 @@ pub(super) fn changed(old: &Values, new: &Values) -> Values {
     old.iter().filter(other).map(|(name, value)| (name.clone(), *value)).collect()
 }
 
-/// Whether it is lower now.
-pub(super) fn lowered(old: Value, new: Option<&Value>) -> bool {
-    new.is_some_and(|new| *new < old)
+/// Whether this is a total, and lower among the new values than it was.
+pub(super) fn fell(rules: &FeedRules, name: &Name, old: Value, new: &Values) -> bool {
+    rules.kind(name) == Some(MetricKind::Total) && new.get(name).is_some_and(|new| *new < old)
 }

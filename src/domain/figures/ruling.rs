@@ -1,12 +1,10 @@
 //! What a human says about figures: release what is held, discard it, start anew from it, or take back what was published. Judges nothing.
 
-use super::Value;
 use super::feed::{Correction, Dismissed, Feed, Publication, Settling, Values};
-use super::press::{Press, changed, lowered};
+use super::press::{Press, changed, fell};
 use crate::domain::decision::{Refusal, Taken};
 use crate::domain::event::Verb;
 use crate::domain::ids::Name;
-use crate::domain::rules::MetricKind;
 use crate::domain::time::Day;
 
 impl Press<'_> {
@@ -122,10 +120,9 @@ impl Press<'_> {
     /// What these values put right: any other value of the same day, a lower total of an earlier one.
     fn put_right(&self, as_of: Day, values: &Values) -> Option<Correction> {
         let current = self.feed.current.as_ref().filter(|current| current.sent)?;
-        let fell = |name: &Name, old: &Value| self.rules.kind(name) == Some(MetricKind::Total) && lowered(*old, values.get(name));
         let mut was = changed(&current.values, values);
         if current.as_of != as_of {
-            was.retain(|name, old| fell(name, old));
+            was.retain(|name, old| fell(self.rules, name, *old, values));
         }
         (!was.is_empty()).then_some(Correction { since: current.revision, was })
     }
