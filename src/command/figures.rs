@@ -8,7 +8,6 @@ use crate::domain::event::Verb;
 use crate::domain::ids::Name;
 use crate::domain::time::Day;
 use crate::port::status::{Answer, Feed, HeldFigures, Ruling, ask_for_ruling};
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::fmt::Write;
@@ -80,7 +79,8 @@ async fn held(whom: &Whom) -> Result<(), Failure> {
 /// One feed's figures that are held, and the three commands that end it.
 fn shown(feed: &Feed, held: &HeldFigures, zone: &TimeZone) -> String {
     let HeldFigures { as_of, since, values, doubts } = held;
-    let mut text = format!("{} ({}), Stand {}, angehalten seit {}\n", feed.title, feed.name, day(*as_of), moment(*since, zone));
+    let mut text =
+        format!("{} ({}), Stand {}, angehalten seit {}\n", feed.title, feed.name, as_of.strftime("%d.%m.%Y"), status::moment(*since, zone));
     // Writing to a String cannot fail.
     for (metric, value) in values {
         let _ = writeln!(text, "  {metric}: {value}");
@@ -92,12 +92,4 @@ fn shown(feed: &Feed, held: &HeldFigures, zone: &TimeZone) -> String {
         let _ = writeln!(text, "    {:<52} {what}", format!("drk-relay figures {verb} {} {as_of}", feed.name));
     }
     text
-}
-
-fn day(day: Date) -> String {
-    day.strftime("%d.%m.%Y").to_string()
-}
-
-fn moment(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_zoned(zone.clone()).strftime("%d.%m.%Y %H:%M").to_string()
 }

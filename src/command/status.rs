@@ -304,8 +304,13 @@ impl Page {
 
     /// „22.11.2026 18:04“, local time.
     fn moment(&self, at: Timestamp) -> String {
-        at.to_zoned(self.zone.clone()).strftime("%d.%m.%Y %H:%M").to_string()
+        moment(at, &self.zone)
     }
+}
+
+/// „22.11.2026 18:04“, local time.
+pub(super) fn moment(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%d.%m.%Y %H:%M").to_string()
 }
 
 /// „3 h 12 min“: the two largest units.
