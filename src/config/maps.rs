@@ -11,13 +11,13 @@ use crate::domain::rules::{FEEDS_MAX, METRICS_MAX, MetricKind, Rules};
 use std::fmt;
 
 /// As many as there can be metrics.
-const MAPS_MAX: usize = FEEDS_MAX * METRICS_MAX;
+pub(super) const MAPS_MAX: usize = FEEDS_MAX * METRICS_MAX;
 /// Longest foreign topic: no convention comes near it, and receipts and log lines repeat it.
 const TOPIC_MAX: usize = 256;
 /// Longest pointer, for the same reason.
 const POINTER_MAX: usize = 128;
 /// What a foreign topic looks like.
-const TOPIC: &str = "\"tele/pegel/SENSOR\"";
+pub(super) const TOPIC: &str = "\"tele/pegel/SENSOR\"";
 /// What begins like this is no topic, but asks to share messages with others (MQTT 5, 4.8.2; mosquitto does it for 3.1.1, too).
 const SHARED: &str = "$share";
 
@@ -151,7 +151,7 @@ fn below(topic: &str, root: &str) -> bool {
     topic.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn topic(item: &Item<'_>) -> Result<String, Complaint> {
+pub(super) fn topic(item: &Item<'_>) -> Result<String, Complaint> {
     let topic = text(TOPIC_MAX)(item)?;
     let remedy = format!("das Topic schreiben, wie der Absender es verwendet, zum Beispiel {TOPIC}.");
     if topic.contains(['+', '#']) {

@@ -93,7 +93,7 @@ pub(super) fn broker(section: &mut Section<'_>) -> (Option<String>, Option<bool>
 }
 
 /// What topics begin with.
-fn topic_root(item: &Item<'_>) -> Result<String, Complaint> {
+pub(super) fn topic_root(item: &Item<'_>) -> Result<String, Complaint> {
     let text = text(WORD_MAX)(item)?;
     let good = !text.contains(['+', '#']) && !text.starts_with(['/', '$']) && !text.ends_with('/');
     let remedy = "so schreiben, wie es in Home Assistant eingestellt ist, meist \"homeassistant\".";

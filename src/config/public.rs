@@ -5,12 +5,13 @@ use super::branch::zone;
 use super::document::{Document, Section, quoted};
 use super::files::Files;
 use super::kinds::{WORD_MAX, is_local, name as a_name, path as a_path, text};
-use super::outside::{broker, phone_number};
+use super::maps;
+use super::outside::{broker, phone_number, topic_root};
 use super::phone::PhoneNumber;
 use super::report::Source;
 use super::{Config, ConfigError, content};
 use crate::domain::ids::Name;
-use crate::domain::rules::{FEEDS_MAX, METRICS_MAX};
+use crate::domain::rules::FEEDS_MAX;
 use crate::domain::wording::{BRANCH_MAX, PRIVACY_MAX};
 use jiff::tz::TimeZone;
 use std::path::{Path, PathBuf};
@@ -155,7 +156,7 @@ fn broker_address(root: &mut Section<'_>) -> Option<BrokerAddress> {
     let (host, tls, port) = broker(&mut section);
     let user = section.optional("user", text(WORD_MAX));
     let certificate = section.optional("client_certificate_file", a_path);
-    let discovery = section.optional("discovery_prefix", text(WORD_MAX));
+    let discovery = section.optional("discovery_prefix", topic_root);
     section.end_early();
     let foreign = foreign(root);
     root.end_early();
@@ -175,8 +176,8 @@ fn broker_address(root: &mut Section<'_>) -> Option<BrokerAddress> {
 
 /// The topics of `[[map]]`.
 fn foreign(root: &mut Section<'_>) -> Option<Vec<String>> {
-    let topics = root.sections("map", 0..=FEEDS_MAX * METRICS_MAX)?.into_iter().map(|mut section| {
-        let topic = section.required("topic", "\"tele/pegel/SENSOR\"", text(WORD_MAX));
+    let topics = root.sections("map", 0..=maps::MAPS_MAX)?.into_iter().map(|mut section| {
+        let topic = section.required("topic", maps::TOPIC, maps::topic);
         section.end_early();
         topic
     });
