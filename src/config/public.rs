@@ -150,7 +150,7 @@ fn whereabouts(root: &mut Section<'_>, files: &Files) -> Option<Whereabouts> {
     Some(Whereabouts { sockets: sockets?, state_dir: files.at(&state_dir?), feeds: feeds?, texts: texts?, topics: topics?, zone: zone? })
 }
 
-fn broker_address(root: &mut Section<'_>) -> Option<BrokerAddress> {
+pub(super) fn broker_address(root: &mut Section<'_>) -> Option<BrokerAddress> {
     let feeds = feeds(root);
     let mut section = root.section("mqtt")?;
     let (host, tls, port) = broker(&mut section);

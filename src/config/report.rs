@@ -270,6 +270,13 @@ impl ConfigError {
         ConfigError { name: name.to_owned(), problems }
     }
 
+    /// What is wrong with parts of one file, together.
+    pub(super) fn and(mut self, other: ConfigError) -> ConfigError {
+        self.problems.extend(other.problems);
+        in_order(&mut self.problems);
+        self
+    }
+
     /// One thing about a file, or about an argument, as a whole.
     pub fn single(name: &str, what: &str, remedy: &str) -> ConfigError {
         ConfigError::new(name, vec![Problem::of_file(0, name, what, remedy)])
