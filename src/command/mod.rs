@@ -10,6 +10,7 @@ mod demo;
 mod events;
 mod figures;
 pub mod journal;
+mod provision;
 mod publisher;
 mod qr;
 mod restore;
@@ -80,6 +81,9 @@ enum Command {
     /// Wer Zahlen senden darf: Zugänge zum Broker.
     #[command(subcommand)]
     Publisher(publisher::Options),
+    /// Übernehmen, was auf der Boot-Partition liegt: tut systemd bei jedem Start des Geräts.
+    #[command(hide = true)]
+    ProvisionDevice(provision::device::Options),
     /// Die Beschreibung der MQTT-Schnittstelle für Programme (AsyncAPI 3.1, JSON).
     #[cfg(feature = "asyncapi")]
     Asyncapi,
@@ -152,6 +156,7 @@ impl Arguments {
             Command::Tunnel(options) => tunnel::execute(&options).await,
             Command::Webhook(options) => webhook::execute(&options).await,
             Command::Publisher(options) => publisher::execute(&options),
+            Command::ProvisionDevice(options) => provision::device::execute(&options),
             #[cfg(feature = "simulator")]
             Command::Demo => Ok(demo::execute().await?),
             #[cfg(feature = "simulator")]

@@ -24,7 +24,7 @@ mod ways;
 mod written;
 
 pub use alarm::{AlarmConfig, HeartbeatConfig};
-pub use card::{Card, Contents, Origin, Publisher, Spare, Surroundings, Taken, WIPED};
+pub use card::{Card, Contents, Origin, Publisher, Spare, Surroundings, Taken, credential_names};
 pub use credentials::Stored;
 pub use files::Files;
 pub use maps::{JsonPointer, MqttMap};

@@ -15,8 +15,8 @@ pub use publisher::Publisher;
 use super::document::{Document, Findings, Read, Section};
 use super::files::{Form, Secret};
 use super::kinds::wrong;
-use super::report::{ConfigError, Source, guarded, why};
-use super::{Checked, Files, SIZE_MAX, Stored, alarm, ingress, outside, tls};
+use super::report::{ConfigError, Source, discreet, guarded, why};
+use super::{BrokerAddress, Checked, Files, SIZE_MAX, Stored, alarm, ingress, outside, tls};
 use crate::domain::time::Millis;
 use pieces::{Kind, Part, Piece, pieces, suspicious};
 use secrecy::SecretString;
@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeValue;
 
 /// What stands in the place of a secret that was taken from a card.
-pub const WIPED: &str = "übernommen und hier gelöscht";
+const WIPED: &str = "übernommen";
 /// Every secret that a service may see: the names of its credentials are the keys of `[secrets]`.
 const SECRETS: [&Secret; 10] = [
     &outside::TOKEN,
@@ -42,6 +42,11 @@ const SECRETS: [&Secret; 10] = [
     &tls::SERVER_PAIR,
     &alarm::URL,
 ];
+
+/// What the secrets of a service are called.
+pub fn credential_names() -> impl Iterator<Item = &'static str> {
+    SECRETS.into_iter().map(|secret| secret.credential)
+}
 
 /// A card's file, read and taken apart, but not understood yet.
 #[derive(Debug)]
@@ -95,6 +100,8 @@ pub struct Contents {
     pub files: Vec<PathBuf>,
     /// Accounts of the broker on the device.
     pub publishers: Vec<Publisher>,
+    /// The broker.
+    pub broker: BrokerAddress,
 }
 
 impl Card {
@@ -162,7 +169,7 @@ impl Card {
             // What cannot be read is not missing.
             Err(error) => (Given { refused: self.named(), ..Given::default() }, Vec::new(), Some(error)),
         };
-        let spare = spare(around.spare, !publishers.is_empty() && broker.is_some_and(|broker| broker.user.is_some()));
+        let spare = spare(around.spare, !publishers.is_empty() && broker.as_ref().is_some_and(|broker| broker.user.is_some()));
         let here = around.kept.is_some();
         let carried = Carried { given: secrets.given, refused: secrets.refused, spare, kept: around.kept, here, seen: RefCell::default() };
         let files = Files::of_card(around.folder, carried);
@@ -178,7 +185,9 @@ impl Card {
         }
         let seen = files.carried().map(|carried| carried.seen.take()).unwrap_or_default();
         let files = seen.files.into_iter().collect();
-        Ok(Contents { checked: checked?, configuration: self.configuration(), secrets: seen.secrets, files, publishers })
+        let (checked, configuration) = (checked?, self.configuration());
+        let unknown = || ConfigError::single(&self.name, "Der Broker ist nicht zu verstehen.", "den Abschnitt [mqtt] prüfen.");
+        Ok(Contents { checked, configuration, secrets: seen.secrets, files, publishers, broker: broker.ok_or_else(unknown)? })
     }
 
     /// The file without what was taken from it: accounts stay, so that the next card need not repeat them.
@@ -190,12 +199,15 @@ impl Card {
                 (Kind::Header, _) | (_, Part::Relay) => false,
                 (Kind::Pair(key, _), Part::Publisher) => key == publisher::PASSWORD,
                 (Kind::Pair(..), Part::Secrets) => true,
-                // A comment may hold the old token.
-                (Kind::Other, Part::Secrets | Part::Publisher) => !lines.trim().is_empty() && !lines.contains(WIPED),
+                (Kind::Other, Part::Secrets | Part::Publisher) => may_hold_secrets(lines),
             };
             match (&piece.kind, secret) {
                 (_, false) => wiped.push_str(lines),
-                (Kind::Pair(key, _), true) => wiped.push_str(&format!("# {key}: {WIPED}\n")),
+                // Never longer than it was: a full card has no room.
+                (Kind::Pair(key, _), true) if lines.len() > key.len() + WIPED.len() + "# : ".len() => {
+                    wiped.push_str(&format!("# {key}: {WIPED}\n"));
+                }
+                (Kind::Pair(..), true) => wiped.push_str("#\n"),
                 (Kind::Header | Kind::Other, true) => wiped.push_str("#\n"),
             }
             // Whoever is told of a line later finds it.
@@ -236,7 +248,7 @@ impl Card {
     }
 
     /// `relay.toml`: as it is written, without what is the card's.
-    fn configuration(&self) -> String {
+    pub fn configuration(&self) -> String {
         let own = self.pieces.iter().filter(|piece| piece.part == Part::Relay);
         let lines = own.flat_map(|piece| self.text[piece.lines.clone()].split_inclusive('\n'));
         // None belongs there, but somebody may have kept an old one in a comment.
@@ -328,6 +340,12 @@ impl Taken {
         };
         section == of
     }
+}
+
+/// Whether a comment may be an old secret, or hold one.
+fn may_hold_secrets(comment: &str) -> bool {
+    let odd = |word: &str| word.len() >= 12 && word.contains(|char: char| char.is_ascii_digit());
+    comment.contains('=') || discreet(comment) != comment || comment.split_whitespace().any(odd)
 }
 
 /// As long, line for line, and empty.
