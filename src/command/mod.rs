@@ -81,6 +81,8 @@ enum Command {
     /// Wer Zahlen senden darf: Zugänge zum Broker.
     #[command(subcommand)]
     Publisher(publisher::Options),
+    /// Eine Speicherkarte vorbereiten: Paket, Konfiguration und was beim ersten Start geschieht.
+    Provision(provision::Options),
     /// Übernehmen, was auf der Boot-Partition liegt: tut systemd bei jedem Start des Geräts.
     #[command(hide = true)]
     ProvisionDevice(provision::device::Options),
@@ -156,6 +158,7 @@ impl Arguments {
             Command::Tunnel(options) => tunnel::execute(&options).await,
             Command::Webhook(options) => webhook::execute(&options).await,
             Command::Publisher(options) => publisher::execute(&options),
+            Command::Provision(options) => provision::execute(&options),
             Command::ProvisionDevice(options) => provision::device::execute(&options),
             #[cfg(feature = "simulator")]
             Command::Demo => Ok(demo::execute().await?),

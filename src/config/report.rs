@@ -143,7 +143,7 @@ fn snippet(line: &str, span: &Range<usize>) -> (String, String) {
     if !marks.contains('^') {
         marks.insert(0, '^');
     }
-    clipped(&shown, marks.trim_end())
+    clipped(shown.trim_end(), marks.trim_end())
 }
 
 /// At most [`COLUMNS`] of both, with what is marked.

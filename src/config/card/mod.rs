@@ -190,6 +190,11 @@ impl Card {
         Ok(Contents { checked, configuration, secrets: seen.secrets, files, publishers, broker: broker.ok_or_else(unknown)? })
     }
 
+    /// Whose relay it is, as far as that can be read.
+    pub fn phone_number_id(&self) -> Option<String> {
+        claims::phone_number_id(&self.only(|part| part == Part::Relay))
+    }
+
     /// The file without what was taken from it: accounts stay, so that the next card need not repeat them.
     pub fn wiped(&self) -> String {
         let mut wiped = String::new();
