@@ -4,9 +4,11 @@ mod alarm;
 #[cfg(feature = "asyncapi")]
 mod asyncapi;
 mod backup;
+mod bundle;
 mod check_config;
 #[cfg(feature = "simulator")]
 mod demo;
+pub mod doctor;
 mod events;
 mod figures;
 pub mod journal;
@@ -49,6 +51,10 @@ enum Command {
         #[arg(long, value_name = "DATEI", default_value = CONFIGURATION_FILE)]
         config: PathBuf,
     },
+    /// Was nicht stimmt und was zu tun ist: Uhr, Broker, Tunnel, Token, Nummer, Speicher, Gerät. Auch wenn das Relay nicht läuft.
+    Doctor(doctor::Options),
+    /// Eine Textdatei für die Hilfe aus der Ferne: Prüfungen, Ereignisse, Journale, Gerät. Nichts über Personen, keine Geheimnisse.
+    SupportBundle(bundle::Options),
     /// Die Konfiguration prüfen: alle Fehler auf einmal, sonst was sie bewirkt und für wie viele Personen sie reicht.
     CheckConfig {
         /// Die Konfiguration.
@@ -98,6 +104,8 @@ pub enum Failure {
     Configuration(ConfigError),
     /// Everything else: starting again may help.
     Fatal(anyhow::Error),
+    /// All is said already: the exit code.
+    Said(u8),
 }
 
 impl From<ConfigError> for Failure {
@@ -141,6 +149,8 @@ impl Arguments {
             Command::Run { config } => run::execute(&config).await,
             #[cfg(feature = "asyncapi")]
             Command::Asyncapi => asyncapi::execute(),
+            Command::Doctor(options) => doctor::execute(&options).await,
+            Command::SupportBundle(options) => bundle::execute(&options).await,
             Command::CheckConfig { config } => check_config::execute(&config),
             Command::Status(options) => status::execute(&options).await,
             Command::Figures(command) => figures::execute(&command).await,
