@@ -66,6 +66,11 @@ impl Problem {
     pub fn what(&self) -> &str {
         &self.what
     }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
 }
 
 impl fmt::Display for Problem {

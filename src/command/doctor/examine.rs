@@ -293,7 +293,7 @@ impl Seen<'_> {
             (None, None) if self.config().is_some() => {
                 Finding::unknown(Subject::Broker, "er liegt hinter dem Tunnel: das weiß nur ein laufendes Relay")
             }
-            (None, None) => self.unconfigured(Subject::Broker),
+            (None, None) => unconfigured(Subject::Broker),
         }
     }
 
@@ -303,7 +303,7 @@ impl Seen<'_> {
             (Some(said), ..) => said,
             (None, Some(tried), _) => relay::tunnel_tried(tried.clone()),
             (None, None, Some(_)) => Finding::not_applicable(Subject::Tunnel, "keiner eingerichtet (ingress.mode)"),
-            (None, None, None) => self.unconfigured(Subject::Tunnel),
+            (None, None, None) => unconfigured(Subject::Tunnel),
         }
     }
 
@@ -316,12 +316,12 @@ impl Seen<'_> {
                 Finding::unknown(Subject::PublicAddress, "der Weg nach draußen kam nicht zustande")
             }
             (None, None, Some(_)) => Finding::not_applicable(Subject::PublicAddress, "ingress.url ist nicht angegeben"),
-            (None, None, None) => self.unconfigured(Subject::PublicAddress),
+            (None, None, None) => unconfigured(Subject::PublicAddress),
         }
     }
 
     fn certificate(&self) -> Finding {
-        let Some(config) = self.config() else { return self.unconfigured(Subject::Certificate) };
+        let Some(config) = self.config() else { return unconfigured(Subject::Certificate) };
         let found = config.certificate.as_ref().map(|config| {
             let mut pem = Vec::new();
             File::open(certificate::path(config))?.take(CERTIFICATE).read_to_end(&mut pem)?;
@@ -342,10 +342,10 @@ impl Seen<'_> {
             (None, None) => Finding::unknown(Subject::Store, "nicht angesehen"),
         }
     }
+}
 
-    fn unconfigured(&self, subject: Subject) -> Finding {
-        Finding::unknown(subject, "ohne brauchbare Konfiguration nicht zu prüfen")
-    }
+fn unconfigured(subject: Subject) -> Finding {
+    Finding::unknown(subject, service::UNCONFIGURED)
 }
 
 /// How much is left where the state lies, or will.

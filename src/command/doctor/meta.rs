@@ -1,6 +1,7 @@
 //! What Meta's answers about token, number and account mean. Pure.
 
 use super::finding::{Finding, Outcome, apart};
+use super::service::UNCONFIGURED;
 use super::subject::Subject;
 use crate::domain::time::Timestamp;
 use crate::port::graph::{HealthTrouble, Number, Token, Unanswered};
@@ -202,7 +203,7 @@ fn said(trouble: &HealthTrouble) -> String {
 }
 
 fn unasked(of: Subject) -> Finding {
-    Finding::unknown(of, "ohne brauchbare Konfiguration lässt sich Meta nicht fragen")
+    Finding::unknown(of, UNCONFIGURED)
 }
 
 /// There is no answer: a refusal is a fault, else it is not known.
@@ -250,8 +251,7 @@ mod tests {
         let away = of(Err(Unanswered::Way(Trouble::Unreachable)));
         let remedy = "Internetverbindung und Firewall prüfen (ausgehend TCP 443)";
         is(&away, Outcome::Unknown, "Keine Verbindung zu Meta", Some(remedy));
-        let text = "ohne brauchbare Konfiguration lässt sich Meta nicht fragen";
-        is(&super::token(None, NOW), Outcome::Unknown, text, None);
+        is(&super::token(None, NOW), Outcome::Unknown, UNCONFIGURED, None);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub(super) const WAIT_FOR_JUDGE: &str = "fünf Minuten warten; bleibt es so: sud
 pub(super) const ROLLED_BACK: &str =
     "sudo journalctl -u drk-relay -u drk-relay-update ansehen und drk-relay support-bundle schicken; die bisherige Version arbeitet weiter";
 
+/// What is said where a configuration would be needed to look.
+pub(super) const UNCONFIGURED: &str = "dazu muss die Konfiguration brauchbar und lesbar sein";
 /// So often it may have been started again before somebody should look.
 const RESTARTS: u32 = 3;
 
@@ -31,12 +33,14 @@ pub(super) fn configuration(found: Result<usize, &ConfigError>, is_root: bool) -
         }
         Err(error) => {
             let problems = error.problems();
-            let first = problems.first().map_or("", |problem| problem.what());
-            let line = problems.first().and_then(|problem| problem.line()).map_or(String::new(), |line| format!(" (Zeile {line})"));
-            let text = match problems.len() {
-                1 => format!("{first}{line}"),
-                many => format!("{many} Fehler, der erste: {first}{line}"),
-            };
+            let first = problems.first();
+            let line = first.and_then(|problem| problem.line()).map_or(String::new(), |line| format!(" (Zeile {line})"));
+            let what = first.map_or("", |problem| problem.what().trim_end_matches('.'));
+            if let [only] = problems {
+                let remedy = only.remedy().trim_end_matches('.').to_owned();
+                return Finding::fault(of, format!("{what}{line}"), remedy).with("problems", 1);
+            }
+            let text = format!("{} Fehler, der erste: {what}{line}", problems.len());
             Finding::fault(of, text, SEE_CONFIGURATION).with("problems", problems.len())
         }
     }
@@ -108,7 +112,7 @@ mod tests {
         is(&configuration(Ok(1), true), Outcome::Warning, "in Ordnung, aber mit einem Hinweis", Some(SEE_CONFIGURATION));
         is(&configuration(Ok(2), true), Outcome::Warning, "in Ordnung, aber mit 2 Hinweisen", Some(SEE_CONFIGURATION));
         let missing = ConfigError::single("relay.toml", "Es fehlt etwas.", "ergänzen");
-        is(&configuration(Err(&missing), true), Outcome::Fault, "Es fehlt etwas.", Some(SEE_CONFIGURATION));
+        is(&configuration(Err(&missing), true), Outcome::Fault, "Es fehlt etwas", Some("ergänzen"));
         assert_eq!(configuration(Err(&missing), false).outcome, Outcome::Fault);
         let denied = ConfigError::single("relay.toml", "/etc/credstore/x darf dieser Benutzer nicht lesen (als root aufrufen).", "…");
         let text = "ihre Geheimnisse darf dieser Benutzer nicht lesen";
