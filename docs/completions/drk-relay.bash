@@ -25,11 +25,20 @@ _drk__relay() {
             drk__relay,check-config)
                 cmd="drk__relay__subcmd__check__subcmd__config"
                 ;;
+            drk__relay,doctor)
+                cmd="drk__relay__subcmd__doctor"
+                ;;
             drk__relay,events)
                 cmd="drk__relay__subcmd__events"
                 ;;
             drk__relay,figures)
                 cmd="drk__relay__subcmd__figures"
+                ;;
+            drk__relay,provision)
+                cmd="drk__relay__subcmd__provision"
+                ;;
+            drk__relay,provision-device)
+                cmd="drk__relay__subcmd__provision__subcmd__device"
                 ;;
             drk__relay,publisher)
                 cmd="drk__relay__subcmd__publisher"
@@ -45,6 +54,9 @@ _drk__relay() {
                 ;;
             drk__relay,status)
                 cmd="drk__relay__subcmd__status"
+                ;;
+            drk__relay,support-bundle)
+                cmd="drk__relay__subcmd__support__subcmd__bundle"
                 ;;
             drk__relay,tunnel)
                 cmd="drk__relay__subcmd__tunnel"
@@ -89,7 +101,7 @@ _drk__relay() {
 
     case "${cmd}" in
         drk__relay)
-            opts="-h -V --help --version run check-config status figures events alarm backup restore qr tunnel webhook publisher"
+            opts="-h -V --help --version run doctor support-bundle check-config status figures events alarm backup restore qr tunnel webhook publisher provision provision-device"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -154,6 +166,24 @@ _drk__relay() {
             ;;
         drk__subcmd__relay__subcmd__check__subcmd__config)
             opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        drk__subcmd__relay__subcmd__doctor)
+            opts="-h --config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -316,6 +346,62 @@ _drk__relay() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        drk__subcmd__relay__subcmd__provision)
+            opts="-h --boot --config --package --name --replace --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --boot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --package)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        drk__subcmd__relay__subcmd__provision__subcmd__device)
+            opts="-h --boot --root --power-for --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --boot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --power-for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         drk__subcmd__relay__subcmd__publisher)
             opts="-h --help add"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -434,6 +520,28 @@ _drk__relay() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        drk__subcmd__relay__subcmd__support__subcmd__bundle)
+            opts="-h --into --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --into)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -27,6 +27,8 @@ end
 complete -c drk-relay -n "__fish_drk_relay_needs_command" -s h -l help -d 'Print help'
 complete -c drk-relay -n "__fish_drk_relay_needs_command" -s V -l version -d 'Print version'
 complete -c drk-relay -n "__fish_drk_relay_needs_command" -f -a "run" -d 'Das Relay starten, bis es beendet wird'
+complete -c drk-relay -n "__fish_drk_relay_needs_command" -f -a "doctor" -d 'Was nicht stimmt und was zu tun ist: Uhr, Broker, Tunnel, Token, Nummer, Speicher, Gerät. Auch wenn das Relay nicht läuft'
+complete -c drk-relay -n "__fish_drk_relay_needs_command" -f -a "support-bundle" -d 'Eine Textdatei für die Hilfe aus der Ferne: Prüfungen, Ereignisse, Journale, Gerät. Nichts über Personen, keine Geheimnisse'
 complete -c drk-relay -n "__fish_drk_relay_needs_command" -f -a "check-config" -d 'Die Konfiguration prüfen: alle Fehler auf einmal, sonst was sie bewirkt und für wie viele Personen sie reicht'
 complete -c drk-relay -n "__fish_drk_relay_needs_command" -f -a "status" -d 'Wie es dem laufenden Relay geht: Abos, Fenster, Ausgang, Zahlen, Verbindungen'
 complete -c drk-relay -n "__fish_drk_relay_needs_command" -f -a "figures" -d 'Zahlen, die angehalten sind, weil sie unplausibel sind: ansehen und entscheiden'
@@ -38,8 +40,16 @@ complete -c drk-relay -n "__fish_drk_relay_needs_command" -f -a "qr" -d 'Der QR-
 complete -c drk-relay -n "__fish_drk_relay_needs_command" -f -a "tunnel" -d 'Der Tunnel zum Relay-Host: einen Schlüssel dafür machen, und prüfen, ob er zustande kommt'
 complete -c drk-relay -n "__fish_drk_relay_needs_command" -f -a "webhook" -d 'Was Meta über dieses Relay wissen muss'
 complete -c drk-relay -n "__fish_drk_relay_needs_command" -f -a "publisher" -d 'Wer Zahlen senden darf: Zugänge zum Broker'
+complete -c drk-relay -n "__fish_drk_relay_needs_command" -f -a "provision" -d 'Eine Speicherkarte vorbereiten: Paket, Konfiguration und was beim ersten Start geschieht'
+complete -c drk-relay -n "__fish_drk_relay_needs_command" -f -a "provision-device" -d 'Übernehmen, was auf der Boot-Partition liegt: tut systemd bei jedem Start des Geräts'
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand run" -l config -d 'Die Konfiguration' -r -F
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand run" -s h -l help -d 'Print help'
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand doctor" -l config -d 'Die Konfiguration' -r -F
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand doctor" -l json -d 'Als JSON-Dokument (schema 1), für Programme'
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand support-bundle" -l into -d 'Wohin; ohne Angabe drk-relay-support-<Zeit>.txt in diesem Ordner. Eine Datei, die es schon gibt, wird nie überschrieben' -r -F
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand support-bundle" -l config -d 'Die Konfiguration' -r -F
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand support-bundle" -s h -l help -d 'Print help'
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand check-config" -l config -d 'Die Konfiguration' -r -F
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand check-config" -s h -l help -d 'Print help'
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand status" -l config -d 'Die Konfiguration: sie sagt, wo das Relay antwortet. Ohne Angabe die von `run`' -r -F
@@ -104,3 +114,13 @@ reader\t'Liest mit, zum Beispiel mit MQTT Explorer, und schreibt nichts'
 operator\t'Liest mit und darf Anfragen an das Relay stellen: freigeben, verwerfen, zurückziehen'"
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand publisher; and __fish_seen_subcommand_from add" -l config -d 'Die Konfiguration' -r -F
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand publisher; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand provision" -l boot -d 'Das Laufwerk der Karte („bootfs“), beschrieben mit Raspberry Pi Imager 2: Raspberry Pi OS Lite (Trixie)' -r -F
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand provision" -l config -d 'Die Konfiguration, mit oder ohne [secrets]; Vorlage: drk-relay.toml' -r -F
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand provision" -l package -d 'Ein Paket für das Gerät; mehrfach für mehrere. Vorgabe: die neuesten in diesem Ordner und neben dem Programm' -r -F
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand provision" -l name -d 'Wie ein weiteres Relay auf demselben Gerät heißt (drk-relay@NAME)' -r
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand provision" -l replace -d 'Das Relay auf der Karte durch dieses hier ersetzen, auch wenn es eine andere Nummer hat'
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand provision" -s h -l help -d 'Print help'
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand provision-device" -l boot -d 'Die Boot-Partition' -r -F
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand provision-device" -l root -d 'Wo alles andere liegt, für Tests' -r -F
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand provision-device" -l power-for -d 'Nach so vielen Änderungen endet das Programm wie ohne Strom, für Tests' -r
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand provision-device" -s h -l help -d 'Print help'
