@@ -456,7 +456,7 @@ const DOTS: &str = "…";
 fn syntax(message: &str, empty: bool) -> (String, &'static str) {
     let known: &[(&str, &str, &'static str)] = &[
         ("string values must be quoted", "Text steht hier ohne Anführungszeichen.", "den Wert in Anführungszeichen setzen: \"…\""),
-        ("invalid basic string", "Das schließende Anführungszeichen fehlt.", "hinter dem Wert ein \" ergänzen."),
+        ("invalid basic string", "Das schließende Anführungszeichen fehlt.", "hinter dem Wert ein \" ergänzen, in derselben Zeile."),
         ("missing value for key", "Hinter dem = fehlt der Wert.", "den Wert ergänzen oder die Zeile löschen."),
         ("key with no value", "Hinter dem Schlüssel fehlen = und ein Wert.", "in der Form schlüssel = wert schreiben."),
         ("unclosed table", "Die schließende Klammer ] fehlt.", "die Zeile in der Form [abschnitt] schreiben."),
