@@ -156,7 +156,8 @@ impl Card {
         let source = Source { name: &self.name, text: &self.shown };
         let (of_card, of_relay) = (self.only(|part| part != Part::Relay), self.only(|part| part == Part::Relay));
         let broker = Document::parse_as(&of_relay, source).ok().and_then(|document| super::public::broker_address(&mut document.root()));
-        let carried = Document::parse_as(&of_card, source).and_then(|document| {
+        let parsed = self.stray(source).map_or_else(|| Document::parse_as(&of_card, source), Err);
+        let carried = parsed.and_then(|document| {
             let mut root = document.root();
             let secrets = secrets(&mut root);
             let publishers = publisher::read(&mut root, broker.as_ref()).unwrap_or_default();
@@ -169,7 +170,8 @@ impl Card {
             // What cannot be read is not missing.
             Err(error) => (Given { refused: self.named(), ..Given::default() }, Vec::new(), Some(error)),
         };
-        let spare = spare(around.spare, !publishers.is_empty() && broker.as_ref().is_some_and(|broker| broker.user.is_some()));
+        let accounts = self.pieces.iter().any(|piece| piece.part == Part::Publisher);
+        let spare = spare(around.spare, accounts && broker.as_ref().is_some_and(|broker| broker.user.is_some()));
         let here = around.kept.is_some();
         let carried = Carried { given: secrets.given, refused: secrets.refused, spare, kept: around.kept, here, seen: RefCell::default() };
         let files = Files::of_card(around.folder, carried);
@@ -267,6 +269,20 @@ impl Card {
             if wanted(piece.part) { lines.to_owned() } else { blanked(lines) }
         };
         self.pieces.iter().map(blank).collect()
+    }
+
+    /// The first line below `[secrets]` that begins nothing: the rest of what was pasted with a line break in it.
+    fn stray(&self, source: Source<'_>) -> Option<ConfigError> {
+        let begins_nothing = |piece: &&Piece| {
+            let line = self.text[piece.lines.clone()].trim();
+            piece.part == Part::Secrets && piece.kind == Kind::Other && !line.is_empty() && !line.starts_with('#')
+        };
+        let piece = self.pieces.iter().find(begins_nothing)?;
+        let (what, remedy) = (
+            "Diese Zeile beginnt keinen Wert; vielleicht ist das Geheimnis davor auf mehrere Zeilen verteilt.",
+            "jedes Geheimnis in eine Zeile schreiben: name = \"…\"; nur Schlüssel haben mehrere, zwischen ''' und '''.",
+        );
+        Some(ConfigError::new(&self.name, vec![source.problem(&(piece.lines.start..piece.lines.end - 1), what, remedy)]))
     }
 
     /// The secrets that stand there, whatever is wrong with them.

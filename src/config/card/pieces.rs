@@ -139,6 +139,8 @@ pub(super) fn suspicious(text: &str) -> Vec<Range<usize>> {
         let trimmed = line.trim_start();
         if trimmed.starts_with('[') {
             secret = part_of(header(trimmed)) == Part::Secrets;
+        } else if line.contains("[secrets") {
+            secret = true;
         } else if secret {
             all.push(at..at + line.len());
         }

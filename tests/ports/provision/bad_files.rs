@@ -75,14 +75,14 @@ const ANSWERS: &[(&str, &str, &str)] = &[
     (
         "EAAGm0PX4ZCpsBAKZCyourtoken",
         "EAAG m0PX4",
-        "drk-relay.toml:51:18: secrets.whatsapp-token: der Wert enthält Leerzeichen, Umlaute oder mehrere Zeilen.\n    |\n 51 | \
-         whatsapp-token =…\n    |                  ^\n Abhilfe: nur das Geheimnis selbst hineinschreiben, in eine Zeile.",
+        "drk-relay.toml:51:17: secrets.whatsapp-token: der Wert enthält Leerzeichen, Umlaute oder mehrere Zeilen.\n    |\n 51 | \
+         whatsapp-token =…\n    |                 ^\n Abhilfe: nur das Geheimnis selbst hineinschreiben, in eine Zeile.",
     ),
     (
         "EAAGm0PX4ZCpsBAKZCyourtoken",
         "EAAGm0PX4\nZCpsBAK",
-        "drk-relay.toml:51:18: Das schließende Anführungszeichen fehlt.\n    |\n 51 | whatsapp-token =…\n    |                  ^\n \
-         Abhilfe: hinter dem Wert ein \" ergänzen, in derselben Zeile.",
+        "drk-relay.toml:52:1: Diese Zeile beginnt keinen Wert; vielleicht ist das Geheimnis davor auf mehrere Zeilen verteilt.\n    |\n 52 | \
+         …\n    | ^^^^^^\n Abhilfe: jedes Geheimnis in eine Zeile schreiben: name = \"…\"; nur Schlüssel haben mehrere, zwischen ''' und '''.",
     ),
     (
         "whatsapp-app-secret = \"00112233445566778899aabbccddeeff\"\n",
@@ -156,7 +156,7 @@ fn mistakes_in_both_parts_are_told_at_once_in_the_order_of_the_file() {
     let said = contents(text.as_bytes()).expect_err("three");
     let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("drk-relay.toml:")).collect();
     assert!(said.starts_with("3 Fehler in drk-relay.toml\n") && lines.len() == 3, "{said}");
-    for (line, start) in lines.iter().zip(["drk-relay.toml:24:8: feed.metric.kind", "drk-relay.toml:51:18: ", "drk-relay.toml:58:9: "]) {
+    for (line, start) in lines.iter().zip(["drk-relay.toml:24:8: feed.metric.kind", "drk-relay.toml:51:17: ", "drk-relay.toml:58:9: "]) {
         assert!(line.starts_with(start), "{said}");
     }
     // What is no TOML in one part does not hide the other.

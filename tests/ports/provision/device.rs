@@ -161,6 +161,7 @@ async fn accounts_of_the_broker_join_those_that_are_there() {
 async fn settings_that_somebody_else_wrote_stay() {
     let bench = Bench::with_card(&filled_in());
     bench.write("root/etc/mosquitto/conf.d/drk-relay.conf", b"listener 8883\n");
+    bench.write("root/etc/group", b"mosquitto:x:0:\n");
     assert_eq!(bench.boot().await.0, Some(0));
     assert_eq!(bench.read("root/etc/mosquitto/conf.d/drk-relay.conf"), "listener 8883\n");
     assert!(bench.read(&format!("boot/{OK}")).contains("ist von Hand geschrieben und bleibt"));
@@ -187,13 +188,15 @@ async fn two_relays_live_on_one_device() {
     assert_eq!(accounts.lines().filter_map(|line| line.split(':').next()).collect::<Vec<_>>(), ["relay", "hausnotruf", "relay2", "pegel"]);
     assert!(bench.calls().contains(&"enable drk-relay@zweite.service".to_owned()));
     bench.holds_none("boot", &[TOKEN, APP_SECRET, PASSWORD]);
-    // The second is broken: the first goes on, and the page says both.
+    // They are in each other's way: both go on as they were, and the page says it of both.
+    let before = bench.files("root");
     let card = bench.read("boot/DRK-Relay@Zweite.toml.txt");
     bench.write("boot/DRK-Relay@Zweite.toml.txt", edited(&card, "200000000000003", "200000000000002").as_bytes());
     let (code, words) = bench.boot().await;
     assert!(code == Some(1) && words.contains("„200000000000002“ hat auch drk-relay.toml. Zwei Relays mit derselben Nummer"), "{words}");
     let said = bench.read(&format!("boot/{FEHLER}"));
-    assert!(said.contains("DRK-Relay@Zweite.toml.txt:37:19: whatsapp.phone_number_id"), "{said}");
+    assert!(said.contains("\ndrk-relay.toml:32:19: ") && said.contains("\nDRK-Relay@Zweite.toml.txt:33:19: "), "{said}");
+    assert!(before == bench.files("root"));
 }
 
 #[tokio::test]

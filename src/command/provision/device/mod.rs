@@ -68,8 +68,8 @@ impl From<anyhow::Error> for Refused {
 pub(in crate::command) fn execute(options: &Options) -> Result<(), Failure> {
     let system = System::new(&options.root, &options.boot, options.power_for);
     let cards = Cards::of(&system.boot).with_context(|| system.boot.display().to_string())?;
-    for found in &cards.found {
-        wipe::resume(&system, found)?;
+    if let Err(error) = finish(&system, &cards) {
+        eprintln!("drk-relay: {error:#}");
     }
     broker::heal(&system)?;
     let [is_good, is_bad] = [GOOD, BAD].map(|name| system.boot.join(name).exists());
@@ -81,6 +81,12 @@ pub(in crate::command) fn execute(options: &Options) -> Result<(), Failure> {
     }
     let outcome = take_all(&system, &cards);
     report(&system, outcome)
+}
+
+/// What a power cut has left half done on the card.
+fn finish(system: &System, cards: &Cards) -> anyhow::Result<()> {
+    wipe::erase_rest(system)?;
+    cards.found.iter().try_for_each(|found| wipe::resume(system, found))
 }
 
 /// Where a configuration belongs on the device.
