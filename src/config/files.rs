@@ -356,7 +356,9 @@ impl Refusal {
         let Complaint { what, remedy } = self.said_of(&named);
         match self {
             Refusal::Open(_) => Complaint { what, remedy: format!("chmod 600 {}", path.map_or("<Datei>".into(), Path::to_string_lossy)) },
-            Refusal::Gone | Refusal::Denied | Refusal::System(_) | Refusal::Sealed(_) | Refusal::Broken { .. } => Complaint { what, remedy },
+            Refusal::Gone | Refusal::Denied | Refusal::System(_) | Refusal::Sealed(_) | Refusal::Broken { .. } => {
+                Complaint { what, remedy }
+            }
         }
     }
 

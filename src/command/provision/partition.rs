@@ -39,7 +39,9 @@ impl Partition {
             );
         }
         if !is_there("meta-data") || !is_there("user-data") {
-            bail!("{shown}: user-data oder meta-data fehlt, dieses System richtet sich nicht mit cloud-init ein (Bookworm?). Abhilfe: {IMAGER}");
+            bail!(
+                "{shown}: user-data oder meta-data fehlt, dieses System richtet sich nicht mit cloud-init ein (Bookworm?). Abhilfe: {IMAGER}"
+            );
         }
         Ok(Partition { folder: folder.to_owned() })
     }

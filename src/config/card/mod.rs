@@ -381,7 +381,9 @@ fn shown(text: &str, pieces: &[Piece]) -> String {
         match (part, kind) {
             (Part::Relay, _) | (_, Kind::Header) => {}
             (Part::Secrets, Kind::Pair(_, value)) => hidden.push(*value..lines.end),
-            (Part::Publisher, Kind::Pair(key, value)) => hidden.extend((key.contains("pass") || key.contains("wort")).then_some(*value..lines.end)),
+            (Part::Publisher, Kind::Pair(key, value)) => {
+                hidden.extend((key.contains("pass") || key.contains("wort")).then_some(*value..lines.end))
+            }
             (Part::Secrets | Part::Publisher, Kind::Other) => hidden.push(lines.clone()),
         }
     }
@@ -402,6 +404,7 @@ fn shown(text: &str, pieces: &[Piece]) -> String {
 fn masked(line: &str) -> String {
     const DOTS: &str = "…";
     let key = line.find('=').filter(|at| line[..*at].trim().len() <= KEY_MAX && !line.trim_start().starts_with('#')).map_or(0, |at| at + 1);
+    let key = key + line[key..].len() - line[key..].trim_start_matches([' ', '\t']).len();
     let (seen, rest) = line.split_at(key);
     let blank = blanked(rest);
     match blank.strip_prefix(" ".repeat(DOTS.len()).as_str()) {

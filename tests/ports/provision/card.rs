@@ -32,7 +32,9 @@ async fn a_prepared_card_is_one_that_the_device_takes() {
     bench.write("pc/themen/symptome.md", include_bytes!("../../../topics/symptome.md"));
     let (code, said, words) = bench.provision("pc/drk-relay.toml", &[]).await;
     assert_eq!(code, Some(0), "{words}");
-    for shown in ["  drk-relay.toml: geschrieben\n", "Das Gerät macht sich selbst: mqtt-password, whatsapp-verify-token, tunnel-key.", "armhf"] {
+    for shown in
+        ["  drk-relay.toml: geschrieben\n", "Das Gerät macht sich selbst: mqtt-password, whatsapp-verify-token, tunnel-key.", "armhf"]
+    {
         assert!(said.contains(shown), "{said}\n\nlacks\n\n{shown}");
     }
     assert!([TOKEN, APP_SECRET, PASSWORD].iter().all(|secret| !said.contains(secret)), "{said}");

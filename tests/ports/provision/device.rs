@@ -146,7 +146,10 @@ async fn accounts_of_the_broker_join_those_that_are_there() {
     let names: Vec<&str> = passwords.lines().map(|line| line.split(':').next().unwrap_or_default()).collect();
     assert_eq!(names, ["wache", "relay", "hausnotruf"]);
     assert!(!passwords.contains("$old$") && !rights.contains("figures/alt"), "{passwords}{rights}");
-    assert!(rights.starts_with("user wache\ntopic read a\n\nuser relay\n") && rights.contains("\ntopic write figures/corona/#\n"), "{rights}");
+    assert!(
+        rights.starts_with("user wache\ntopic read a\n\nuser relay\n") && rights.contains("\ntopic write figures/corona/#\n"),
+        "{rights}"
+    );
     let settings = bench.read("root/etc/mosquitto/conf.d/drk-relay.conf");
     assert!(settings.contains("\nallow_anonymous false\n") && settings.contains("\nlistener 1883\n"), "{settings}");
     assert!(bench.read(&format!("boot/{OK}")).contains("mosquitto ist nicht installiert"));

@@ -24,7 +24,9 @@ fn bench() -> Bench {
 fn end(bench: &Bench) -> BTreeMap<String, Option<Vec<u8>>> {
     let files = bench.files("root").into_iter().chain(bench.files("boot").into_iter().map(|(name, file)| (format!("boot/{name}"), file)));
     let by_chance = |name: &str| {
-        name.contains("drk-relay-OK") || name.ends_with(".passwd") || ["mqtt-password", "verify-token", "tunnel-key"].iter().any(|part| name.ends_with(part))
+        name.contains("drk-relay-OK")
+            || name.ends_with(".passwd")
+            || ["mqtt-password", "verify-token", "tunnel-key"].iter().any(|part| name.ends_with(part))
     };
     files.map(|(name, (_, bytes))| (name.clone(), (!by_chance(&name)).then_some(bytes))).collect()
 }
@@ -56,7 +58,9 @@ async fn a_power_cut_at_any_moment_changes_nothing_in_the_end() {
         cuts += 1;
         // The configuration is never there before what it needs.
         if bench.is_there("root/etc/drk-relay/relay.toml") {
-            assert!(bench.credential("drk-relay", "whatsapp-token").await.is_some() && bench.is_there("root/etc/drk-relay/topics/symptome.md"));
+            assert!(
+                bench.credential("drk-relay", "whatsapp-token").await.is_some() && bench.is_there("root/etc/drk-relay/topics/symptome.md")
+            );
         }
         // And once more, somewhere else in what is left.
         let _ = bench.boot_for(changes * 7 % 11).await;

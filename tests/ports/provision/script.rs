@@ -14,7 +14,10 @@ fn bench(packages: &[&str]) -> Bench {
     bench.write("boot/drk-relay/install.sh", SCRIPT);
     packages.iter().for_each(|name| bench.write(&format!("boot/drk-relay/{name}"), b"!<arch>\n"));
     bench.program("dpkg", DPKG);
-    bench.program("dpkg-deb", "#!/bin/sh\n[ ! -e broken ] || { echo 'not a Debian archive' >&2; exit 2; }\nname=${2##*/drk-relay_}\necho \"${name%%_*}\"\n");
+    bench.program(
+        "dpkg-deb",
+        "#!/bin/sh\n[ ! -e broken ] || { echo 'not a Debian archive' >&2; exit 2; }\nname=${2##*/drk-relay_}\necho \"${name%%_*}\"\n",
+    );
     bench.program("dpkg-query", "#!/bin/sh\n[ -e installed ] && cat installed\n");
     bench.program("apt-get", "#!/bin/sh\n[ -e net ] || exit 100\nfor last; do :; done\necho \"apt $last\" >> \"$CALLS\"\n");
     bench.program("df", "#!/bin/sh\nprintf 'a\\nb 1 1 %s 1 /\\n' \"$(cat free)\"\n");
@@ -55,7 +58,11 @@ async fn the_newest_package_of_this_architecture_is_installed() {
 #[tokio::test]
 async fn what_goes_wrong_stands_on_the_card() {
     for (packages, file, what) in [
-        (&["drk-relay_1.0.0_armhf.deb"][..], None, "Für dieses Gerät (arm64) liegt kein Paket im Ordner drk-relay der Karte.\r\n Abhilfe: "),
+        (
+            &["drk-relay_1.0.0_armhf.deb"][..],
+            None,
+            "Für dieses Gerät (arm64) liegt kein Paket im Ordner drk-relay der Karte.\r\n Abhilfe: ",
+        ),
         (&[ARM64], Some(("free", "20480\n")), "Auf dem Gerät sind nur noch 20 MiB frei, nötig sind 64.\r\n"),
         (&[ARM64], Some(("broken", "")), "Das Paket drk-relay_1.10.0_arm64.deb ist beschädigt.\r\n"),
         (&[ARM64], Some(("dpkg-fails", "")), "Das Paket drk-relay_1.10.0_arm64.deb lässt sich nicht installieren.\r\n"),

@@ -121,7 +121,9 @@ fn take_all(system: &System, cards: &Cards) -> Outcome {
 fn nearly(cards: &Cards) -> Vec<String> {
     let similar = cards.similar.iter().map(|name| {
         let (first, second) = (of_card(None), of_card(Some("zweite")));
-        format!("{name}: So heißt keine Konfiguration.\n Abhilfe: die richtige heißt {first}, eine zweite etwa {second}; alles andere löschen.")
+        format!(
+            "{name}: So heißt keine Konfiguration.\n Abhilfe: die richtige heißt {first}, eine zweite etwa {second}; alles andere löschen."
+        )
     });
     let twice = cards.twice.iter().map(|[one, other]| {
         format!("{one} und {other}: Welche von beiden gilt, ist nicht zu erkennen.\n Abhilfe: eine von beiden löschen.")
