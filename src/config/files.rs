@@ -61,7 +61,7 @@ impl Files {
         let files = Files::of_service(path);
         let credentials = match files.credentials {
             Credentials::None => Credentials::Stored(Stored::of(path)),
-            there => there,
+            there @ (Credentials::Shown(_) | Credentials::Stored(_) | Credentials::Carried(_)) => there,
         };
         Files { credentials, ..files }
     }

@@ -157,13 +157,13 @@ impl Card {
         let (of_card, of_relay) = (self.only(|part| part != Part::Relay), self.only(|part| part == Part::Relay));
         let broker = Document::parse_as(&of_relay, source).ok().and_then(|document| super::public::broker_address(&mut document.root()));
         let parsed = self.stray(source).map_or_else(|| Document::parse_as(&of_card, source), Err);
-        let carried = parsed.and_then(|document| {
+        let carried = parsed.map(|document| {
             let mut root = document.root();
             let secrets = secrets(&mut root);
             let publishers = publisher::read(&mut root, broker.as_ref()).unwrap_or_default();
             root.end();
             let Findings { problems, .. } = document.into_findings();
-            Ok((secrets, publishers, (!problems.is_empty()).then(|| ConfigError::new(&self.name, problems))))
+            (secrets, publishers, (!problems.is_empty()).then(|| ConfigError::new(&self.name, problems)))
         });
         let (secrets, publishers, wrong) = match carried {
             Ok(read) => read,
@@ -228,7 +228,7 @@ impl Card {
     /// The file as it goes onto a card: these secrets, which were in files, stand in it, and the keys that named the files do not.
     pub fn with_secrets(&self, files: &[Taken]) -> String {
         let (mut text, mut placed) = (String::new(), files.is_empty());
-        let lines: String = files.iter().map(|taken| written(taken)).collect();
+        let lines: String = files.iter().map(written).collect();
         let mut section = String::new();
         for piece in &self.pieces {
             let content = &self.text[piece.lines.clone()];
@@ -382,7 +382,7 @@ fn shown(text: &str, pieces: &[Piece]) -> String {
             (Part::Relay, _) | (_, Kind::Header) => {}
             (Part::Secrets, Kind::Pair(_, value)) => hidden.push(*value..lines.end),
             (Part::Publisher, Kind::Pair(key, value)) => {
-                hidden.extend((key.contains("pass") || key.contains("wort")).then_some(*value..lines.end))
+                hidden.extend((key.contains("pass") || key.contains("wort")).then_some(*value..lines.end));
             }
             (Part::Secrets | Part::Publisher, Kind::Other) => hidden.push(lines.clone()),
         }

@@ -182,7 +182,9 @@ fn broker(said: &Said) -> String {
             "   /etc/mosquitto/conf.d/drk-relay.conf ist von Hand geschrieben und bleibt, wie es ist: drk-relay publisher add zeigt, was \
              darin stehen muss.",
         ),
-        Some(_) | None => text.push_str("   Wie man Zahlen sendet: docs/handbuch/zahlen-senden.md"),
+        Some(_) | None => {
+            text.push_str("   Wie man Zahlen sendet: im Handbuch, auf dem Gerät unter /usr/share/doc/drk-relay/handbuch/zahlen-senden.md");
+        }
     }
     text
 }
