@@ -379,7 +379,8 @@ impl Refusal {
                 (what, "chmod 600".to_owned())
             }
             Refusal::Sealed(words) => {
-                let remedy = "das Geheimnis neu ablegen; auf einem anderen Gerät, oder ohne /var/lib/systemd/credential.secret, lässt es sich \
+                let remedy = "das Geheimnis neu ablegen; auf einem anderen Gerät, oder ohne \
+                /var/lib/systemd/credential.secret, lässt es sich \
                               nicht entschlüsseln.";
                 (format!("lässt sich nicht entschlüsseln ({words})"), remedy.to_owned())
             }

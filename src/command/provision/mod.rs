@@ -106,7 +106,8 @@ fn vacant(cards: &Cards, own: Option<&str>, card: &Card) -> anyhow::Result<()> {
     match number {
         Some(number) if Some(&number) == card.phone_number_id().as_ref() => Ok(()),
         Some(number) => Err(anyhow!(
-            "Auf der Karte liegt schon {}, für eine andere Nummer (phone_number_id {number}). Abhilfe: --replace ersetzt es; --name NAME legt \
+            "Auf der Karte liegt schon {}, für eine andere Nummer (phone_number_id {number}). Abhilfe: --replace ersetzt es; \
+             --name NAME legt \
              dieses hier als weiteres Relay auf dasselbe Gerät",
             there.name()
         )),
@@ -212,13 +213,16 @@ fn what_happens_next(contents: &Contents) -> String {
         names => format!("\nDas Gerät macht sich selbst: {}.", names.join(", ")),
     };
     format!(
-        "\nDie Karte ist vorbereitet.{made}\nAuf ihr stehen jetzt Geheimnisse im Klartext, bis das Gerät sie übernommen hat: nicht herumliegen \
+        "\nDie Karte ist vorbereitet.{made}\nAuf ihr stehen jetzt Geheimnisse im Klartext, bis das Gerät sie übernommen hat: \
+         nicht herumliegen \
          lassen.\n\n\
          1. Die Karte am PC auswerfen, in den Pi stecken, Netzwerkkabel und Strom anschließen.\n\
-         2. Warten: der erste Start dauert 2 bis 4 Minuten, auf einem Pi Zero bis 10; mit Netz kommen einige Minuten für mosquitto dazu.\n   \
+         2. Warten: der erste Start dauert 2 bis 4 Minuten, auf einem Pi Zero bis 10; mit Netz kommen einige Minuten für \
+         mosquitto dazu.\n   \
          Das Gerät ist nicht kaputt, solange die grüne LED blinkt.\n\
          3. Auf der Karte steht danach {GOOD} oder {BAD}: ausschalten (am Gerät: sudo poweroff), Karte in den PC, lesen.\n   \
          Oder auf dem Gerät: cat /boot/firmware/{GOOD}\n\n\
-         War die Karte schon einmal in Betrieb, installiert das Gerät nichts neu, sondern übernimmt nur die Konfiguration, beim nächsten Start."
+         War die Karte schon einmal in Betrieb, installiert das Gerät nichts neu, sondern übernimmt nur die Konfiguration, \
+         beim nächsten Start."
     )
 }

@@ -162,7 +162,8 @@ mod tests {
 
     #[test]
     fn lines_are_the_cards_or_the_relays() {
-        let text = "a = 1\n[secrets]\n# c\nk = '''\n[mqtt]\nx = 1\n'''\nt = \"[x]\"\n\n[mqtt]\nuser = \"relay\"\n[[publisher]]\nname = \"w\"\n[a.b]\nc = 1";
+        let text = "a = 1\n[secrets]\n# c\nk = '''\n[mqtt]\nx = 1\n'''\nt = \"[x]\"\n\n\
+                    [mqtt]\nuser = \"relay\"\n[[publisher]]\nname = \"w\"\n[a.b]\nc = 1";
         use Part::{Publisher, Relay, Secrets};
         let expected = [
             (Relay, "a = 1"),

@@ -75,20 +75,24 @@ const ANSWERS: &[(&str, &str, &str)] = &[
     (
         "EAAGm0PX4ZCpsBAKZCyourtoken0123456789",
         "EAAGm0PX4\nZCpsBAK",
-        "drk-relay.toml:52:1: Diese Zeile beginnt keinen Wert; vielleicht ist das Geheimnis davor auf mehrere Zeilen verteilt.\n    |\n 52 | \
-         …\n    | ^^^^^^\n Abhilfe: jedes Geheimnis in eine Zeile schreiben: name = \"…\"; nur Schlüssel haben mehrere, zwischen ''' und '''.",
+        "drk-relay.toml:52:1: Diese Zeile beginnt keinen Wert; vielleicht ist das Geheimnis davor auf mehrere Zeilen \
+         verteilt.\n    |\n 52 | \
+         …\n    | ^^^^^^\n Abhilfe: jedes Geheimnis in eine Zeile schreiben: name = \"…\"; nur Schlüssel haben mehrere, \
+         zwischen ''' und '''.",
     ),
     (
         "whatsapp-app-secret = \"00112233445566778899aabbccddeeff\"\n",
         "",
         "drk-relay.toml:30:1: Das App-Geheimnis, mit dem Meta seine Webhooks unterschreibt, fehlt: unter [secrets] steht kein \
-         whatsapp-app-secret, und whatsapp.app_secret_file steht auch nicht da.\n    |\n 30 | [whatsapp]\n    | ^^^^^^^^^^\n Abhilfe: unter \
+         whatsapp-app-secret, und whatsapp.app_secret_file steht auch nicht da.\n    |\n 30 | [whatsapp]\n    | ^^^^^^^^^^\n \
+         Abhilfe: unter \
          [secrets] ergänzen: whatsapp-app-secret = \"…\"",
     ),
     (
         "[secrets]\n",
         "[secrets]\nwhatsapp-token = \"doppelt\"\n",
-        "drk-relay.toml:52:1: Dieser Schlüssel steht hier zum zweiten Mal.\n    |\n 52 | whatsapp-token =…\n    | ^^^^^^^^^^^^^^\n Abhilfe: \
+        "drk-relay.toml:52:1: Dieser Schlüssel steht hier zum zweiten Mal.\n    |\n 52 | whatsapp-token =…\n    | \
+         ^^^^^^^^^^^^^^\n Abhilfe: \
          eine der beiden Zeilen löschen.",
     ),
     (
@@ -101,14 +105,16 @@ const ANSWERS: &[(&str, &str, &str)] = &[
         "user = \"relay\"\n",
         "",
         "drk-relay.toml:56:8: publisher.name: mit Zugängen lässt der Broker auch das Relay nur noch mit einem herein, und mqtt.user \
-         fehlt.\n    |\n 56 | name = \"hausnotruf\"\n    |        ^^^^^^^^^^^^\n Abhilfe: unter [mqtt] ergänzen: user = \"relay\". Das Passwort \
+         fehlt.\n    |\n 56 | name = \"hausnotruf\"\n    |        ^^^^^^^^^^^^\n Abhilfe: unter [mqtt] ergänzen: user = \
+         \"relay\". Das Passwort \
          dazu macht sich das Gerät selbst.",
     ),
     (
         "user = \"relay\"\n",
         "user = \"relay\"\nhost = \"broker.example\"\n",
         "drk-relay.toml:58:8: publisher.name: Zugänge richtet das Gerät nur beim eigenen Broker ein; dieser hier steht auf \
-         broker.example.\n    |\n 58 | name = \"hausnotruf\"\n    |        ^^^^^^^^^^^^\n Abhilfe: [[publisher]] löschen; die Zeilen für den \
+         broker.example.\n    |\n 58 | name = \"hausnotruf\"\n    |        ^^^^^^^^^^^^\n Abhilfe: [[publisher]] löschen; \
+         die Zeilen für den \
          Broker dort druckt: drk-relay publisher add",
     ),
     (
@@ -120,7 +126,8 @@ const ANSWERS: &[(&str, &str, &str)] = &[
     (
         "state_dir = \"/var/lib/drk-relay\"",
         "state_dir = \"/mnt/usb\"",
-        "drk-relay.toml:9:13: state_dir: dort darf der Dienst drk-relay nicht schreiben.\n   |\n 9 | state_dir = \"/mnt/usb\"\n   |             \
+        "drk-relay.toml:9:13: state_dir: dort darf der Dienst drk-relay nicht schreiben.\n   |\n 9 | state_dir = \
+         \"/mnt/usb\"\n   |             \
          ^^^^^^^^^^\n Abhilfe: state_dir = \"/var/lib/drk-relay\" schreiben.",
     ),
     (

@@ -1,4 +1,5 @@
-//! From a card to a device: `drk-relay provision` on a technician's computer and `provision-device` on the device, with folders in the place
+//! From a card to a device: `drk-relay provision` on a technician's computer and `provision-device` on the device, with
+//! folders in the place
 //! of both. Only a real boot shows that systemd and cloud-init play along (tests/vm).
 
 mod bad_files;
