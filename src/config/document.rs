@@ -1,6 +1,7 @@
 //! A TOML document as it is read: every key asked for once, everything that is wrong collected, every value written down as it takes
 //! effect. Knows no key by name; what there is to be read stands in `branch` and `outside`.
 
+pub(super) use super::nearest::nearest;
 use super::report::{ConfigError, Problem, Source, discreet};
 use std::cell::RefCell;
 use std::ops::{Range, RangeInclusive};
@@ -456,7 +457,7 @@ const DOTS: &str = "…";
 fn syntax(message: &str, empty: bool) -> (String, &'static str) {
     let known: &[(&str, &str, &'static str)] = &[
         ("string values must be quoted", "Text steht hier ohne Anführungszeichen.", "den Wert in Anführungszeichen setzen: \"…\""),
-        ("invalid basic string", "Das schließende Anführungszeichen fehlt.", "hinter dem Wert ein \" ergänzen."),
+        ("invalid basic string", "Das schließende Anführungszeichen fehlt.", "hinter dem Wert ein \" ergänzen, in derselben Zeile."),
         ("missing value for key", "Hinter dem = fehlt der Wert.", "den Wert ergänzen oder die Zeile löschen."),
         ("key with no value", "Hinter dem Schlüssel fehlen = und ein Wert.", "in der Form schlüssel = wert schreiben."),
         ("unclosed table", "Die schließende Klammer ] fehlt.", "die Zeile in der Form [abschnitt] schreiben."),
@@ -472,39 +473,4 @@ fn syntax(message: &str, empty: bool) -> (String, &'static str) {
         Some((_, german, remedy)) => ((*german).to_owned(), remedy),
         None => (format!("Das ist kein TOML ({message})."), "diese Zeile und die davor mit der Beispielkonfiguration vergleichen."),
     }
-}
-
-/// Longest unknown key for which a similar one is looked for, in bytes.
-const KEY_MAX: usize = 64;
-/// Letters that tell which word is meant, if it begins with them.
-const BEGINNING_MIN: usize = 4;
-
-/// The word that `given` was probably meant to be.
-pub(super) fn nearest<'w>(given: &str, words: &[&'w str]) -> Option<&'w str> {
-    // A third of the letters wrong is another word, and no key is that long.
-    if given.len() > KEY_MAX {
-        return None;
-    }
-    let allowed = given.chars().count().div_ceil(3);
-    let near = words.iter().map(|word| (distance(given, word), *word)).min();
-    let near = near.filter(|(distance, _)| *distance <= allowed).map(|(_, word)| word);
-    // Whoever writes `token` means `token_file`.
-    near.or_else(|| words.iter().find(|word| given.len() >= BEGINNING_MIN && word.starts_with(given)).copied())
-}
-
-/// Letters to be put in, left out, exchanged or swapped to come from one word to the other (Damerau and Levenshtein).
-fn distance(from: &str, to: &str) -> usize {
-    let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=to.len()).collect()];
-    for (i, char) in from.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, other) in to.iter().enumerate() {
-            let exchanged = rows[i][j] + usize::from(char != other);
-            let swapped = i > 0 && j > 0 && from[i - 1] == *other && to[j - 1] == *char;
-            let least = exchanged.min(rows[i][j + 1] + 1).min(row[j] + 1);
-            row.push(if swapped { least.min(rows[i - 1][j - 1] + 1) } else { least });
-        }
-        rows.push(row);
-    }
-    rows[from.len()][to.len()]
 }

@@ -61,7 +61,7 @@ impl Files {
         let files = Files::of_service(path);
         let credentials = match files.credentials {
             Credentials::None => Credentials::Stored(Stored::of(path)),
-            there => there,
+            there @ (Credentials::Shown(_) | Credentials::Stored(_) | Credentials::Carried(_)) => there,
         };
         Files { credentials, ..files }
     }
@@ -356,7 +356,9 @@ impl Refusal {
         let Complaint { what, remedy } = self.said_of(&named);
         match self {
             Refusal::Open(_) => Complaint { what, remedy: format!("chmod 600 {}", path.map_or("<Datei>".into(), Path::to_string_lossy)) },
-            Refusal::Gone | Refusal::Denied | Refusal::System(_) | Refusal::Sealed(_) | Refusal::Broken { .. } => Complaint { what, remedy },
+            Refusal::Gone | Refusal::Denied | Refusal::System(_) | Refusal::Sealed(_) | Refusal::Broken { .. } => {
+                Complaint { what, remedy }
+            }
         }
     }
 
@@ -377,7 +379,8 @@ impl Refusal {
                 (what, "chmod 600".to_owned())
             }
             Refusal::Sealed(words) => {
-                let remedy = "das Geheimnis neu ablegen; auf einem anderen Gerät, oder ohne /var/lib/systemd/credential.secret, lässt es sich \
+                let remedy = "das Geheimnis neu ablegen; auf einem anderen Gerät, oder ohne \
+                /var/lib/systemd/credential.secret, lässt es sich \
                               nicht entschlüsseln.";
                 (format!("lässt sich nicht entschlüsseln ({words})"), remedy.to_owned())
             }

@@ -13,6 +13,7 @@ mod files;
 mod ingress;
 mod kinds;
 mod maps;
+mod nearest;
 mod outside;
 pub mod phone;
 mod public;

@@ -16,7 +16,8 @@ const AUTHORITY: &str = "ca_file";
 const CERTIFICATE: &str = "client_certificate_file";
 pub(super) const KEY: Secret =
     Secret { key: "client_key_file", credential: "mqtt-client-key", title: "Der Schlüssel zum Zertifikat", form: Form::Pem };
-pub(super) const SERVER_PAIR: Secret = Secret { key: SERVER_KEY, credential: "tls-key", title: "Der Schlüssel zum Zertifikat", form: Form::Pem };
+pub(super) const SERVER_PAIR: Secret =
+    Secret { key: SERVER_KEY, credential: "tls-key", title: "Der Schlüssel zum Zertifikat", form: Form::Pem };
 /// With `tls = "file"`: our certificate and its key.
 pub(super) const SERVER_CERTIFICATE: &str = "certificate_file";
 pub(super) const SERVER_KEY: &str = "key_file";

@@ -23,6 +23,7 @@ mod panicked;
 mod peers;
 mod probe;
 mod program;
+mod provision;
 mod publisher;
 mod replay;
 mod status;

@@ -44,7 +44,8 @@ pub(super) struct Options {
 }
 
 fn instance(text: &str) -> Result<String, String> {
-    let rule = "Kleinbuchstaben a–z, Ziffern, - und _, höchstens 64 Zeichen, vorn ein Buchstabe oder eine Ziffer; nicht relay, so heißt das erste";
+    let rule =
+        "Kleinbuchstaben a–z, Ziffern, - und _, höchstens 64 Zeichen, vorn ein Buchstabe oder eine Ziffer; nicht relay, so heißt das erste";
     Name::new(text).filter(|name| name.as_str() != names::FIRST).map(|name| name.to_string()).ok_or_else(|| rule.to_owned())
 }
 
@@ -62,9 +63,15 @@ pub(super) fn execute(options: &Options) -> Result<(), Failure> {
     let files = files(options, &contents)?;
     collisions(&partition, &files, &others, options.replace)?;
     let user_data = fs::read(partition.at("user-data")).context("user-data")?;
-    let user_data = String::from_utf8(user_data).map_err(|_| anyhow!("user-data ist nicht in UTF-8 geschrieben. Abhilfe: neu beschreiben"))?;
+    let user_data =
+        String::from_utf8(user_data).map_err(|_| anyhow!("user-data ist nicht in UTF-8 geschrieben. Abhilfe: neu beschreiben"))?;
     let user_data = user_data::with_entry(&user_data).map_err(anyhow::Error::from)?;
-    write(&partition, &cards, own, &Written { card: &card, contents: &contents, packages: &packages, files: &files, user_data: &user_data })?;
+    write(
+        &partition,
+        &cards,
+        own,
+        &Written { card: &card, contents: &contents, packages: &packages, files: &files, user_data: &user_data },
+    )?;
     println!("{}", what_happens_next(&contents));
     Ok(())
 }
@@ -99,7 +106,8 @@ fn vacant(cards: &Cards, own: Option<&str>, card: &Card) -> anyhow::Result<()> {
     match number {
         Some(number) if Some(&number) == card.phone_number_id().as_ref() => Ok(()),
         Some(number) => Err(anyhow!(
-            "Auf der Karte liegt schon {}, für eine andere Nummer (phone_number_id {number}). Abhilfe: --replace ersetzt es; --name NAME legt \
+            "Auf der Karte liegt schon {}, für eine andere Nummer (phone_number_id {number}). Abhilfe: --replace ersetzt es; \
+             --name NAME legt \
              dieses hier als weiteres Relay auf dasselbe Gerät",
             there.name()
         )),
@@ -116,7 +124,10 @@ fn packages(options: &Options) -> anyhow::Result<Vec<Package>> {
     let found = Package::in_folders(&folders)?;
     if found.is_empty() {
         let shown: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-        anyhow::bail!("Kein Paket in {}. Abhilfe: drk-relay_<Version>_arm64.deb dorthin legen oder mit --package nennen", shown.join(" und "));
+        anyhow::bail!(
+            "Kein Paket in {}. Abhilfe: drk-relay_<Version>_arm64.deb dorthin legen oder mit --package nennen",
+            shown.join(" und ")
+        );
     }
     Ok(found)
 }
@@ -133,9 +144,7 @@ fn files(options: &Options, contents: &Contents) -> anyhow::Result<Vec<(String, 
 
 /// Two relays share one folder on the device: a file of one must not become that of the other.
 fn collisions(partition: &Partition, files: &[(String, Vec<u8>)], others: &[(String, String)], replace: bool) -> anyhow::Result<()> {
-    let other = |(name, bytes): &&(String, Vec<u8>)| {
-        fs::read(partition.at(&format!("{FOLDER}/{name}"))).is_ok_and(|there| there != *bytes)
-    };
+    let other = |(name, bytes): &&(String, Vec<u8>)| fs::read(partition.at(&format!("{FOLDER}/{name}"))).is_ok_and(|there| there != *bytes);
     match files.iter().find(other) {
         Some((name, _)) if !others.is_empty() && !replace => Err(anyhow!(
             "{name} liegt schon anders auf der Karte, und vielleicht gehört es {}. Abhilfe: hier anders nennen; oder --replace, wenn es \
@@ -204,13 +213,16 @@ fn what_happens_next(contents: &Contents) -> String {
         names => format!("\nDas Gerät macht sich selbst: {}.", names.join(", ")),
     };
     format!(
-        "\nDie Karte ist vorbereitet.{made}\nAuf ihr stehen jetzt Geheimnisse im Klartext, bis das Gerät sie übernommen hat: nicht herumliegen \
+        "\nDie Karte ist vorbereitet.{made}\nAuf ihr stehen jetzt Geheimnisse im Klartext, bis das Gerät sie übernommen hat: \
+         nicht herumliegen \
          lassen.\n\n\
          1. Die Karte am PC auswerfen, in den Pi stecken, Netzwerkkabel und Strom anschließen.\n\
-         2. Warten: der erste Start dauert 2 bis 4 Minuten, auf einem Pi Zero bis 10; mit Netz kommen einige Minuten für mosquitto dazu.\n   \
+         2. Warten: der erste Start dauert 2 bis 4 Minuten, auf einem Pi Zero bis 10; mit Netz kommen einige Minuten für \
+         mosquitto dazu.\n   \
          Das Gerät ist nicht kaputt, solange die grüne LED blinkt.\n\
          3. Auf der Karte steht danach {GOOD} oder {BAD}: ausschalten (am Gerät: sudo poweroff), Karte in den PC, lesen.\n   \
          Oder auf dem Gerät: cat /boot/firmware/{GOOD}\n\n\
-         War die Karte schon einmal in Betrieb, installiert das Gerät nichts neu, sondern übernimmt nur die Konfiguration, beim nächsten Start."
+         War die Karte schon einmal in Betrieb, installiert das Gerät nichts neu, sondern übernimmt nur die Konfiguration, \
+         beim nächsten Start."
     )
 }

@@ -7,7 +7,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// What Imager 2 does that its predecessor does not.
-const IMAGER: &str = "die Karte mit Raspberry Pi Imager 2.0 oder neuer beschreiben: Raspberry Pi OS Lite (Trixie), dabei Name, Benutzer und \
+const IMAGER: &str = "die Karte mit Raspberry Pi Imager 2.0 oder neuer beschreiben: Raspberry Pi OS Lite (Trixie), dabei \
+Name, Benutzer und \
                       WLAN einstellen";
 
 /// A boot partition.
@@ -34,12 +35,16 @@ impl Partition {
         if is_there("firstrun.sh") || is_there("custom.toml") {
             let file = if is_there("firstrun.sh") { "firstrun.sh" } else { "custom.toml" };
             bail!(
-                "{shown}: dort liegt {file}, wie es Raspberry Pi Imager 1 schreibt; Trixie liest das nicht, und Name, Benutzer und WLAN wären \
+                "{shown}: dort liegt {file}, wie es Raspberry Pi Imager 1 schreibt; Trixie liest das nicht, und Name, \
+                 Benutzer und WLAN wären \
                  verloren. Abhilfe: {IMAGER}"
             );
         }
         if !is_there("meta-data") || !is_there("user-data") {
-            bail!("{shown}: user-data oder meta-data fehlt, dieses System richtet sich nicht mit cloud-init ein (Bookworm?). Abhilfe: {IMAGER}");
+            bail!(
+                "{shown}: user-data oder meta-data fehlt, dieses System richtet sich nicht mit cloud-init ein (Bookworm?). \
+                 Abhilfe: {IMAGER}"
+            );
         }
         Ok(Partition { folder: folder.to_owned() })
     }

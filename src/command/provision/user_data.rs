@@ -14,13 +14,15 @@ const ENTRY: &str = "- [sh, /boot/firmware/drk-relay/install.sh]";
 pub(super) enum Unclear {
     /// A script, several parts, a template.
     #[error(
-        "user-data ist keine cloud-config, sondern etwas anderes. Abhilfe: die Karte mit Raspberry Pi Imager 2 neu beschreiben, oder dort von \
+        "user-data ist keine cloud-config, sondern etwas anderes. Abhilfe: die Karte mit Raspberry Pi Imager 2 neu \
+         beschreiben, oder dort von \
          Hand beim ersten Start aufrufen lassen: sh /boot/firmware/drk-relay/install.sh"
     )]
     Foreign,
     /// Tabs, with which no YAML is read.
     #[error(
-        "Zeile {0} von user-data beginnt mit einem Tabulator; so liest cloud-init die ganze Datei nicht. Abhilfe: durch Leerzeichen ersetzen"
+        "Zeile {0} von user-data beginnt mit einem Tabulator; so liest cloud-init die ganze Datei nicht. Abhilfe: durch \
+         Leerzeichen ersetzen"
     )]
     Tab(usize),
     /// A list in one line, or something that is no list.

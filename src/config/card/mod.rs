@@ -1,4 +1,5 @@
-//! `drk-relay.toml`, the file on a card: a `relay.toml` in which secrets and the broker's accounts stand, too, because there is nothing else
+//! `drk-relay.toml`, the file on a card: a `relay.toml` in which secrets and the broker's accounts stand, too, because
+//! there is nothing else
 //! that a technician could give to a device. Takes the two apart and checks both, the rest by the very same rules as any configuration.
 //! Installs nothing.
 
@@ -156,20 +157,22 @@ impl Card {
         let source = Source { name: &self.name, text: &self.shown };
         let (of_card, of_relay) = (self.only(|part| part != Part::Relay), self.only(|part| part == Part::Relay));
         let broker = Document::parse_as(&of_relay, source).ok().and_then(|document| super::public::broker_address(&mut document.root()));
-        let carried = Document::parse_as(&of_card, source).and_then(|document| {
+        let parsed = self.stray(source).map_or_else(|| Document::parse_as(&of_card, source), Err);
+        let carried = parsed.map(|document| {
             let mut root = document.root();
             let secrets = secrets(&mut root);
             let publishers = publisher::read(&mut root, broker.as_ref()).unwrap_or_default();
             root.end();
             let Findings { problems, .. } = document.into_findings();
-            Ok((secrets, publishers, (!problems.is_empty()).then(|| ConfigError::new(&self.name, problems))))
+            (secrets, publishers, (!problems.is_empty()).then(|| ConfigError::new(&self.name, problems)))
         });
         let (secrets, publishers, wrong) = match carried {
             Ok(read) => read,
             // What cannot be read is not missing.
             Err(error) => (Given { refused: self.named(), ..Given::default() }, Vec::new(), Some(error)),
         };
-        let spare = spare(around.spare, !publishers.is_empty() && broker.as_ref().is_some_and(|broker| broker.user.is_some()));
+        let accounts = self.pieces.iter().any(|piece| piece.part == Part::Publisher);
+        let spare = spare(around.spare, accounts && broker.as_ref().is_some_and(|broker| broker.user.is_some()));
         let here = around.kept.is_some();
         let carried = Carried { given: secrets.given, refused: secrets.refused, spare, kept: around.kept, here, seen: RefCell::default() };
         let files = Files::of_card(around.folder, carried);
@@ -226,7 +229,7 @@ impl Card {
     /// The file as it goes onto a card: these secrets, which were in files, stand in it, and the keys that named the files do not.
     pub fn with_secrets(&self, files: &[Taken]) -> String {
         let (mut text, mut placed) = (String::new(), files.is_empty());
-        let lines: String = files.iter().map(|taken| written(taken)).collect();
+        let lines: String = files.iter().map(written).collect();
         let mut section = String::new();
         for piece in &self.pieces {
             let content = &self.text[piece.lines.clone()];
@@ -267,6 +270,20 @@ impl Card {
             if wanted(piece.part) { lines.to_owned() } else { blanked(lines) }
         };
         self.pieces.iter().map(blank).collect()
+    }
+
+    /// The first line below `[secrets]` that begins nothing: the rest of what was pasted with a line break in it.
+    fn stray(&self, source: Source<'_>) -> Option<ConfigError> {
+        let begins_nothing = |piece: &&Piece| {
+            let line = self.text[piece.lines.clone()].trim();
+            piece.part == Part::Secrets && piece.kind == Kind::Other && !line.is_empty() && !line.starts_with('#')
+        };
+        let piece = self.pieces.iter().find(begins_nothing)?;
+        let (what, remedy) = (
+            "Diese Zeile beginnt keinen Wert; vielleicht ist das Geheimnis davor auf mehrere Zeilen verteilt.",
+            "jedes Geheimnis in eine Zeile schreiben: name = \"…\"; nur Schlüssel haben mehrere, zwischen ''' und '''.",
+        );
+        Some(ConfigError::new(&self.name, vec![source.problem(&(piece.lines.start..piece.lines.end - 1), what, remedy)]))
     }
 
     /// The secrets that stand there, whatever is wrong with them.
@@ -365,7 +382,9 @@ fn shown(text: &str, pieces: &[Piece]) -> String {
         match (part, kind) {
             (Part::Relay, _) | (_, Kind::Header) => {}
             (Part::Secrets, Kind::Pair(_, value)) => hidden.push(*value..lines.end),
-            (Part::Publisher, Kind::Pair(key, value)) => hidden.extend((key.contains("pass") || key.contains("wort")).then_some(*value..lines.end)),
+            (Part::Publisher, Kind::Pair(key, value)) => {
+                hidden.extend((key.contains("pass") || key.contains("wort")).then_some(*value..lines.end));
+            }
             (Part::Secrets | Part::Publisher, Kind::Other) => hidden.push(lines.clone()),
         }
     }
@@ -386,6 +405,7 @@ fn shown(text: &str, pieces: &[Piece]) -> String {
 fn masked(line: &str) -> String {
     const DOTS: &str = "…";
     let key = line.find('=').filter(|at| line[..*at].trim().len() <= KEY_MAX && !line.trim_start().starts_with('#')).map_or(0, |at| at + 1);
+    let key = key + line[key..].len() - line[key..].trim_start_matches([' ', '\t']).len();
     let (seen, rest) = line.split_at(key);
     let blank = blanked(rest);
     match blank.strip_prefix(" ".repeat(DOTS.len()).as_str()) {

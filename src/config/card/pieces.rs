@@ -139,6 +139,8 @@ pub(super) fn suspicious(text: &str) -> Vec<Range<usize>> {
         let trimmed = line.trim_start();
         if trimmed.starts_with('[') {
             secret = part_of(header(trimmed)) == Part::Secrets;
+        } else if line.contains("[secrets") {
+            secret = true;
         } else if secret {
             all.push(at..at + line.len());
         }
@@ -160,7 +162,8 @@ mod tests {
 
     #[test]
     fn lines_are_the_cards_or_the_relays() {
-        let text = "a = 1\n[secrets]\n# c\nk = '''\n[mqtt]\nx = 1\n'''\nt = \"[x]\"\n\n[mqtt]\nuser = \"relay\"\n[[publisher]]\nname = \"w\"\n[a.b]\nc = 1";
+        let text = "a = 1\n[secrets]\n# c\nk = '''\n[mqtt]\nx = 1\n'''\nt = \"[x]\"\n\n\
+                    [mqtt]\nuser = \"relay\"\n[[publisher]]\nname = \"w\"\n[a.b]\nc = 1";
         use Part::{Publisher, Relay, Secrets};
         let expected = [
             (Relay, "a = 1"),

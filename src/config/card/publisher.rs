@@ -80,7 +80,9 @@ fn possible(first: &Section<'_>, broker: &BrokerAddress) {
 
 fn feeds(item: &Item<'_>) -> Result<Vec<Name>, Complaint> {
     let remedy = "als Liste schreiben: feeds = [\"corona\"]";
-    let DeValue::Array(all) = item.value else { return name(item).map(|one| vec![one]).map_err(|_| wrong("erwartet wird eine Liste.", remedy)) };
+    let DeValue::Array(all) = item.value else {
+        return name(item).map(|one| vec![one]).map_err(|_| wrong("erwartet wird eine Liste.", remedy));
+    };
     if all.is_empty() {
         return Err(wrong("die Liste ist leer: dieser Absender dürfte nichts senden.", remedy));
     }

@@ -1,8 +1,10 @@
 //! `drk-relay provision-device`: what systemd/drk-relay-provision.service runs before any relay starts. Takes over what lies on the boot
 //! partition and writes there, for whoever puts the card into a computer, what became of it. Waits for nothing; a bad card changes nothing.
 //!
-//! What a power cut may interrupt is done in this order: files that the configuration names, secrets, the configuration, the broker's files,
-//! the record, the secrets on the card, the result. Until the record is written the card is simply taken again, with the same end; from then
+//! What a power cut may interrupt is done in this order: files that the configuration names, secrets, the configuration,
+//! the broker's files,
+//! the record, the secrets on the card, the result. Until the record is written the card is simply taken again, with the
+//! same end; from then
 //! on only its wiping has to be finished.
 #![expect(clippy::print_stderr, reason = "the journal and the console are the only other places to look when the card cannot be written")]
 
@@ -68,8 +70,8 @@ impl From<anyhow::Error> for Refused {
 pub(in crate::command) fn execute(options: &Options) -> Result<(), Failure> {
     let system = System::new(&options.root, &options.boot, options.power_for);
     let cards = Cards::of(&system.boot).with_context(|| system.boot.display().to_string())?;
-    for found in &cards.found {
-        wipe::resume(&system, found)?;
+    if let Err(error) = finish(&system, &cards) {
+        eprintln!("drk-relay: {error:#}");
     }
     broker::heal(&system)?;
     let [is_good, is_bad] = [GOOD, BAD].map(|name| system.boot.join(name).exists());
@@ -81,6 +83,12 @@ pub(in crate::command) fn execute(options: &Options) -> Result<(), Failure> {
     }
     let outcome = take_all(&system, &cards);
     report(&system, outcome)
+}
+
+/// What a power cut has left half done on the card.
+fn finish(system: &System, cards: &Cards) -> anyhow::Result<()> {
+    wipe::erase_rest(system)?;
+    cards.found.iter().try_for_each(|found| wipe::resume(system, found))
 }
 
 /// Where a configuration belongs on the device.
@@ -115,7 +123,9 @@ fn take_all(system: &System, cards: &Cards) -> Outcome {
 fn nearly(cards: &Cards) -> Vec<String> {
     let similar = cards.similar.iter().map(|name| {
         let (first, second) = (of_card(None), of_card(Some("zweite")));
-        format!("{name}: So heißt keine Konfiguration.\n Abhilfe: die richtige heißt {first}, eine zweite etwa {second}; alles andere löschen.")
+        format!(
+            "{name}: So heißt keine Konfiguration.\n Abhilfe: die richtige heißt {first}, eine zweite etwa {second}; alles andere löschen."
+        )
     });
     let twice = cards.twice.iter().map(|[one, other]| {
         format!("{one} und {other}: Welche von beiden gilt, ist nicht zu erkennen.\n Abhilfe: eine von beiden löschen.")

@@ -133,14 +133,16 @@ fn relay(said: &Said) -> String {
     };
     if let Some((line, host)) = &said.tunnel {
         step(&format!(
-            "Diese Zeile gehört auf {host} in die authorized_keys des Benutzers, als der das Relay sich dort anmeldet. Sie ist nicht geheim.\
+            "Diese Zeile gehört auf {host} in die authorized_keys des Benutzers, als der das Relay sich dort anmeldet. Sie \
+             ist nicht geheim.\
              \n\n{line}\n\nDas Relay versucht es alle paar Minuten von selbst. Nachsehen: sudo drk-relay tunnel check"
         ));
     }
     let configuration = if said.unit == "drk-relay" { String::new() } else { format!(" --config {}", home(said)) };
     match &said.address {
         Some(address) => step(&format!(
-            "Sobald das Relay unter {address} zu erreichen ist: sudo drk-relay webhook register{configuration}\n   Damit erfährt Meta, wohin \
+            "Sobald das Relay unter {address} zu erreichen ist: sudo drk-relay webhook register{configuration}\n   Damit \
+             erfährt Meta, wohin \
              die Nachrichten gehen; das Prüfwort braucht sonst niemand."
         )),
         None => step("Meta die Adresse der Webhooks nennen (App-Dashboard); in der Konfiguration steht keine ingress.url."),
@@ -163,8 +165,10 @@ fn wiped(said: &Said) -> &'static str {
     if !said.wiped {
         return "ACHTUNG: Die Boot-Partition lässt sich nicht beschreiben; Geheimnisse und Passwörter stehen noch darauf.\n";
     }
-    "Geheimnisse und Passwörter sind hier auf der Karte gelöscht. Ganz sicher ist das bei Flash-Speicher nie, und auf dem Gerät liegt auch der \
-     Schlüssel, mit dem sie dort verschlüsselt sind: Wird die Karte gestohlen, das Zugriffstoken bei Meta widerrufen und ein neues machen.\n"
+    "Geheimnisse und Passwörter sind hier auf der Karte gelöscht. Ganz sicher ist das bei Flash-Speicher nie, und auf dem \
+     Gerät liegt auch der \
+     Schlüssel, mit dem sie dort verschlüsselt sind: Wird die Karte gestohlen, das Zugriffstoken bei Meta widerrufen und ein \
+     neues machen.\n"
 }
 
 fn broker(said: &Said) -> String {
@@ -182,7 +186,9 @@ fn broker(said: &Said) -> String {
             "   /etc/mosquitto/conf.d/drk-relay.conf ist von Hand geschrieben und bleibt, wie es ist: drk-relay publisher add zeigt, was \
              darin stehen muss.",
         ),
-        Some(_) | None => text.push_str("   Wie man Zahlen sendet: docs/handbuch/zahlen-senden.md"),
+        Some(_) | None => {
+            text.push_str("   Wie man Zahlen sendet: im Handbuch, auf dem Gerät unter /usr/share/doc/drk-relay/handbuch/zahlen-senden.md");
+        }
     }
     text
 }

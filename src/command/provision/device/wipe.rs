@@ -4,7 +4,7 @@
 use super::super::names::{FOLDER, Found, SCRIPT};
 use super::system::System;
 use crate::config::{Card, Origin, Taken};
-use crate::port::durable::Readers;
+use crate::port::durable::{Readers, sync_directory_of};
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
@@ -59,7 +59,7 @@ fn print(system: &System, configuration: &[u8], gone: &[PathBuf]) -> String {
         if let Ok(file) = File::open(path) {
             let _ = io::Read::read_to_end(&mut io::Read::take(file, FILE_MAX), &mut content);
         }
-        let name = path.as_os_str().as_encoded_bytes();
+        let name = path.strip_prefix(&system.boot).unwrap_or(path).as_os_str().as_encoded_bytes();
         for part in [name, &content] {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
@@ -86,18 +86,29 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Where the file without secrets is made: `drk-relay.toml.new`.
-fn fresh(path: &Path) -> PathBuf {
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(".new");
-    fresh.into()
+/// What follows the name of a file without secrets while it is made, and of one with a secret while it is erased.
+const FRESH: &str = ".new";
+const GONE: &str = ".gone";
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(end);
+    beside.into()
+}
+
+/// After a power cut in the middle of that.
+pub(super) fn erase_rest(system: &System) -> anyhow::Result<()> {
+    let mut files = Vec::new();
+    collect(&system.boot.join(FOLDER), &mut files);
+    let rest = files.iter().filter(|path| path.as_os_str().as_encoded_bytes().ends_with(GONE.as_bytes()));
+    rest.into_iter().try_for_each(|path| erase(system, path).with_context(|| path.display().to_string()))
 }
 
 /// Takes the secrets off the card. The clean file is whole before the old one is written over, and takes its place then.
 pub(super) fn wipe(system: &System, found: &Found, card: &Card, secrets: &[Taken]) -> io::Result<()> {
     let clean = card.wiped();
     if fs::read(&found.path)? != clean.as_bytes() {
-        let fresh = fresh(&found.path);
+        let fresh = beside(&found.path, FRESH);
         match place(system, &fresh, clean.as_bytes()) {
             Ok(()) => finish(system, &fresh, &found.path)?,
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {
@@ -107,11 +118,19 @@ pub(super) fn wipe(system: &System, found: &Found, card: &Card, secrets: &[Taken
             Err(error) => return Err(error),
         }
     }
-    for path in carried(system, secrets) {
-        system.overwrite(&path)?;
-        system.remove(&path)?;
-    }
-    Ok(())
+    carried(system, secrets).iter().try_for_each(|path| {
+        // Under its name nobody may ever find half a secret, or none, and take it for one.
+        let gone = beside(path, GONE);
+        system.step();
+        fs::rename(path, &gone)?;
+        sync_directory_of(&gone)?;
+        erase(system, &gone)
+    })
+}
+
+fn erase(system: &System, path: &Path) -> io::Result<()> {
+    system.overwrite(path)?;
+    system.remove(path)
 }
 
 fn place(system: &System, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -127,7 +146,7 @@ fn finish(system: &System, fresh: &Path, path: &Path) -> io::Result<()> {
     system.overwrite(path)?;
     system.step();
     fs::rename(fresh, path)?;
-    crate::port::durable::sync_directory_of(path)
+    sync_directory_of(path)
 }
 
 /// On a card without room for a second file: as much of the clean one as the old one is long.
@@ -145,7 +164,7 @@ fn in_place(system: &System, path: &Path, clean: &[u8]) -> io::Result<()> {
 /// After a power cut in the middle of that: the clean file takes the place of the old one, if it is the one that was recorded; else what
 /// there is of it goes, because the old one is still whole.
 pub(super) fn resume(system: &System, found: &Found) -> anyhow::Result<()> {
-    let fresh = fresh(&found.path);
+    let fresh = beside(&found.path, FRESH);
     let Ok(bytes) = fs::read(&fresh) else { return Ok(()) };
     let recorded = fs::read_to_string(record_path(system, found)).unwrap_or_default();
     let known = recorded.lines().nth(1) == Some(&hexadecimal(Sha256::digest(&bytes).as_slice()));
