@@ -9,6 +9,9 @@ use drk_relay::simulator::account::Account;
 use std::fs;
 use std::time::Duration;
 
+/// What is otherwise with an account.
+type Otherwise = fn(&mut Account);
+
 const UNCONFIGURED: &str = "dazu muss die Konfiguration brauchbar und lesbar sein";
 
 /// The status of a relay that is connected to its broker.
@@ -92,7 +95,7 @@ async fn without_a_relay_everything_is_looked_at_and_nothing_is_taken_from_anybo
 #[tokio::test]
 async fn what_meta_says_of_the_account_is_judged() {
     let world = World::new().await;
-    let table: [(fn(&mut Account), &str, &str, &str); 9] = [
+    let table: [(Otherwise, &str, &str, &str); 9] = [
         (|account| account.refused = Some(190), "token", "fault", "abgelaufen oder falsch, sagt Meta: Access token has expired"),
         (
             |account| account.scopes = vec!["whatsapp_business_messaging".to_owned()],
