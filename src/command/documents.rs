@@ -34,6 +34,7 @@ const CODES: &[(&str, &str)] = &[
     ("0", "Getan, oder gewollt beendet."),
     ("1", "Nicht gelungen; noch einmal zu starten kann helfen."),
     ("2", "Einen solchen Aufruf gibt es nicht."),
+    ("3", "drk-relay doctor: kein Fehler, aber etwas war nicht zu prüfen."),
     ("64", "Die Konfiguration kann nicht gehen; zuerst ist sie zu ändern."),
 ];
 

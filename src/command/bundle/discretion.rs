@@ -126,7 +126,7 @@ fn found(line: &str) -> Vec<Range<usize>> {
     all.extend(addresses(line));
     for (at, char) in line.char_indices() {
         let before = line[..at].chars().next_back();
-        if before.is_some_and(|char| char.is_alphanumeric()) {
+        if before.is_some_and(char::is_alphanumeric) {
             continue;
         }
         if char == '+' || char.is_ascii_digit() {

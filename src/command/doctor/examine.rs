@@ -130,16 +130,9 @@ pub(crate) async fn examine(path: &Path, machine: &Machine) -> Examination {
 
 /// Where a relay may answer, and where its state lies: as far as the configuration says so, else where systemd puts them.
 fn whereabouts(path: &Path, checked: &Result<Checked, ConfigError>) -> (Vec<PathBuf>, PathBuf) {
-    let usual = || Path::new(RUNTIME_DIRECTORY).join(SOCKET);
     let found = Config::whereabouts(path).ok();
-    let (mut sockets, state_dir) = found.map_or_else(|| (vec![usual()], STATE.into()), |found| (found.sockets, found.state_dir));
-    // An instance of the service has a directory of its own; in the plain one another relay answers.
-    let instance = systemd::unit_of(path).and_then(|unit| Some(unit.strip_prefix("drk-relay@")?.strip_suffix(".service")?.to_owned()));
-    if let Some(instance) = instance {
-        let own = PathBuf::from(format!("{RUNTIME_DIRECTORY}-{instance}")).join(SOCKET);
-        sockets.iter_mut().filter(|socket| **socket == usual()).for_each(|socket| socket.clone_from(&own));
-    }
-    // As root it may be looked at where a service's user has it, too.
+    let usual = || (vec![Path::new(RUNTIME_DIRECTORY).join(SOCKET)], STATE.into());
+    let (sockets, state_dir) = found.map_or_else(usual, |found| (found.sockets, found.state_dir));
     (sockets, checked.as_ref().map_or(state_dir, |checked| checked.config.state_dir.clone()))
 }
 
@@ -156,12 +149,11 @@ async fn ask(sockets: &[PathBuf]) -> (Asked, Option<String>) {
                     None => (Asked::Foreign, None),
                 };
             }
-            Err(error) => match error.kind() {
-                ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::NotADirectory => {}
-                ErrorKind::PermissionDenied => instead = Asked::Denied,
-                ErrorKind::InvalidData => return (Asked::Foreign, None),
-                _ => return (Asked::Late, None),
-            },
+            // Nobody is there.
+            Err(error) if [ErrorKind::NotFound, ErrorKind::ConnectionRefused, ErrorKind::NotADirectory].contains(&error.kind()) => {}
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => instead = Asked::Denied,
+            Err(error) if error.kind() == ErrorKind::InvalidData => return (Asked::Foreign, None),
+            Err(_) => return (Asked::Late, None),
         }
     }
     (instead, None)

@@ -229,10 +229,6 @@ mod tests {
         Err(Unanswered::Refused { code, words: words.to_owned(), remedy: "Abhilfe: nachschlagen." })
     }
 
-    fn word(word: &str) -> Option<String> {
-        Some(word.to_owned())
-    }
-
     #[test]
     fn a_token_is_good_or_says_what_it_lacks() {
         let good = || Token { valid: true, scopes: NEEDED.map(str::to_owned).to_vec(), ..Token::default() };
@@ -244,7 +240,7 @@ mod tests {
         is(&until(NOW), Outcome::Fault, "seit 22.11.2026 abgelaufen", Some(NEW_TOKEN));
         let poor = Token { scopes: vec!["whatsapp_business_messaging".to_owned()], ..good() };
         is(&of(Ok(poor)), Outcome::Fault, "gültig, aber ohne whatsapp_business_management", Some(PERMISSIONS));
-        let invalid = Token { valid: false, why: word("revoked"), ..good() };
+        let invalid = Token { valid: false, why: Some("revoked".into()), ..good() };
         is(&of(Ok(invalid)), Outcome::Fault, "ungültig, sagt Meta: revoked", Some(NEW_TOKEN));
         is(&of(refused(190, "expired")), Outcome::Fault, "abgelaufen oder falsch, sagt Meta: expired", Some(NEW_TOKEN));
         is(&of(refused(1, "oops")), Outcome::Fault, "Meta lehnt ab (Code 1): oops", Some("nachschlagen"));
@@ -257,34 +253,34 @@ mod tests {
     #[test]
     fn a_number_is_connected_and_liked_or_says_why_not() {
         let good = || Number {
-            status: word("CONNECTED"),
-            quality: word("GREEN"),
-            throughput: word("STANDARD"),
-            code_verification: word("EXPIRED"),
+            status: Some("CONNECTED".into()),
+            quality: Some("GREEN".into()),
+            throughput: Some("STANDARD".into()),
+            code_verification: Some("EXPIRED".into()),
             ..Number::default()
         };
         let of = |number| super::number(Some(&Ok(number)));
         let text = |quality: &str| format!("verbunden, Qualität {quality}, Durchsatz STANDARD");
         is(&of(good()), Outcome::Ok, &text("hoch"), None);
-        is(&of(Number { quality: word("YELLOW"), ..good() }), Outcome::Warning, &text("mittel"), Some(QUALITY));
-        is(&of(Number { quality: word("RED"), ..good() }), Outcome::Warning, &text("niedrig"), Some(QUALITY));
-        let new = of(Number { quality: word("UNKNOWN"), ..good() });
+        is(&of(Number { quality: Some("YELLOW".into()), ..good() }), Outcome::Warning, &text("mittel"), Some(QUALITY));
+        is(&of(Number { quality: Some("RED".into()), ..good() }), Outcome::Warning, &text("niedrig"), Some(QUALITY));
+        let new = of(Number { quality: Some("UNKNOWN".into()), ..good() });
         is(&new, Outcome::Ok, "verbunden, Durchsatz STANDARD", None);
-        let flagged = of(Number { status: word("FLAGGED"), ..good() });
+        let flagged = of(Number { status: Some("FLAGGED".into()), ..good() });
         is(&flagged, Outcome::Warning, "von Meta verwarnt: FLAGGED, Qualität hoch, Durchsatz STANDARD", Some(QUALITY));
-        is(&of(Number { status: word("RATE_LIMITED"), ..good() }), Outcome::Warning, "von Meta gebremst", Some(THROTTLED));
+        is(&of(Number { status: Some("RATE_LIMITED".into()), ..good() }), Outcome::Warning, "von Meta gebremst", Some(THROTTLED));
         for status in ["RESTRICTED", "BANNED", "DISCONNECTED", "PENDING", "SOMETHING_NEW"] {
             let text = format!("nicht verbunden ({status})");
-            is(&of(Number { status: word(status), ..good() }), Outcome::Fault, &text, Some(CONNECT));
+            is(&of(Number { status: Some(status.into()), ..good() }), Outcome::Fault, &text, Some(CONNECT));
         }
-        let declined = of(Number { name_status: word("DECLINED"), ..good() });
+        let declined = of(Number { name_status: Some("DECLINED".into()), ..good() });
         is(&declined, Outcome::Warning, &(text("hoch") + "; Meta lehnt den Anzeigenamen ab"), Some(NAME));
-        let test = of(Number { mode: word("SANDBOX"), ..good() });
+        let test = of(Number { mode: Some("SANDBOX".into()), ..good() });
         is(&test, Outcome::Warning, &(text("hoch") + "; es ist eine Testnummer von Meta"), Some(TEST_NUMBER));
         is(&of(Number::default()), Outcome::Unknown, "Meta sagt nichts über ihren Zustand", None);
-        let silent = of(Number { quality: word("UNKNOWN"), ..Number::default() });
+        let silent = of(Number { quality: Some("UNKNOWN".into()), ..Number::default() });
         is(&silent, Outcome::Unknown, "Meta sagt nichts über ihren Zustand", None);
-        let unproved = of(Number { code_verification: word("NOT_VERIFIED"), ..Number::default() });
+        let unproved = of(Number { code_verification: Some("NOT_VERIFIED".into()), ..Number::default() });
         is(&unproved, Outcome::Fault, "nicht bestätigt", Some(CONNECT));
         let trouble = HealthTrouble { code: 131_031, words: "Locked.".to_owned(), solution: String::new() };
         let health =

@@ -4,7 +4,7 @@ use super::finding::Finding;
 use super::machine::Update;
 use super::subject::Subject;
 use super::systemd::Unit;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Problem};
 
 pub(super) const SEE_CONFIGURATION: &str = "sudo drk-relay check-config zeigt jeden Fehler mit Zeile und Abhilfe";
 pub(super) const AS_ROOT: &str = "mit sudo aufrufen";
@@ -34,7 +34,7 @@ pub(super) fn configuration(found: Result<usize, &ConfigError>, is_root: bool) -
         Err(error) => {
             let problems = error.problems();
             let first = problems.first();
-            let line = first.and_then(|problem| problem.line()).map_or(String::new(), |line| format!(" (Zeile {line})"));
+            let line = first.and_then(Problem::line).map_or(String::new(), |line| format!(" (Zeile {line})"));
             let what = first.map_or("", |problem| problem.what().trim_end_matches('.'));
             if let [only] = problems {
                 let remedy = only.remedy().trim_end_matches('.').to_owned();

@@ -98,7 +98,7 @@ async fn nobody_is_in_it() {
     let asked = within(world.accepted.recv()).await.expect("the question");
     world.cloud.tap(BSUID, asked.buttons.first().expect("Ja")).await;
     within(world.accepted.recv()).await.expect("the confirmation");
-    let mut people = Peer::connect(world._broker.address, "people").await;
+    let mut people = Peer::connect(world.broker.address, "people").await;
     people.send(&[cases(17, 1)]).await;
     within(world.accepted.recv()).await.expect("the figures");
     world.cloud.look(|meta| meta.refuse(190, 1));

@@ -1,12 +1,16 @@
 //! What the doctor sees: a relay that is well, one that is not there, an account that is not well, and next to nothing.
 
 use super::{World, doctor, stand_in};
+use crate::mqtt::peer::{Peer, cases};
 use crate::program::{Machine, Place, until};
 use drk_relay::command::doctor::Subject;
 use drk_relay::port::status::{Answer, Report, State};
 use drk_relay::simulator::account::Account;
 use std::fs;
 use std::time::Duration;
+
+/// What is otherwise with an account.
+type Otherwise = fn(&mut Account);
 
 const UNCONFIGURED: &str = "dazu muss die Konfiguration brauchbar und lesbar sein";
 
@@ -67,13 +71,19 @@ async fn without_a_relay_everything_is_looked_at_and_nothing_is_taken_from_anybo
 
     // A relay of whose socket this configuration knows nothing: its session must survive the doctor's look.
     let relay = world.machine.start();
-    let before = connected(&world).await.links.mqtt.since;
+    connected(&world).await;
     let text = fs::read_to_string(world.machine.path("relay.toml")).expect("text") + "[status]\nsocket = \"elsewhere.sock\"\n";
     world.machine.write("other.toml", &text, 0o644);
     let seen = doctor(&world.machine, "other.toml").await;
     seen.is("broker", "ok", "erreichbar; Anmeldung und Abonnieren gehen");
     seen.is("store", "unknown", "ein Relay hat ihn offen, antwortet aber nicht");
-    assert_eq!(connected(&world).await.links.mqtt.since, before, "it was not thrown out");
+    // Whatever happened to its session, it has noticed by the time that a figure has come through it.
+    let mut people = Peer::connect(world.broker.address, "people").await;
+    people.subscribe("relay/receipts/#").await;
+    people.send(&[cases(17, 1)]).await;
+    people.message().await;
+    let connections = world.machine.log().matches("connected to the MQTT broker").count();
+    assert_eq!(connections, 1, "it was not thrown out");
     assert_eq!(relay.stop().await.code(), Some(0));
     let sound = world.doctor().await.check("store").clone();
     assert!(sound["text"].as_str().is_some_and(|text| text.starts_with("lässt sich öffnen (Aufbau ")), "{sound}");
@@ -85,7 +95,7 @@ async fn without_a_relay_everything_is_looked_at_and_nothing_is_taken_from_anybo
 #[tokio::test]
 async fn what_meta_says_of_the_account_is_judged() {
     let world = World::new().await;
-    let table: [(fn(&mut Account), &str, &str, &str); 9] = [
+    let table: [(Otherwise, &str, &str, &str); 9] = [
         (|account| account.refused = Some(190), "token", "fault", "abgelaufen oder falsch, sagt Meta: Access token has expired"),
         (
             |account| account.scopes = vec!["whatsapp_business_messaging".to_owned()],

@@ -22,7 +22,7 @@ struct World {
     machine: Machine,
     cloud: Cloud,
     accepted: mpsc::Receiver<Accepted>,
-    _broker: Mosquitto,
+    broker: Mosquitto,
 }
 
 impl World {
@@ -31,7 +31,7 @@ impl World {
         let machine = Machine::new(broker.address, api.address);
         let (noticed, accepted) = mpsc::channel(64);
         let cloud = Cloud::start(api.listen(), cloud_config(machine.webhook.address), Clock::System, noticed).expect("a cloud");
-        let world = World { machine, cloud, accepted, _broker: broker };
+        let world = World { machine, cloud, accepted, broker };
         // The device's own systemd is nobody's to ask here: a stand-in knows nothing.
         world.stand_in("systemctl", "exit 1");
         world.stand_in("journalctl", "exit 1");
