@@ -1,15 +1,20 @@
 //! What is typed: `drk-relay run`, `check-config`, `status`, `backup`, `qr`, `demo`. Commands start and show things; they hold no rule.
 
 mod alarm;
-#[cfg(feature = "asyncapi")]
+#[cfg(feature = "documents")]
 mod asyncapi;
 mod backup;
+mod bundle;
 mod check_config;
 #[cfg(feature = "simulator")]
 mod demo;
+pub mod doctor;
+#[cfg(feature = "documents")]
+mod documents;
 mod events;
 mod figures;
 pub mod journal;
+mod provision;
 mod publisher;
 mod qr;
 mod restore;
@@ -35,7 +40,7 @@ const CONFIGURATION_FILE: &str = "/etc/drk-relay/relay.toml";
 
 /// Zahlen per MQTT hinein, per WhatsApp hinaus.
 #[derive(Debug, Parser)]
-#[command(version, about, disable_help_subcommand = true)]
+#[command(version, disable_help_subcommand = true)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -49,6 +54,10 @@ enum Command {
         #[arg(long, value_name = "DATEI", default_value = CONFIGURATION_FILE)]
         config: PathBuf,
     },
+    /// Was nicht stimmt und was zu tun ist: Uhr, Broker, Tunnel, Token, Nummer, Speicher, Gerät. Auch wenn das Relay nicht läuft.
+    Doctor(doctor::Options),
+    /// Eine Textdatei für die Hilfe aus der Ferne: Prüfungen, Ereignisse, Journale, Gerät. Nichts über Personen, keine Geheimnisse.
+    SupportBundle(bundle::Options),
     /// Die Konfiguration prüfen: alle Fehler auf einmal, sonst was sie bewirkt und für wie viele Personen sie reicht.
     CheckConfig {
         /// Die Konfiguration.
@@ -80,9 +89,17 @@ enum Command {
     /// Wer Zahlen senden darf: Zugänge zum Broker.
     #[command(subcommand)]
     Publisher(publisher::Options),
+    /// Eine Speicherkarte vorbereiten: Paket, Konfiguration und was beim ersten Start geschieht.
+    Provision(provision::Options),
+    /// Übernehmen, was auf der Boot-Partition liegt: tut systemd bei jedem Start des Geräts.
+    #[command(hide = true)]
+    ProvisionDevice(provision::device::Options),
     /// Die Beschreibung der MQTT-Schnittstelle für Programme (AsyncAPI 3.1, JSON).
-    #[cfg(feature = "asyncapi")]
+    #[cfg(feature = "documents")]
     Asyncapi,
+    /// Handbuchseite und Vervollständigungen für bash, zsh und fish schreiben.
+    #[cfg(feature = "documents")]
+    Documents(documents::Options),
     /// Zwei Tage in zwei Minuten: Broker, WhatsApp und drei Leute sind nachgestellt, das Relay dazwischen ist das echte.
     #[cfg(feature = "simulator")]
     Demo,
@@ -98,6 +115,8 @@ pub enum Failure {
     Configuration(ConfigError),
     /// Everything else: starting again may help.
     Fatal(anyhow::Error),
+    /// All is said already: the exit code.
+    Said(u8),
 }
 
 impl From<ConfigError> for Failure {
@@ -139,8 +158,12 @@ impl Arguments {
     pub async fn execute(self) -> Result<(), Failure> {
         match self.command {
             Command::Run { config } => run::execute(&config).await,
-            #[cfg(feature = "asyncapi")]
+            #[cfg(feature = "documents")]
             Command::Asyncapi => asyncapi::execute(),
+            #[cfg(feature = "documents")]
+            Command::Documents(options) => documents::execute(&options),
+            Command::Doctor(options) => doctor::execute(&options).await,
+            Command::SupportBundle(options) => bundle::execute(&options).await,
             Command::CheckConfig { config } => check_config::execute(&config),
             Command::Status(options) => status::execute(&options).await,
             Command::Figures(command) => figures::execute(&command).await,
@@ -152,6 +175,8 @@ impl Arguments {
             Command::Tunnel(options) => tunnel::execute(&options).await,
             Command::Webhook(options) => webhook::execute(&options).await,
             Command::Publisher(options) => publisher::execute(&options),
+            Command::Provision(options) => provision::execute(&options),
+            Command::ProvisionDevice(options) => provision::device::execute(&options),
             #[cfg(feature = "simulator")]
             Command::Demo => Ok(demo::execute().await?),
             #[cfg(feature = "simulator")]
