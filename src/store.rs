@@ -2,9 +2,10 @@
 //!
 //! Keys are fixed-width integers, values are postcard bytes whose first byte is the row's version, so no redb type ever touches our data.
 //! Deduplication ids are appended: one row for all ids that a commit adds to an hour, so that 64 messages cost one page and not 64.
-//! [`files`] is where the file lies, [`rewrite`] makes it anew, and [`rows`] knows the tables.
+//! [`files`] is where the file lies, [`rewrite`] makes it anew, [`rows`] knows the tables, and [`layout`] how an update goes back.
 
 mod files;
+mod layout;
 mod rewrite;
 mod rows;
 
@@ -21,15 +22,12 @@ use crate::domain::outbox::{Entry, Hold};
 use crate::domain::pacing::{Guard, Throttle};
 use crate::domain::state::{Counters, State};
 use crate::domain::time::Timestamp;
-use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableError};
+use layout::Layout;
+use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableError, WriteTransaction};
 use rewrite::Rewriting;
 use rows::{ADDRESSES, Batch, FEEDS, META, Meta, OUTBOX, PEOPLE, SEEN, WORDINGS, decode, encode, hour_of, read};
 use std::io::ErrorKind;
 use std::path::Path;
-
-/// The layout of the tables. A store with a higher number was written by a newer program; one with a lower number, before the first
-/// release, by nobody who needs it.
-const SCHEMA: u32 = 4;
 
 /// Page cache of one file in bytes; while it is rewritten there are two. redb's own default is 1 GiB; a Pi Zero has 512 MiB in all. Nothing
 /// is read but at the start. But a part of it holds the pages of the commit that is being made: with 1 MiB those of a full group are pushed
@@ -43,7 +41,7 @@ pub enum StoreError {
     #[error("Der Speicher ist von einem anderen Prozess geöffnet. Läuft drk-relay schon? Abhilfe: den anderen Prozess beenden.")]
     Held,
     /// A newer program wrote it.
-    #[error("Der Speicher stammt von einer neueren Version (Aufbau {found}, bekannt bis {SCHEMA}). Abhilfe: die neuere Version starten.")]
+    #[error("Der Speicher stammt von einer neueren Version (Aufbau {found}, bekannt bis {}). Abhilfe: die neuere Version starten.", Layout::newest().number())]
     Newer {
         /// Its layout.
         found: u32,
@@ -125,6 +123,8 @@ impl<E: Into<redb::Error>> From<E> for StoreError {
 pub struct Store {
     database: Database,
     instance: InstanceId,
+    /// How rows are written.
+    layout: Layout,
     /// Where it lies. A store on a lone backend lies nowhere.
     files: Option<Files>,
     rewriting: Rewriting,
@@ -153,8 +153,8 @@ impl Store {
     /// As [`Store::open`].
     pub fn existing(files: &Files) -> Result<Option<Store>, StoreError> {
         let Some(database) = files.open()? else { return Ok(None) };
-        let found = layout(&database)?.ok_or_else(|| StoreError::Damaged("keine Tabelle meta".to_owned()))?;
-        Ok(Some(Store { database, instance: known(found)?, files: Some(files.clone()), rewriting: Rewriting::Idle }))
+        let found = head(&database)?.ok_or_else(|| StoreError::Damaged("keine Tabelle meta".to_owned()))?;
+        Ok(Some(Store::with(database, known(found)?, Some(files.clone()))))
     }
 
     /// Makes a new one that holds what these changes come to, in the place of what lies there. Under another name until it is whole: a
@@ -164,10 +164,11 @@ impl Store {
     /// If the disk fails or is full.
     pub fn begin(files: &Files, fresh: InstanceId, changes: &[Change]) -> Result<Store, StoreError> {
         let database = files.fresh()?;
-        create(&database, fresh, &Batch::of(changes))?;
+        let head = (Layout::FIRST, fresh);
+        create(&database, head, &Batch::of(head.0, changes))?;
         files.replace()?;
         files.sync()?;
-        Ok(Store { database, instance: fresh, files: Some(files.clone()), rewriting: Rewriting::Idle })
+        Ok(Store::with(database, head, Some(files.clone())))
     }
 
     /// The same on a lone backend: a benchmark's, or one that counts and delays its syncs. It cannot be rewritten.
@@ -176,14 +177,34 @@ impl Store {
     /// As [`Store::open`].
     pub fn on(backend: impl StorageBackend, fresh: InstanceId) -> Result<Store, StoreError> {
         let database = builder().create_with_backend(backend)?;
-        let found = match layout(&database)? {
-            Some(found) => found,
+        let head = match head(&database)? {
+            Some(found) => known(found)?,
             None => {
-                create(&database, fresh, &Batch::default())?;
-                (SCHEMA, fresh)
+                let head = (Layout::FIRST, fresh);
+                create(&database, head, &Batch::new(head.0))?;
+                head
             }
         };
-        Ok(Store { database, instance: known(found)?, files: None, rewriting: Rewriting::Idle })
+        Ok(Store::with(database, head, None))
+    }
+
+    fn with(database: Database, (layout, instance): Head, files: Option<Files>) -> Store {
+        Store { database, instance, layout, files, rewriting: Rewriting::Idle }
+    }
+
+    /// From now on rows are written as only this release reads them: it has proved itself, and nobody goes back any more.
+    ///
+    /// # Errors
+    /// As after a failed commit.
+    pub fn advance(&mut self) -> Result<(), StoreError> {
+        let newest = Layout::newest();
+        if self.layout < newest {
+            let transaction = self.database.begin_write()?;
+            write_head(&transaction, (newest, self.instance))?;
+            transaction.commit()?;
+            self.layout = newest;
+        }
+        Ok(())
     }
 
     /// Paths of damaged files that were set aside and still lie beside it.
@@ -265,7 +286,7 @@ impl Store {
     /// # Errors
     /// Memory is ahead of the disk then: drop both.
     pub fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        let batch = Batch::of(changes);
+        let batch = Batch::of(self.layout, changes);
         if batch.is_empty() {
             return Ok(());
         }
@@ -283,7 +304,7 @@ impl Store {
     /// If nobody can say which of the two files a power cut would leave. As after a failed commit.
     pub fn rewrite(&mut self, now: Timestamp) -> Result<Progress, StoreError> {
         let Some(files) = &self.files else { return Ok(Progress::Abandoned(StoreError::Adrift)) };
-        self.rewriting.turn(&mut self.database, files, now)
+        self.rewriting.turn(&mut self.database, files, self.layout, now)
     }
 
     /// Closes the file. Everything committed is durable already; this only says what dropping would swallow.
@@ -302,8 +323,11 @@ fn builder() -> Builder {
     builder
 }
 
+/// What a file says of itself.
+type Head = (Layout, InstanceId);
+
 /// The number of its layout and its instance id, if it has any.
-fn layout(database: &Database) -> Result<Option<(u32, InstanceId)>, StoreError> {
+fn head(database: &Database) -> Result<Option<(u32, InstanceId)>, StoreError> {
     match database.begin_read()?.open_table(META) {
         Ok(meta) => read(&meta, Meta::Schema),
         Err(TableError::TableDoesNotExist(_)) => Ok(None),
@@ -311,19 +335,26 @@ fn layout(database: &Database) -> Result<Option<(u32, InstanceId)>, StoreError> 
     }
 }
 
-/// The instance id of a layout that this program knows.
-fn known((found, instance): (u32, InstanceId)) -> Result<InstanceId, StoreError> {
-    match found {
-        SCHEMA => Ok(instance),
-        found if found > SCHEMA => Err(StoreError::Newer { found }),
-        found => Err(StoreError::Older { found }),
+/// The same, if this program knows the layout.
+fn known((found, instance): (u32, InstanceId)) -> Result<Head, StoreError> {
+    match Layout::numbered(found) {
+        Some(layout) => Ok((layout, instance)),
+        None if found > Layout::newest().number() => Err(StoreError::Newer { found }),
+        None => Err(StoreError::Older { found }),
     }
 }
 
+/// In the oldest layout, always: whoever does not know the number must be able to read it.
+fn write_head(transaction: &WriteTransaction, (layout, instance): Head) -> Result<(), StoreError> {
+    let bytes = encode(Layout::FIRST, &(layout.number(), instance));
+    transaction.open_table(META)?.insert(Meta::Schema as u8, bytes.as_slice())?;
+    Ok(())
+}
+
 /// The tables of a new store, and what is in them from the beginning.
-fn create(database: &Database, fresh: InstanceId, rows: &Batch) -> Result<(), StoreError> {
+fn create(database: &Database, head: Head, rows: &Batch) -> Result<(), StoreError> {
     let transaction = database.begin_write()?;
-    transaction.open_table(META)?.insert(Meta::Schema as u8, encode(&(SCHEMA, fresh)).as_slice())?;
+    write_head(&transaction, head)?;
     transaction.open_table(PEOPLE)?;
     transaction.open_table(ADDRESSES)?;
     transaction.open_table(OUTBOX)?;

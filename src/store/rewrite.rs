@@ -6,6 +6,7 @@
 
 use super::StoreError;
 use super::files::Files;
+use super::layout::Layout;
 use super::rows::{ADDRESSES, Batch, FEEDS, META, Meta, OUTBOX, PEOPLE, SEEN, WORDINGS, encode};
 use crate::domain::time::Timestamp;
 use redb::{Database, Durability, Key, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction};
@@ -49,7 +50,7 @@ impl Rewriting {
     }
 
     /// One page more.
-    pub(super) fn turn(&mut self, live: &mut Database, files: &Files, now: Timestamp) -> Result<Progress, StoreError> {
+    pub(super) fn turn(&mut self, live: &mut Database, files: &Files, layout: Layout, now: Timestamp) -> Result<Progress, StoreError> {
         let copy = match std::mem::replace(self, Rewriting::Idle) {
             Rewriting::Idle => Copy::begin(files),
             Rewriting::Copying(copy) => Ok(copy),
@@ -59,7 +60,7 @@ impl Rewriting {
             if !copy.page(live)? {
                 return Ok(Some(copy));
             }
-            copy.seal(now)?;
+            copy.seal(layout, now)?;
             files.replace()?;
             *live = copy.database;
             Ok(None)
@@ -127,9 +128,9 @@ impl Copy {
     }
 
     /// Writes down when it was made, and makes all of it durable.
-    fn seal(&self, now: Timestamp) -> Result<(), StoreError> {
+    fn seal(&self, layout: Layout, now: Timestamp) -> Result<(), StoreError> {
         self.write(Durability::Immediate, |transaction| {
-            transaction.open_table(META)?.insert(Meta::Rewritten as u8, encode(&now).as_slice())?;
+            transaction.open_table(META)?.insert(Meta::Rewritten as u8, encode(layout, &now).as_slice())?;
             Ok(())
         })
     }

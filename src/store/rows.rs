@@ -1,6 +1,7 @@
 //! What the rows are called and how they become bytes: the tables, what a list of changes comes to, postcard. Opens no file.
 
 use super::StoreError;
+use super::layout::Layout;
 use crate::domain::decision::Change;
 use crate::domain::ids::WamidHash;
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
@@ -37,8 +38,8 @@ pub(super) enum Meta {
 }
 
 /// What a list of changes comes to: the last word on every row, in the order of the keys.
-#[derive(Default)]
 pub(super) struct Batch {
+    layout: Layout,
     meta: BTreeMap<u8, Vec<u8>>,
     people: BTreeMap<u32, Option<Vec<u8>>>,
     addresses: BTreeMap<u32, Option<Vec<u8>>>,
@@ -50,32 +51,47 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn of(changes: &[Change]) -> Batch {
-        let mut batch = Batch::default();
+    /// Nothing yet.
+    pub(super) fn new(layout: Layout) -> Batch {
+        Batch {
+            layout,
+            meta: BTreeMap::new(),
+            people: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            outbox: BTreeMap::new(),
+            feeds: BTreeMap::new(),
+            wordings: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            forgotten: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn of(layout: Layout, changes: &[Change]) -> Batch {
+        let mut batch = Batch::new(layout);
         for change in changes {
             match change {
-                Change::Person(id, person) => drop(batch.people.insert(id.0, Some(encode(person)))),
+                Change::Person(id, person) => drop(batch.people.insert(id.0, Some(encode(layout, person)))),
                 Change::Forget(id) => drop(batch.people.insert(id.0, None)),
-                Change::Address(id, address) => drop(batch.addresses.insert(id.0, Some(encode(address)))),
+                Change::Address(id, address) => drop(batch.addresses.insert(id.0, Some(encode(layout, address)))),
                 Change::ForgetAddress(id) => drop(batch.addresses.insert(id.0, None)),
-                Change::Outbox(id, entry) => drop(batch.outbox.insert(id.0, Some(encode(entry)))),
+                Change::Outbox(id, entry) => drop(batch.outbox.insert(id.0, Some(encode(layout, entry)))),
                 Change::ForgetOutbox(id) => drop(batch.outbox.insert(id.0, None)),
-                Change::Feed(id, feed) => drop(batch.feeds.insert(id.0, Some(encode(feed)))),
+                Change::Feed(id, feed) => drop(batch.feeds.insert(id.0, Some(encode(layout, feed)))),
                 Change::ForgetFeed(id) => drop(batch.feeds.insert(id.0, None)),
-                Change::Notice(notice) => drop(batch.meta.insert(Meta::Notice as u8, encode(notice))),
-                Change::Hold(hold) => drop(batch.meta.insert(Meta::Hold as u8, encode(hold))),
-                Change::Guard(guard) => drop(batch.meta.insert(Meta::Guard as u8, encode(guard))),
-                Change::Throttle(throttle) => drop(batch.meta.insert(Meta::Throttle as u8, encode(throttle))),
-                Change::Wording(fingerprint, text) => drop(batch.wordings.insert(*fingerprint, Some(encode(text)))),
+                Change::Notice(notice) => drop(batch.meta.insert(Meta::Notice as u8, encode(layout, notice))),
+                Change::Hold(hold) => drop(batch.meta.insert(Meta::Hold as u8, encode(layout, hold))),
+                Change::Guard(guard) => drop(batch.meta.insert(Meta::Guard as u8, encode(layout, guard))),
+                Change::Throttle(throttle) => drop(batch.meta.insert(Meta::Throttle as u8, encode(layout, throttle))),
+                Change::Wording(fingerprint, text) => drop(batch.wordings.insert(*fingerprint, Some(encode(layout, text)))),
                 Change::ForgetWording(fingerprint) => drop(batch.wordings.insert(*fingerprint, None)),
-                Change::Counters(counters) => drop(batch.meta.insert(Meta::Counters as u8, encode(counters))),
-                Change::Budget(budget) => drop(batch.meta.insert(Meta::Budget as u8, encode(budget))),
+                Change::Counters(counters) => drop(batch.meta.insert(Meta::Counters as u8, encode(layout, counters))),
+                Change::Budget(budget) => drop(batch.meta.insert(Meta::Budget as u8, encode(layout, budget))),
                 Change::Seen(id, hour) => batch.seen.entry(*hour).or_default().push(*id),
                 Change::ForgetSeen(hour) => {
                     batch.seen.remove(hour);
                     batch.forgotten.insert(*hour);
                 }
-                Change::Rewritten(at) => drop(batch.meta.insert(Meta::Rewritten as u8, encode(at))),
+                Change::Rewritten(at) => drop(batch.meta.insert(Meta::Rewritten as u8, encode(layout, at))),
                 Change::Unread(..)
                 | Change::Rewrite(_)
                 | Change::Clock(_)
@@ -114,7 +130,7 @@ impl Batch {
         for (hour, ids) in &self.seen {
             let last = table.range::<u64>(span(*hour))?.next_back().transpose()?.map(|(key, _)| key.value());
             let key = last.map_or(*span(*hour).start(), |last| last + 1);
-            table.insert(key, encode(ids).as_slice())?;
+            table.insert(key, encode(self.layout, ids).as_slice())?;
         }
         Ok(())
     }
@@ -152,16 +168,25 @@ pub(super) fn hour_of(key: u64) -> u32 {
 #[derive(Serialize, Deserialize)]
 enum Row<T> {
     V1(T),
+    #[cfg(feature = "successor")]
+    V2(T, u32),
 }
 
-pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    postcard::to_allocvec(&Row::V1(value)).unwrap_or_else(|_| unreachable!("rows are plain data: writing them to memory cannot fail"))
+pub(super) fn encode<T: Serialize>(layout: Layout, value: &T) -> Vec<u8> {
+    let row = match layout {
+        Layout::Four => Row::V1(value),
+        #[cfg(feature = "successor")]
+        Layout::Five => Row::V2(value, 0),
+    };
+    postcard::to_allocvec(&row).unwrap_or_else(|_| unreachable!("rows are plain data: writing them to memory cannot fail"))
 }
 
 pub(super) fn decode<T: DeserializeOwned>(table: &'static str, key: u64, bytes: &[u8]) -> Result<T, StoreError> {
     match postcard::take_from_bytes(bytes) {
         Ok((Row::V1(value), [])) => Ok(value),
-        Ok((Row::V1(_), _)) | Err(_) => Err(StoreError::Unreadable { table, key }),
+        #[cfg(feature = "successor")]
+        Ok((Row::V2(value, _), [])) => Ok(value),
+        Ok(_) | Err(_) => Err(StoreError::Unreadable { table, key }),
     }
 }
 
