@@ -1,12 +1,14 @@
 //! What is typed: `drk-relay run`, `check-config`, `status`, `backup`, `qr`, `demo`. Commands start and show things; they hold no rule.
 
 mod alarm;
-#[cfg(feature = "asyncapi")]
+#[cfg(feature = "documents")]
 mod asyncapi;
 mod backup;
 mod check_config;
 #[cfg(feature = "simulator")]
 mod demo;
+#[cfg(feature = "documents")]
+mod documents;
 mod events;
 mod figures;
 pub mod journal;
@@ -35,7 +37,7 @@ const CONFIGURATION_FILE: &str = "/etc/drk-relay/relay.toml";
 
 /// Zahlen per MQTT hinein, per WhatsApp hinaus.
 #[derive(Debug, Parser)]
-#[command(version, about, disable_help_subcommand = true)]
+#[command(version, disable_help_subcommand = true)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -81,8 +83,11 @@ enum Command {
     #[command(subcommand)]
     Publisher(publisher::Options),
     /// Die Beschreibung der MQTT-Schnittstelle für Programme (AsyncAPI 3.1, JSON).
-    #[cfg(feature = "asyncapi")]
+    #[cfg(feature = "documents")]
     Asyncapi,
+    /// Handbuchseite und Vervollständigungen für bash, zsh und fish schreiben.
+    #[cfg(feature = "documents")]
+    Documents(documents::Options),
     /// Zwei Tage in zwei Minuten: Broker, WhatsApp und drei Leute sind nachgestellt, das Relay dazwischen ist das echte.
     #[cfg(feature = "simulator")]
     Demo,
@@ -139,8 +144,10 @@ impl Arguments {
     pub async fn execute(self) -> Result<(), Failure> {
         match self.command {
             Command::Run { config } => run::execute(&config).await,
-            #[cfg(feature = "asyncapi")]
+            #[cfg(feature = "documents")]
             Command::Asyncapi => asyncapi::execute(),
+            #[cfg(feature = "documents")]
+            Command::Documents(options) => documents::execute(&options),
             Command::CheckConfig { config } => check_config::execute(&config),
             Command::Status(options) => status::execute(&options).await,
             Command::Figures(command) => figures::execute(&command).await,

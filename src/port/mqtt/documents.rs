@@ -53,12 +53,12 @@ pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The latest values of a feed.
 #[derive(Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "documents", derive(schemars::JsonSchema))]
 pub(super) struct Last<'a> {
     feed: &'a str,
     /// The day they are about.
     as_of: Date,
-    #[cfg_attr(feature = "asyncapi", schemars(with = "BTreeMap<String, serde_json::Number>"))]
+    #[cfg_attr(feature = "documents", schemars(with = "BTreeMap<String, serde_json::Number>"))]
     values: BTreeMap<&'a str, Number>,
     /// Counts what was sent. What is only shown on request has the number of what was sent before it.
     revision: u32,
@@ -70,11 +70,11 @@ pub(super) struct Last<'a> {
 
 /// The latest value of a metric.
 #[derive(Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "documents", derive(schemars::JsonSchema))]
 pub(super) struct LastMetric<'a> {
     feed: &'a str,
     metric: &'a str,
-    #[cfg_attr(feature = "asyncapi", schemars(with = "serde_json::Number"))]
+    #[cfg_attr(feature = "documents", schemars(with = "serde_json::Number"))]
     value: Number,
     unit: Option<&'a str>,
     as_of: Date,
@@ -84,7 +84,7 @@ pub(super) struct LastMetric<'a> {
 
 /// How a feed fares.
 #[derive(Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "documents", derive(schemars::JsonSchema))]
 pub(super) struct FeedState<'a> {
     feed: &'a str,
     title: &'a str,
@@ -98,7 +98,7 @@ pub(super) struct FeedState<'a> {
     /// Values that wait for a human.
     held: usize,
     /// Those values.
-    #[cfg_attr(feature = "asyncapi", schemars(with = "BTreeMap<String, serde_json::Number>"))]
+    #[cfg_attr(feature = "documents", schemars(with = "BTreeMap<String, serde_json::Number>"))]
     held_values: BTreeMap<&'a str, Number>,
     /// The day they are about.
     held_as_of: Option<Date>,
@@ -114,7 +114,7 @@ pub(super) struct FeedState<'a> {
 
 /// Why a value is held.
 #[derive(Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "documents", derive(schemars::JsonSchema))]
 struct Because<'a> {
     /// That of receipts.
     code: &'static str,
@@ -123,7 +123,7 @@ struct Because<'a> {
 
 /// The relay.
 #[derive(Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "documents", derive(schemars::JsonSchema))]
 pub(super) struct Info {
     pub(super) version: &'static str,
     /// Nothing while the clock is not known to be right.

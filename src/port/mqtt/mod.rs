@@ -20,7 +20,7 @@
 //! wait, which no broker that bounds its unacknowledged messages ever fills. Publishes of QoS 0 never wait: they may take half of the inbox
 //! and are dropped beyond, so that a flood of them cannot keep webhooks out.
 
-#[cfg(feature = "asyncapi")]
+#[cfg(feature = "documents")]
 mod asyncapi;
 mod beside;
 mod connection;
@@ -43,7 +43,7 @@ mod subscriptions;
 mod tls;
 mod unit;
 
-#[cfg(feature = "asyncapi")]
+#[cfg(feature = "documents")]
 pub use asyncapi::asyncapi;
 pub use mapped::{Mapped, mapped};
 pub use payload::parse;

@@ -22,7 +22,7 @@ const TOPIC_MAX: usize = 512;
 
 /// A receipt. Every key is always there, so that no template has to ask.
 #[derive(Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "documents", derive(schemars::JsonSchema))]
 pub(super) struct Body<'a> {
     result: Outcome,
     /// Why, for programs.
@@ -30,13 +30,13 @@ pub(super) struct Body<'a> {
     feed: &'a str,
     metric: Option<&'a str>,
     /// What was read, if it is one value.
-    #[cfg_attr(feature = "asyncapi", schemars(with = "Option<serde_json::Number>"))]
+    #[cfg_attr(feature = "documents", schemars(with = "Option<serde_json::Number>"))]
     value: Option<Number>,
     /// What was read.
-    #[cfg_attr(feature = "asyncapi", schemars(with = "BTreeMap<String, serde_json::Number>"))]
+    #[cfg_attr(feature = "documents", schemars(with = "BTreeMap<String, serde_json::Number>"))]
     values: BTreeMap<&'a str, Number>,
     /// The value again, if it was written in another way than it was read.
-    #[cfg_attr(feature = "asyncapi", schemars(with = "Option<serde_json::Number>"))]
+    #[cfg_attr(feature = "documents", schemars(with = "Option<serde_json::Number>"))]
     interpreted: Option<Number>,
     as_of: Option<jiff::civil::Date>,
     /// The revision that subscribers have or are getting.
@@ -50,7 +50,7 @@ pub(super) struct Body<'a> {
 
 /// What became of a message.
 #[derive(Clone, Copy, Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "documents", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum Outcome {
     Accepted,
@@ -62,7 +62,7 @@ enum Outcome {
 
 /// How many people a figure concerns.
 #[derive(Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "documents", derive(schemars::JsonSchema))]
 struct Notify {
     /// Subscribers: they get what is published.
     now: u32,

@@ -51,7 +51,7 @@ pub(super) type Transaction = Box<str>;
 
 /// An answer.
 #[derive(Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "documents", derive(schemars::JsonSchema))]
 pub(super) struct Response<'a, Data> {
     status: Status,
     /// What happened, in German; nothing if all went well.
@@ -59,12 +59,12 @@ pub(super) struct Response<'a, Data> {
     error: Option<&'a str>,
     data: Data,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "asyncapi", schemars(with = "Option<Called>"))]
+    #[cfg_attr(feature = "documents", schemars(with = "Option<Called>"))]
     transaction: Option<&'a RawValue>,
 }
 
 #[derive(Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "documents", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum Status {
     Ok,
@@ -72,7 +72,7 @@ enum Status {
 }
 
 /// What the sender calls its request.
-#[cfg(feature = "asyncapi")]
+#[cfg(feature = "documents")]
 #[derive(schemars::JsonSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "only its shape is of interest")]
@@ -83,13 +83,13 @@ enum Called {
 
 /// What is to be said of a request that cannot be met.
 #[derive(Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "documents", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct NoData {}
 
 /// How the relay fares.
 #[derive(Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "documents", derive(schemars::JsonSchema))]
 pub(super) struct Health<'a> {
     /// Whether there is no alarm.
     healthy: bool,
@@ -109,7 +109,7 @@ pub(super) fn named<'a>(config: &MqttConfig, topic: &'a str) -> Option<&'a str> 
 }
 
 /// The names of the requests by which something is decided.
-#[cfg(feature = "asyncapi")]
+#[cfg(feature = "documents")]
 pub(super) fn rulings() -> impl Iterator<Item = &'static str> {
     RULINGS.into_iter().map(|(name, _)| name)
 }

@@ -105,14 +105,14 @@ impl Said {
 }
 
 #[derive(Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "documents", derive(schemars::JsonSchema))]
 pub(super) struct Body<'a> {
     schema: u32,
     alarms: Vec<Row<'a>>,
 }
 
 #[derive(Serialize)]
-#[cfg_attr(feature = "asyncapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "documents", derive(schemars::JsonSchema))]
 struct Row<'a> {
     code: &'a str,
     /// RFC 3339; nothing if the clock was not known to be right then.
