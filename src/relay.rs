@@ -79,6 +79,14 @@ impl Relay {
         Ok(relay)
     }
 
+    /// This program has proved itself: its predecessor need not read the store any more. See [`Store::advance`].
+    ///
+    /// # Errors
+    /// As after a failed commit.
+    pub fn advance(&mut self) -> Result<(), StoreError> {
+        self.store.advance()
+    }
+
     /// Decides everything that arrived and everything that is due at `now`, commits it, and returns what may leave.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ use crate::port::clock::{self, Clock};
 use crate::port::link::Link;
 use crate::port::pseudonym::Pseudonyms;
 use crate::port::stream::Source;
+use crate::port::update::Trial;
 use crate::port::webhook::Behind;
 use crate::port::{Arrival, alarm, events, graph, mqtt, status, systemd, webhook};
 use crate::relay::{Pulse, Relay, Roster, Surface};
@@ -57,6 +58,8 @@ pub struct Surroundings {
     pub show: Show,
     /// Who has started it and wants to know how it fares.
     pub manager: systemd::Manager,
+    /// Whether this program is on trial.
+    pub trial: Trial,
     /// Makes ports panic; at work nobody does.
     pub drill: Drill,
 }
@@ -79,14 +82,15 @@ pub struct Show {
 /// # Errors
 /// If the store cannot be opened, or a commit fails, or the relay panics.
 pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let Surroundings { clock, listener, show, manager, drill } = around;
+    let Surroundings { clock, listener, show, manager, trial, drill } = around;
     let (started, zone) = (clock.mark(), config.rules.zone.clone());
     let (pulse, backup, surface) = (show.pulse.clone(), show.backup.clone(), show.surface.clone());
     std::fs::create_dir_all(&config.state_dir).with_context(|| format!("{}: lässt sich nicht anlegen", config.state_dir.display()))?;
     let pseudonyms = Pseudonyms::open(&config.state_dir.join(KEY)).context(KEY)?;
     let (mut source, ways) = Ways::open(&config, listener, &clock).await?;
     let rules = config.rules;
-    let start = move |files: &Files, fresh, now| Relay::start(files, fresh, &rules, now);
+    let rolled_back = trial.rolled_back().map(|found| found.sentence());
+    let start = move |files: &Files, fresh, now| tried(Relay::start(files, fresh, &rules, now)?, &trial);
     let (open, instance) = shelf(Files::at(&config.state_dir.join(STORE)), start, clock.now())?;
     let to_meta = GraphConfig { proxy: ways.outward.proxy().cloned(), ..config.graph };
     let graph = Arc::new(graph::Graph::new(to_meta, clock.clone(), pseudonyms.clone(), instance)?);
@@ -99,7 +103,7 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let trusted = watch::Sender::new(false);
     let alarms = Alarms::new(&config.alarm, config.heartbeat.as_ref(), &ways.outward, &zone, &clock)?;
     let answers = outlets.answers.clone();
-    let board = Board { pulse, backup, answers, inbox: inbox.clone(), links, alarms, clock: clock.clone(), zone, started };
+    let board = Board { pulse, backup, answers, inbox: inbox.clone(), links, alarms, clock: clock.clone(), zone, started, rolled_back };
     let around_mqtt = mqtt::Around { alarms: &board.alarms, link: &board.links.mqtt, surface: &surface, started };
     let mut restarted = false;
     let ports = async {
@@ -207,6 +211,14 @@ fn shelf(
         if relay.store().instance() == instance { Ok(relay) } else { Err(StoreError::Replaced) }
     };
     Ok((open, instance))
+}
+
+/// As long as this program is on trial, its predecessor can read the store: the judge starts it once more afterwards.
+fn tried(mut relay: Relay, trial: &Trial) -> Result<Relay, StoreError> {
+    if !trial.under_way() {
+        relay.advance()?;
+    }
+    Ok(relay)
 }
 
 /// Runs a port again whenever it ends or panics.

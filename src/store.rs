@@ -41,7 +41,10 @@ pub enum StoreError {
     #[error("Der Speicher ist von einem anderen Prozess geöffnet. Läuft drk-relay schon? Abhilfe: den anderen Prozess beenden.")]
     Held,
     /// A newer program wrote it.
-    #[error("Der Speicher stammt von einer neueren Version (Aufbau {found}, bekannt bis {}). Abhilfe: die neuere Version starten.", Layout::newest().number())]
+    #[error(
+        "Der Speicher stammt von einer neueren Version (Aufbau {found}, bekannt bis {}). Abhilfe: die neuere Version starten.",
+        Layout::newest().number()
+    )]
     Newer {
         /// Its layout.
         found: u32,

@@ -7,6 +7,7 @@ use crate::port::clock::Clock;
 use crate::port::events::{Keeper, Keeping};
 use crate::port::stream::Source;
 use crate::port::systemd::Manager;
+use crate::port::update::Trial;
 use crate::run::{Drill, Show, Surroundings, run};
 use anyhow::Context;
 use std::path::Path;
@@ -35,7 +36,8 @@ pub(super) async fn execute(config: &Path) -> Result<(), Failure> {
             _ = interrupt.recv() => {}
         }
     };
-    let around = Surroundings { clock, listener, show: Show::default(), manager: Manager::from_environment(), drill: Drill::default() };
+    let (manager, trial) = (Manager::from_environment(), Trial::from_environment());
+    let around = Surroundings { clock, listener, show: Show::default(), manager, trial, drill: Drill::default() };
     let ended = Box::pin(run(config, around, stop)).await;
     keeper.finish();
     Ok(ended?)

@@ -44,6 +44,8 @@ pub struct Board {
     pub zone: TimeZone,
     /// When the relay was started.
     pub started: Mark,
+    /// The update that was taken back before it was, in words.
+    pub rolled_back: Option<String>,
 }
 
 /// A link for each port that has one.

@@ -23,6 +23,7 @@ pub mod systemd;
 pub mod tls;
 pub mod trust;
 pub mod tunnel;
+pub mod update;
 pub mod webhook;
 
 use crate::domain::event::Event;

@@ -4,9 +4,9 @@
 //! in the layout that it found, which is its predecessor's, until the update has proved itself (`port/update`). Then
 //! [`super::Store::advance`] writes down that the file has the newest layout; a predecessor refuses it from there on, in words.
 //!
-//! What a release with a new row has to do: a variant here, and a variant of the row in `rows` that is written in the new layout only. A new
-//! table, and a new variant of an enum within a row, is a new layout, too: the predecessor reads none of them. Rows that nothing changes stay
-//! as they are, so a row once released is read for ever; a layout is written as long as devices may come from it.
+//! What a release with a new row has to do: a variant here, and a variant of the row in `rows` that is written in the new layout only. A
+//! new table, and a new variant of an enum within a row, is a new layout, too: the predecessor reads none of them. Rows that nothing
+//! changes stay as they are, so a row once released is read for ever; a layout is written as long as devices may come from it.
 
 /// The layouts that this program reads. The number is what the file says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -82,8 +82,7 @@ mod tests {
         all.extend(table.iter().expect("reads").map(|row| row.expect("reads").1.value()[0]));
     }
 
-    /// Every release: goes on as it found the file, through commits and a rewrite; once it has proved itself, it writes its own rows, and reads
-    /// both.
+    /// It goes on as it found the file, through commits and a rewrite. Once it has proved itself it writes rows of its own, and reads both.
     #[test]
     fn a_predecessor_reads_every_row_until_the_update_has_proved_itself() {
         let folder = tempfile::tempdir().expect("a folder");

@@ -10,6 +10,7 @@ use drk_relay::domain::time::Timestamp;
 use drk_relay::port::clock::{Clock, Warp};
 use drk_relay::port::stream::Source;
 use drk_relay::port::systemd::Manager;
+use drk_relay::port::update::Trial;
 use drk_relay::relay::Pulse;
 use drk_relay::run::{Drill, Show, Surroundings, run};
 use drk_relay::simulator::broker::Broker;
@@ -121,6 +122,7 @@ async fn what_could_not_be_sent_goes_out_when_the_others_come_back() {
         listener: Some(Source::Tcp(listener)),
         show: Show { pulse, ..Show::default() },
         manager: Manager::default(),
+        trial: Trial::default(),
         drill: Drill::default(),
     };
     let mut relay = pin!(run(config, around, async { drop(stopped.await) }));

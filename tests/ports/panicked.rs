@@ -8,6 +8,7 @@ use drk_relay::domain::outbox::{Delivery, Kind};
 use drk_relay::port::clock::{Clock, Warp};
 use drk_relay::port::stream::Source;
 use drk_relay::port::systemd::Manager;
+use drk_relay::port::update::Trial;
 use drk_relay::relay::Pulse;
 use drk_relay::run::{Drill, Show, Surroundings, run};
 use drk_relay::simulator::cloud::Cloud;
@@ -43,6 +44,7 @@ async fn a_message_in_flight_when_the_graph_port_panics_is_unknown_and_the_next_
             listener: Some(Source::Tcp(listener)),
             show,
             manager: Manager::default(),
+            trial: Trial::default(),
             drill: drill.clone(),
         };
         let mut relay = pin!(run(config, around, async { drop(stopped.await) }));

@@ -26,6 +26,7 @@ use drk_relay::domain::time::{Day, Millis, Timestamp};
 use drk_relay::port::clock::{Clock, Warp};
 use drk_relay::port::stream::Source;
 use drk_relay::port::systemd::Manager;
+use drk_relay::port::update::Trial;
 use drk_relay::relay::Pulse;
 use drk_relay::run::{Drill, Show, Surroundings, run};
 use drk_relay::simulator::cloud::{Accepted, Cloud};
@@ -343,6 +344,7 @@ async fn two_real_weeks_through_mosquitto() {
         listener: Some(Source::Tcp(listener)),
         show,
         manager: Manager::default(),
+        trial: Trial::default(),
         drill: Drill::default(),
     };
     let mut relay = Box::pin(run(config, around, async { drop(stopped.await) }));

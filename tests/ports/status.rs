@@ -164,6 +164,7 @@ fn served() -> Served {
         started,
         clock,
         zone: TimeZone::UTC,
+        rolled_back: None,
     };
     let server = tokio::spawn(async move { serve(&listener, &board).await });
     Served { socket, pulse, backup, arrivals, _directory: directory, _server: AbortOnDropHandle::new(server) }

@@ -186,6 +186,7 @@ async fn who_hangs_is_not_fed() {
         started,
         clock,
         zone: TimeZone::UTC,
+        rolled_back: None,
     };
     let listener = Listener::new();
     let manager = Manager::at(&listener.path(), Some(Duration::from_millis(20))).expect("an address");

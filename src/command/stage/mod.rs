@@ -14,6 +14,7 @@ use crate::domain::time::Millis;
 use crate::port::clock::{Clock, Warp};
 use crate::port::stream::Source;
 use crate::port::systemd::Manager;
+use crate::port::update::Trial;
 use crate::relay::pulse::{Pulse, Roster};
 use crate::run::{Drill, Show, Surroundings, run};
 use crate::simulator::broker::Broker;
@@ -103,7 +104,8 @@ impl Stage {
         let ((pulse, pulses), (roster, rosters)) = (watch::channel(Pulse::default()), watch::channel(Roster::default()));
         let (stop, stopped) = oneshot::channel::<()>();
         let show = Show { pulse, roster, ..Show::default() };
-        let around = Surroundings { clock: clock.clone(), listener: Some(Source::Tcp(listener)), show, manager: Manager::default(), drill };
+        let (manager, trial) = (Manager::default(), Trial::default());
+        let around = Surroundings { clock: clock.clone(), listener: Some(Source::Tcp(listener)), show, manager, trial, drill };
         let running = Box::pin(run(config.clone(), around, async { drop(stopped.await) }));
         let stage = Stage {
             config,

@@ -35,6 +35,8 @@ pub enum Code {
     FigureHeld,
     /// Figures that usually have come by now have not.
     FeedOverdue,
+    /// An update did not work, and its predecessor goes on.
+    UpdateRolledBack,
     /// Meta charges for messages that should be free.
     MetaCharges,
     /// The month's messages will not suffice.
@@ -50,7 +52,7 @@ const CALM: u32 = 5 * MINUTE;
 
 impl Code {
     /// All of them, in their order.
-    pub const ALL: [Code; 18] = [
+    pub const ALL: [Code; 19] = [
         Code::RelaySilent,
         Code::DiskFull,
         Code::StoreDamaged,
@@ -67,6 +69,7 @@ impl Code {
         Code::BrokerUnreachable,
         Code::FigureHeld,
         Code::FeedOverdue,
+        Code::UpdateRolledBack,
         Code::MetaCharges,
         Code::BudgetShort,
     ];
@@ -90,6 +93,7 @@ impl Code {
             Code::BrokerUnreachable => "broker-unreachable",
             Code::FigureHeld => "figure-held",
             Code::FeedOverdue => "feed-overdue",
+            Code::UpdateRolledBack => "update-rolled-back",
             Code::MetaCharges => "meta-charges",
             Code::BudgetShort => "budget-short",
         }
@@ -131,6 +135,7 @@ impl Code {
             Code::BrokerUnreachable => "Der MQTT-Broker ist nicht zu erreichen: Neue Zahlen kommen nicht an.",
             Code::FigureHeld => "Zahlen sind unplausibel und werden angehalten: Niemand bekommt sie, bis jemand entschieden hat.",
             Code::FeedOverdue => "Zahlen sind überfällig: Um diese Zeit sind sie sonst längst da. Wer ein Abo hat, bekommt nichts Neues.",
+            Code::UpdateRolledBack => "Ein Update wurde zurückgenommen: Die vorige Version läuft weiter.",
             Code::MetaCharges => "Meta berechnet Nachrichten, die nach unserer Zählung noch kostenlos wären.",
             Code::BudgetShort => "Die Nachrichten dieses Monats reichen mit den heutigen Abos nicht bis zum Monatsende.",
         }
@@ -176,6 +181,10 @@ impl Code {
                 "Beim Absender nachsehen, ob er sendet; kommt an einem Tag nichts, soll er \"no_report_today\" senden. Wann Zahlen fällig \
                  sind, stellt due ein."
             }
+            Code::UpdateRolledBack => {
+                "journalctl -u drk-relay -u drk-relay-update zeigt, woran es lag; die nächste Version wird wieder versucht, und wenn sie \
+                 bereit wird, endet der Alarm."
+            }
             Code::MetaCharges => {
                 "Im WhatsApp Manager die Abrechnung ansehen; budget.monthly_messages auf das senken, was wirklich frei ist."
             }
@@ -191,7 +200,7 @@ impl Code {
         match self {
             // Nothing heals these by itself, and each minute counts.
             Code::DiskFull | Code::StoreDamaged | Code::SendingHeld | Code::MetaWithholds | Code::BudgetSpent | Code::BudgetReserve => 0,
-            Code::MetaCharges | Code::FigureHeld => 0,
+            Code::MetaCharges | Code::FigureHeld | Code::UpdateRolledBack => 0,
             // Two looks. A card that is about to die hangs for seconds and comes back; the watchdog ends everything after a minute.
             Code::RelaySilent => 20,
             Code::ClockUntrusted
@@ -215,6 +224,8 @@ impl Code {
             Code::StoreDamaged | Code::BudgetSpent | Code::BudgetReserve => 0,
             // Somebody has decided, or better figures have come.
             Code::FigureHeld | Code::FeedOverdue => 0,
+            // Another update has proved itself.
+            Code::UpdateRolledBack => 0,
             Code::RelaySilent
             | Code::DiskFull
             | Code::SendingHeld

@@ -21,6 +21,8 @@ pub(super) struct Seen<'a> {
     pub(super) tunnel: Option<Condition>,
     pub(super) certificate: Option<Condition>,
     pub(super) public: Option<Condition>,
+    /// The update that was taken back, in words.
+    pub(super) rolled_back: Option<String>,
 }
 
 impl<'a> Seen<'a> {
@@ -36,6 +38,7 @@ impl<'a> Seen<'a> {
             tunnel: ways.tunnel.as_ref().map(condition),
             certificate: ways.certificate.as_ref().map(|(link, _)| condition(link)),
             public: ways.public.as_ref().map(condition),
+            rolled_back: board.rolled_back.clone(),
         }
     }
 
@@ -58,6 +61,7 @@ impl<'a> Seen<'a> {
             Code::BudgetShort => self.of_pulse(|pulse| seen_if(short(pulse.budget.standing))),
             Code::BudgetReserve => self.of_pulse(|pulse| seen_if(matches!(pulse.budget.standing, Standing::Reserve | Standing::Spent))),
             Code::BudgetSpent => self.of_pulse(|pulse| seen_if(pulse.budget.standing == Standing::Spent)),
+            Code::UpdateRolledBack => self.rolled_back.clone().map_or(Finding::NotSeen, Finding::Seen),
             Code::MetaCharges => self.of_pulse(|pulse| seen_if(pulse.budget.surprise == Some(Surprise::Charged))),
             Code::MetaWithholds => self.of_pulse(|pulse| seen_if(pulse.budget.surprise == Some(Surprise::CutOff))),
             Code::FigureHeld => self.of_pulse(|pulse| held(&pulse.feeds)),
@@ -159,7 +163,7 @@ mod tests {
 
     fn look(pulse: Option<&Pulse>) -> Seen<'_> {
         let (mqtt, graph, webhook) = (Condition::Up, Condition::Up, Condition::Up);
-        Seen { pulse, doubt: None, mqtt, graph, webhook, tunnel: Some(Condition::Up), certificate: None, public: None }
+        Seen { pulse, doubt: None, mqtt, graph, webhook, tunnel: Some(Condition::Up), certificate: None, public: None, rolled_back: None }
     }
 
     /// What is seen, and what is not known.
@@ -226,6 +230,12 @@ mod tests {
         let (seen, unknown) = found(&look(None));
         assert_eq!(seen, [(Code::RelaySilent, String::new())]);
         assert_eq!(unknown, [&[Code::DiskFull][..], &of_pulse].concat());
+    }
+
+    #[test]
+    fn an_update_that_was_taken_back_is_said_whatever_the_relay_does() {
+        let seen = Seen { rolled_back: Some("0.2.0 nicht".to_owned()), ..look(None) };
+        assert_eq!(found(&seen).0, [(Code::RelaySilent, String::new()), (Code::UpdateRolledBack, "0.2.0 nicht".to_owned())]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use drk_relay::port::clock::{Clock, Warp};
 use drk_relay::port::status::Report;
 use drk_relay::port::stream::Source;
 use drk_relay::port::systemd::Manager;
+use drk_relay::port::update::Trial;
 use drk_relay::run::{Drill, Show, Surroundings, run};
 use drk_relay::simulator::cloud::{Cloud, CloudConfig};
 use drk_relay::simulator::meta::Person;
@@ -43,6 +44,7 @@ async fn a_dead_token_is_told_once_and_so_is_its_end() {
         listener: Some(Source::Tcp(listener)),
         show: Show::default(),
         manager: Manager::default(),
+        trial: Trial::default(),
         drill: Drill::default(),
     };
     let mut relay = pin!(run(config, around, async { drop(stopped.await) }));

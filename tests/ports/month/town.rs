@@ -15,6 +15,7 @@ use drk_relay::port::clock::{Clock, Warp};
 use drk_relay::port::status::ask_for_backup;
 use drk_relay::port::stream::Source;
 use drk_relay::port::systemd::Manager;
+use drk_relay::port::update::Trial;
 use drk_relay::relay::Pulse;
 use drk_relay::run::{Drill, Show, Surroundings, run};
 use drk_relay::simulator::broker::Broker;
@@ -216,6 +217,7 @@ impl Town {
             listener: Some(Source::Tcp(listener)),
             show: Show { pulse, ..Show::default() },
             manager: Manager::default(),
+            trial: Trial::default(),
             drill: Drill::default(),
         };
         let ended = Box::pin(run(config.clone(), around, async { drop(stopped.await) }));

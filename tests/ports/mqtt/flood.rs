@@ -9,6 +9,7 @@ use drk_relay::config::Config;
 use drk_relay::port::clock::Clock;
 use drk_relay::port::stream::Source;
 use drk_relay::port::systemd::Manager;
+use drk_relay::port::update::Trial;
 use drk_relay::run::{Drill, Show, Surroundings, run};
 use drk_relay::simulator::meta::webhook::{body, sign};
 use drk_relay::simulator::meta::{Meta, Person};
@@ -115,6 +116,7 @@ async fn a_panic_of_the_port_costs_a_second_and_not_the_session() {
         listener: Some(Source::Tcp(listen().await.0)),
         show: Show::default(),
         manager: Manager::default(),
+        trial: Trial::default(),
         drill: Drill::default(),
     };
     let mut relay = pin!(run(config, around, std::future::pending()));
