@@ -12,6 +12,7 @@ mod documents;
 mod events;
 mod figures;
 pub mod journal;
+mod provision;
 mod publisher;
 mod qr;
 mod restore;
@@ -82,6 +83,11 @@ enum Command {
     /// Wer Zahlen senden darf: Zugänge zum Broker.
     #[command(subcommand)]
     Publisher(publisher::Options),
+    /// Eine Speicherkarte vorbereiten: Paket, Konfiguration und was beim ersten Start geschieht.
+    Provision(provision::Options),
+    /// Übernehmen, was auf der Boot-Partition liegt: tut systemd bei jedem Start des Geräts.
+    #[command(hide = true)]
+    ProvisionDevice(provision::device::Options),
     /// Die Beschreibung der MQTT-Schnittstelle für Programme (AsyncAPI 3.1, JSON).
     #[cfg(feature = "documents")]
     Asyncapi,
@@ -159,6 +165,8 @@ impl Arguments {
             Command::Tunnel(options) => tunnel::execute(&options).await,
             Command::Webhook(options) => webhook::execute(&options).await,
             Command::Publisher(options) => publisher::execute(&options),
+            Command::Provision(options) => provision::execute(&options),
+            Command::ProvisionDevice(options) => provision::device::execute(&options),
             #[cfg(feature = "simulator")]
             Command::Demo => Ok(demo::execute().await?),
             #[cfg(feature = "simulator")]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use toml::de::DeValue;
 
-const URL: Secret =
+pub(super) const URL: Secret =
     Secret { key: "url_file", credential: "heartbeat-url", title: "Die Adresse, an die der Herzschlag geht,", form: Form::Word };
 
 /// Arguments of a command, itself included: whoever needs more writes a script.
@@ -55,7 +55,7 @@ pub(super) fn alarm(root: &mut Section<'_>, files: &Files) -> Option<AlarmConfig
         let words = std::iter::once(&*program).chain(arguments.iter().map(String::as_str));
         section.effective("command", &format!("[{}]", words.map(quoted).collect::<Vec<_>>().join(", ")));
         let found = std::fs::metadata(&*program).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0);
-        if !found {
+        if !found && files.is_here() {
             let what = format!("{program} gibt es nicht, oder es ist kein Programm.");
             section.warn("command", &what, "den Pfad berichtigen oder chmod 755; drk-relay alarm test zeigt, ob es geht.");
         }

@@ -1,7 +1,7 @@
 //! A TOML document as it is read: every key asked for once, everything that is wrong collected, every value written down as it takes
 //! effect. Knows no key by name; what there is to be read stands in `branch` and `outside`.
 
-use super::report::{ConfigError, Problem, Source};
+use super::report::{ConfigError, Problem, Source, discreet};
 use std::cell::RefCell;
 use std::ops::{Range, RangeInclusive};
 use toml::Spanned;
@@ -72,11 +72,19 @@ impl<'t> Document<'t> {
     /// # Errors
     /// If it is not TOML: the first reason only, because what follows may be its consequence.
     pub(super) fn parse(source: Source<'t>) -> Result<Document<'t>, ConfigError> {
-        let (root, errors) = DeTable::parse_recoverable(source.text);
+        Document::parse_as(source.text, source)
+    }
+
+    /// Parses `text`, of which reports are to show `source`: as long, line for line, and without what nobody may see.
+    ///
+    /// # Errors
+    /// As [`Document::parse`].
+    pub(super) fn parse_as(text: &'t str, source: Source<'t>) -> Result<Document<'t>, ConfigError> {
+        let (root, errors) = DeTable::parse_recoverable(text);
         let span = |error: &Error| error.span().unwrap_or(0..0);
-        let header = |error: &Error| source.text[..span(error).start.min(source.text.len())].trim_end().ends_with('[');
+        let header = |error: &Error| text.get(..span(error).start).is_some_and(|before| before.trim_end().ends_with('['));
         if let Some(error) = errors.iter().find(|error| error.message() != TWICE || header(error)) {
-            let empty = source.text.get(span(error)).is_some_and(|text| text.trim().is_empty());
+            let empty = text.get(span(error)).is_some_and(|text| text.trim().is_empty());
             let (what, remedy) = syntax(error.message(), empty);
             return Err(ConfigError::new(source.name, vec![source.problem(&span(error), &what, remedy)]));
         }
@@ -96,6 +104,11 @@ impl<'t> Document<'t> {
             asked: Vec::new(),
             missing: Vec::new(),
         }
+    }
+
+    /// What it is called in reports.
+    pub(super) fn name(&self) -> &'t str {
+        self.source.name
     }
 
     /// What has been found.
@@ -379,7 +392,7 @@ impl<'d> Section<'d> {
             }
             let near = nearest(name, &self.asked);
             let meant = near.map_or(String::new(), |near| format!(" Meinten Sie „{near}“?"));
-            let what = format!("„{name}“ ist {} unbekannt.{meant}", self.place());
+            let what = format!("„{}“ ist {} unbekannt.{meant}", discreet(name), self.place());
             let remedy = format!("berichtigen oder löschen; bekannt sind hier: {}.", self.asked.join(", "));
             self.document.refuse(self.document.source.problem(&key.span(), &what, &remedy));
             self.missing.retain(|(missing, _)| Some(*missing) != near);

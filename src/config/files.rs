@@ -1,6 +1,8 @@
 //! The files beside the configuration: secrets, certificates, folders. Reads them within limits and says what is wrong with them; what
 //! their content means is for others. No message of it contains a secret.
 
+use super::card::Carried;
+use super::credentials::Stored;
 use super::document::{Complaint, Item, Read, Section, quoted};
 use super::kinds;
 use super::report::{Problem, discreet, why};
@@ -15,35 +17,36 @@ const FILE_MAX: u64 = 64 * 1024;
 /// Files in a folder of texts: more than there can be topics or sentences.
 const TEXTS_MAX: usize = 100;
 /// Everybody but the owner.
-const OTHERS_AND_GROUP: u32 = 0o077;
+pub(super) const OTHERS_AND_GROUP: u32 = 0o077;
 /// systemd lets the service's user read a credential by an access list, which `stat` shows as rights of the group (systemd.exec:
 /// credentials).
 const OTHERS: u32 = 0o007;
-/// Where systemd looks for the credentials that `LoadCredential=` names without a path.
-const STORE: &str = "/etc/credstore";
-/// How systemd/drk-relay.service calls them there: `drk-relay.whatsapp-token`.
-const STORE_PREFIX: &str = "drk-relay.";
 
 /// Where files are looked for.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Files {
     base: PathBuf,
-    credentials: Option<Credentials>,
+    credentials: Credentials,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct Credentials {
-    folder: PathBuf,
-    prefix: &'static str,
-    /// Rights that nobody may have.
-    forbidden: u32,
+/// Where secrets are that no file of the configuration holds.
+#[derive(Clone, Debug)]
+enum Credentials {
+    /// Nowhere.
+    None,
+    /// Where systemd shows a service its credentials.
+    Shown(PathBuf),
+    /// Where systemd will take them from.
+    Stored(Stored),
+    /// On a card, beside a configuration that is still to be installed.
+    Carried(Carried),
 }
 
 impl Files {
     /// For a configuration in the folder `base`, where relative paths start. `credentials` is the folder in which systemd shows a service
     /// its credentials; there they go before paths.
     pub fn new(base: &Path, credentials: Option<&Path>) -> Files {
-        let credentials = credentials.map(|folder| Credentials { folder: folder.to_owned(), prefix: "", forbidden: OTHERS });
+        let credentials = credentials.map_or(Credentials::None, |folder| Credentials::Shown(folder.to_owned()));
         Files { base: base.to_owned(), credentials }
     }
 
@@ -56,8 +59,29 @@ impl Files {
     /// For the configuration at `path`, as somebody at a terminal sees it: credentials are where systemd will take them from.
     pub fn of_technician(path: &Path) -> Files {
         let files = Files::of_service(path);
-        let store = || Credentials { folder: STORE.into(), prefix: STORE_PREFIX, forbidden: OTHERS_AND_GROUP };
-        Files { credentials: Some(files.credentials.unwrap_or_else(store)), ..files }
+        let credentials = match files.credentials {
+            Credentials::None => Credentials::Stored(Stored::of(path)),
+            there => there,
+        };
+        Files { credentials, ..files }
+    }
+
+    /// For a configuration on a card, beside which `base` lies.
+    pub(super) fn of_card(base: &Path, carried: Carried) -> Files {
+        Files { base: base.to_owned(), credentials: Credentials::Carried(carried) }
+    }
+
+    /// What was looked for on the card so far.
+    pub(super) fn carried(&self) -> Option<&Carried> {
+        match &self.credentials {
+            Credentials::Carried(carried) => Some(carried),
+            Credentials::None | Credentials::Shown(_) | Credentials::Stored(_) => None,
+        }
+    }
+
+    /// Whether the configuration is looked at on the machine that it is for.
+    pub(super) fn is_here(&self) -> bool {
+        self.carried().is_none_or(Carried::is_here)
     }
 
     /// A path of the configuration.
@@ -78,10 +102,18 @@ impl Files {
         Ok(path)
     }
 
+    /// The path of a file that a key names.
+    fn named(&self, item: &Item<'_>) -> Result<PathBuf, Complaint> {
+        let path = kinds::path(item)?;
+        self.carried().map_or(Ok(()), |carried| carried.brings(&path))?;
+        Ok(self.at(&path))
+    }
+
     /// Reads the file that a key names. Nothing if the key is not there; what is wrong is written down.
     pub(super) fn read(&self, section: &mut Section<'_>, key: &'static str) -> Read<Vec<u8>> {
         section.read(key, |item| {
-            let path = self.at(&kinds::path(item)?);
+            let path = self.named(item)?;
+            self.carried().into_iter().for_each(|carried| carried.file(&self.base, &path));
             content(&path, 0).map_err(|refusal| refusal.complaint(Some(&path)))
         })
     }
@@ -89,7 +121,7 @@ impl Files {
     /// Reads the files with this extension in the folder that a key names, ordered by name.
     pub(super) fn folder(&self, section: &mut Section<'_>, key: &'static str, example: &str, extension: &str) -> Option<TextFolder> {
         let folder = section.required(key, example, |item| {
-            let folder = self.at(&kinds::path(item)?);
+            let folder = self.named(item)?;
             let failed =
                 |error| kinds::wrong(format!("{}: {}.", folder.display(), why(&error)), "den Pfad oder die Leserechte berichtigen.");
             let paths = listed(&folder, extension).map_err(failed)?;
@@ -101,6 +133,7 @@ impl Files {
         });
         let (folder, paths) = folder?;
         let order = section.span(key).start;
+        self.carried().into_iter().for_each(|carried| paths.iter().for_each(|path| carried.file(&self.base, path)));
         let (mut complete, mut files) = (true, Vec::new());
         for path in paths {
             match TextFile::read(&path) {
@@ -119,24 +152,52 @@ impl Files {
         let found = self.secret(section, secret)?;
         if found.is_none() {
             let what = format!("{} fehlt: {}.", secret.title, self.nowhere(section, secret));
-            section.missing(secret.key, &what, &secret.remedy());
+            section.missing(secret.key, &what, &self.remedy(secret));
         }
         found
     }
 
     /// Where a secret was looked for in vain.
     pub(super) fn nowhere(&self, section: &Section<'_>, secret: &Secret) -> String {
-        let credential = self.credential(secret).map(|(path, there)| (content(&path, there.forbidden), path));
-        let credential = match credential {
-            None => format!("das Credential {} gibt es auch nicht", secret.credential),
-            Some((Err(Refusal::Denied), path)) => format!("{} darf dieser Benutzer nicht lesen (als root aufrufen)", path.display()),
-            Some((_, path)) => format!("{} gibt es auch nicht", path.display()),
+        let name = section.name(secret.key);
+        let credential = match (self.credential(secret), self.carried()) {
+            (None, Some(_)) => return format!("unter [secrets] steht kein {}, und {name} steht auch nicht da", secret.credential),
+            (None, None) => format!("das Credential {} gibt es auch nicht", secret.credential),
+            (Some((path, Err(Refusal::Denied))), _) => format!("{} darf dieser Benutzer nicht lesen (als root aufrufen)", path.display()),
+            (Some((path, _)), _) => format!("{} gibt es auch nicht", path.display()),
         };
-        format!("{} steht nicht da, und {credential}", section.name(secret.key))
+        format!("{name} steht nicht da, und {credential}")
     }
 
-    fn credential(&self, secret: &Secret) -> Option<(PathBuf, &Credentials)> {
-        self.credentials.as_ref().map(|there| (there.folder.join(format!("{}{}", there.prefix, secret.credential)), there))
+    /// What to do about a secret that is not there.
+    pub(super) fn remedy(&self, secret: &Secret) -> String {
+        let Secret { key, credential, form, .. } = secret;
+        if self.carried().is_some() {
+            let (quotes, lines) = if *form == Form::Pem { ("'''", ", mit allen seinen Zeilen") } else { ("\"", "") };
+            return format!("unter [secrets] ergänzen: {credential} = {quotes}…{quotes}{lines}");
+        }
+        let place = match &self.credentials {
+            Credentials::Stored(stored) => stored.plain(credential),
+            Credentials::None | Credentials::Shown(_) | Credentials::Carried(_) => Stored::usual().plain(credential),
+        };
+        format!(
+            "das Geheimnis in eine Datei schreiben, die nur ihr Besitzer lesen darf (chmod 600), und sie mit {key} = \"…\" nennen; oder es \
+             als {} ablegen, dann gibt systemd es dem Dienst.",
+            place.display()
+        )
+    }
+
+    /// What systemd has of a secret, and where.
+    fn credential(&self, secret: &Secret) -> Option<(PathBuf, Result<Vec<u8>, Refusal>)> {
+        match &self.credentials {
+            Credentials::None | Credentials::Carried(_) => None,
+            Credentials::Shown(folder) => {
+                let path = folder.join(secret.credential);
+                let found = content(&path, OTHERS);
+                Some((path, found))
+            }
+            Credentials::Stored(stored) => Some(stored.read(secret.credential)),
+        }
     }
 
     /// Reads a secret that may be left out: from systemd's credentials, else from the file that the key names.
@@ -146,8 +207,11 @@ impl Files {
 
     /// The same, and where it lies, for what changes while the program runs.
     pub(super) fn secret_at(&self, section: &mut Section<'_>, secret: &Secret) -> Option<Option<(SecretString, PathBuf)>> {
-        if let Some((path, there)) = self.credential(secret) {
-            match content(&path, there.forbidden).and_then(|bytes| secret.text(bytes)) {
+        if let Credentials::Carried(carried) = &self.credentials {
+            return carried.secret(self, section, secret);
+        }
+        if let Some((path, found)) = self.credential(secret) {
+            match found.and_then(|bytes| secret.text(bytes)) {
                 Ok(text) => {
                     section.has(secret.key);
                     section.effective(secret.shown(), &quoted(&format!("… (aus Credential {})", path.display())));
@@ -244,21 +308,12 @@ pub(super) enum Form {
 }
 
 impl Secret {
-    /// What to do if it is not there.
-    pub(super) fn remedy(&self) -> String {
-        let Secret { key, credential, .. } = self;
-        format!(
-            "das Geheimnis in eine Datei schreiben, die nur ihr Besitzer lesen darf (chmod 600), und sie mit {key} = \"…\" nennen; oder es \
-             als {STORE}/{STORE_PREFIX}{credential} ablegen, dann gibt systemd es dem Dienst."
-        )
-    }
-
     /// `token` of `token_file`.
-    fn shown(&self) -> &'static str {
+    pub(super) fn shown(&self) -> &'static str {
         self.key.strip_suffix("_file").unwrap_or(self.key)
     }
 
-    fn text(&self, bytes: Vec<u8>) -> Result<SecretString, Refusal> {
+    pub(super) fn text(&self, bytes: Vec<u8>) -> Result<SecretString, Refusal> {
         let broken = |what, remedy| Err(Refusal::Broken { what, remedy });
         let Ok(text) = String::from_utf8(bytes) else {
             return broken("ist kein Text (UTF-8)", "nur das Geheimnis selbst in die Datei schreiben.");
@@ -280,12 +335,14 @@ impl Secret {
 }
 
 /// Why a file is not read. The sentences continue the name of the file.
-enum Refusal {
+pub(super) enum Refusal {
     Gone,
     Denied,
     System(std::io::Error),
     /// Others may read it; its mode.
     Open(u32),
+    /// systemd-creds does not decrypt it; its words.
+    Sealed(String),
     Broken {
         what: &'static str,
         remedy: &'static str,
@@ -294,7 +351,17 @@ enum Refusal {
 
 impl Refusal {
     /// For people. `path` is left out where the file is named anyway.
-    fn complaint(&self, path: Option<&Path>) -> Complaint {
+    pub(super) fn complaint(&self, path: Option<&Path>) -> Complaint {
+        let named = path.map_or("diese Datei".to_owned(), |path| discreet(&path.to_string_lossy()));
+        let Complaint { what, remedy } = self.said_of(&named);
+        match self {
+            Refusal::Open(_) => Complaint { what, remedy: format!("chmod 600 {}", path.map_or("<Datei>".into(), Path::to_string_lossy)) },
+            Refusal::Gone | Refusal::Denied | Refusal::System(_) | Refusal::Sealed(_) | Refusal::Broken { .. } => Complaint { what, remedy },
+        }
+    }
+
+    /// The same, of something that is called `subject`.
+    pub(super) fn said_of(&self, subject: &str) -> Complaint {
         let (what, remedy) = match self {
             Refusal::Gone => {
                 let remedy = "den Pfad berichtigen oder die Datei anlegen; ein Geheimnis selbst gehört nicht hierher.";
@@ -307,16 +374,21 @@ impl Refusal {
             Refusal::System(error) => (format!("lässt sich nicht lesen: {error}"), "Datei und Speicherkarte prüfen.".to_owned()),
             Refusal::Open(mode) => {
                 let what = format!("dürfen auch andere Benutzer lesen (Rechte {:03o})", mode & 0o777);
-                (what, format!("chmod 600 {}", path.map_or("<Datei>".into(), Path::to_string_lossy)))
+                (what, "chmod 600".to_owned())
+            }
+            Refusal::Sealed(words) => {
+                let remedy = "das Geheimnis neu ablegen; auf einem anderen Gerät, oder ohne /var/lib/systemd/credential.secret, lässt es sich \
+                              nicht entschlüsseln.";
+                (format!("lässt sich nicht entschlüsseln ({words})"), remedy.to_owned())
             }
             Refusal::Broken { what, remedy } => ((*what).to_owned(), (*remedy).to_owned()),
         };
-        Complaint { what: format!("{} {what}.", path.map_or("diese Datei".to_owned(), |path| discreet(&path.to_string_lossy()))), remedy }
+        Complaint { what: format!("{subject} {what}."), remedy }
     }
 }
 
 /// What is in a file of at most [`FILE_MAX`] bytes, if nobody has one of the `forbidden` rights to it.
-fn content(path: &Path, forbidden: u32) -> Result<Vec<u8>, Refusal> {
+pub(super) fn content(path: &Path, forbidden: u32) -> Result<Vec<u8>, Refusal> {
     let failed = |error: std::io::Error| {
         let kinds = [(ErrorKind::NotFound, Refusal::Gone), (ErrorKind::PermissionDenied, Refusal::Denied)];
         kinds.into_iter().find(|(kind, _)| *kind == error.kind()).map_or(Refusal::System(error), |(_, refusal)| refusal)

@@ -13,9 +13,9 @@ use secrecy::{ExposeSecret, SecretString};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-const TUNNEL_KEY: Secret =
+pub(super) const TUNNEL_KEY: Secret =
     Secret { key: "key_file", credential: "tunnel-key", title: "Der SSH-Schlüssel für den Relay-Host", form: Form::Pem };
-const PROXY: Secret = Secret { key: "proxy_file", credential: "proxy", title: "Die Adresse des Proxys", form: Form::Word };
+pub(super) const PROXY: Secret = Secret { key: "proxy_file", credential: "proxy", title: "Die Adresse des Proxys", form: Form::Word };
 
 /// IANA: ssh.
 const SSH_PORT: u32 = 22;

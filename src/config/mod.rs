@@ -6,6 +6,8 @@
 
 mod alarm;
 mod branch;
+mod card;
+mod credentials;
 mod document;
 mod files;
 mod ingress;
@@ -22,6 +24,8 @@ mod ways;
 mod written;
 
 pub use alarm::{AlarmConfig, HeartbeatConfig};
+pub use card::{Card, Contents, Origin, Publisher, Spare, Surroundings, Taken, credential_names};
+pub use credentials::Stored;
 pub use files::Files;
 pub use maps::{JsonPointer, MqttMap};
 pub use public::{BrokerAddress, Public, RUNTIME_DIRECTORY, SOCKET, StatusConfig, Whereabouts};
@@ -211,13 +215,16 @@ impl Checked {
     /// # Errors
     /// Everything that is wrong.
     pub fn read(name: &str, text: &str, files: &Files, now: Option<Millis>) -> Result<Checked, ConfigError> {
-        let document = Document::parse(Source { name, text })?;
-        let config = settings(&document, files, now);
+        Checked::of(Document::parse(Source { name, text })?, files, now)
+    }
+
+    fn of(document: Document<'_>, files: &Files, now: Option<Millis>) -> Result<Checked, ConfigError> {
+        let (config, name) = (settings(&document, files, now), document.name().to_owned());
         let document::Findings { problems, mut warnings, effective } = document.into_findings();
         report::in_order(&mut warnings);
         match config {
             Some(config) if problems.is_empty() => Ok(Checked { config, warnings, effective }),
-            Some(_) | None => Err(ConfigError::new(name, problems)),
+            Some(_) | None => Err(ConfigError::new(&name, problems)),
         }
     }
 }

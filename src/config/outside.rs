@@ -11,23 +11,23 @@ use crate::domain::rules::RATE;
 use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 
-const TOKEN: Secret =
+pub(super) const TOKEN: Secret =
     Secret { key: "token_file", credential: "whatsapp-token", title: "Das Zugriffstoken der Cloud API", form: Form::Word };
-const APP_SECRET: Secret = Secret {
+pub(super) const APP_SECRET: Secret = Secret {
     key: "app_secret_file",
     credential: "whatsapp-app-secret",
     title: "Das App-Geheimnis, mit dem Meta seine Webhooks unterschreibt,",
     form: Form::Word,
 };
-const APP_SECRET_NEXT: Secret =
+pub(super) const APP_SECRET_NEXT: Secret =
     Secret { key: "app_secret_next_file", credential: "whatsapp-app-secret-next", title: "Das nächste App-Geheimnis", form: Form::Word };
-const VERIFY_TOKEN: Secret = Secret {
+pub(super) const VERIFY_TOKEN: Secret = Secret {
     key: "verify_token_file",
     credential: "whatsapp-verify-token",
     title: "Das Wort, mit dem Meta die Adresse der Webhooks prüft,",
     form: Form::Line,
 };
-const PASSWORD: Secret =
+pub(super) const PASSWORD: Secret =
     Secret { key: "password_file", credential: "mqtt-password", title: "Das Passwort für den Broker", form: Form::Line };
 
 /// IANA: mqtt and secure-mqtt.
@@ -107,7 +107,7 @@ fn login(section: &mut Section<'_>, files: &Files) -> Option<Option<(String, Sec
         (None, None) => Some(None),
         (Some(_), None) => {
             let what = format!("zum Benutzer fehlt das Passwort: {}.", files.nowhere(section, &PASSWORD));
-            section.missing_beside(PASSWORD.key, "user", &what, &PASSWORD.remedy());
+            section.missing_beside(PASSWORD.key, "user", &what, &files.remedy(&PASSWORD));
             None
         }
         (None, Some(_)) => {

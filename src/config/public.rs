@@ -2,6 +2,7 @@
 //! and for the broker's own configuration.
 
 use super::branch::zone;
+use super::credentials::instance;
 use super::document::{Document, Section, quoted};
 use super::files::Files;
 use super::kinds::{WORD_MAX, is_local, name as a_name, path as a_path, text};
@@ -16,7 +17,7 @@ use crate::domain::wording::{BRANCH_MAX, PRIVACY_MAX};
 use jiff::tz::TimeZone;
 use std::path::{Path, PathBuf};
 
-/// The directory that systemd/drk-relay.service asks for: RuntimeDirectory=.
+/// The directory that systemd/drk-relay.service asks for: RuntimeDirectory=. An instance's has its name behind it: `/run/drk-relay-second`.
 pub const RUNTIME_DIRECTORY: &str = "/run/drk-relay";
 /// The status socket in it, or in the state directory.
 pub const SOCKET: &str = "status.sock";
@@ -108,7 +109,7 @@ impl Config {
     pub fn whereabouts_of(path: &Path, text: &str) -> Result<Whereabouts, ConfigError> {
         let name = path.display().to_string();
         let document = Document::parse(Source { name: &name, text })?;
-        let found = whereabouts(&mut document.root(), &files_of(path));
+        let found = whereabouts(&mut document.root(), path);
         found.ok_or_else(|| ConfigError::new(&name, document.into_findings().problems))
     }
 
@@ -120,12 +121,12 @@ impl Config {
     pub fn public(path: &Path) -> Result<Public, ConfigError> {
         let (name, content) = (path.display().to_string(), content(path)?);
         let document = Document::parse(Source { name: &name, text: &content })?;
-        let public = known(&mut document.root(), &files_of(path));
+        let public = known(&mut document.root(), path);
         public.ok_or_else(|| ConfigError::new(&name, document.into_findings().problems))
     }
 }
 
-fn known(root: &mut Section<'_>, files: &Files) -> Option<Public> {
+fn known(root: &mut Section<'_>, path: &Path) -> Option<Public> {
     let state_dir = root.required("state_dir", "\"/var/lib/drk-relay\"", a_path);
     let branch = root.required_section("branch", "name und privacy").and_then(|mut section| {
         let name = section.required("name", "\"DRK-Ortsverein Musterstadt\"", text(BRANCH_MAX));
@@ -134,23 +135,24 @@ fn known(root: &mut Section<'_>, files: &Files) -> Option<Public> {
         Some((name?, privacy?))
     });
     let phone_number = root.section("whatsapp").and_then(|mut section| section.optional("phone_number", phone_number));
-    let sockets = sockets(root, files, state_dir.as_deref());
+    let sockets = sockets(root, path, state_dir.as_deref());
     root.end_early();
     let (branch, privacy) = branch?;
     Some(Public { branch, privacy, phone_number: phone_number?, sockets: sockets? })
 }
 
-fn whereabouts(root: &mut Section<'_>, files: &Files) -> Option<Whereabouts> {
+fn whereabouts(root: &mut Section<'_>, path: &Path) -> Option<Whereabouts> {
+    let files = &files_of(path);
     let state_dir = root.required("state_dir", "\"/var/lib/drk-relay\"", a_path);
     let zone = zone(root);
     let feeds = feeds(root);
     let (texts, topics) = (folder(root, files, "texts"), folder(root, files, "topics"));
-    let sockets = sockets(root, files, state_dir.as_deref());
+    let sockets = sockets(root, path, state_dir.as_deref());
     root.end_early();
     Some(Whereabouts { sockets: sockets?, state_dir: files.at(&state_dir?), feeds: feeds?, texts: texts?, topics: topics?, zone: zone? })
 }
 
-fn broker_address(root: &mut Section<'_>) -> Option<BrokerAddress> {
+pub(super) fn broker_address(root: &mut Section<'_>) -> Option<BrokerAddress> {
     let feeds = feeds(root);
     let mut section = root.section("mqtt")?;
     let (host, tls, port) = broker(&mut section);
@@ -195,11 +197,13 @@ fn feeds(root: &mut Section<'_>) -> Option<Vec<Name>> {
 }
 
 /// Where a relay may answer: who started it decides, if the configuration does not.
-fn sockets(root: &mut Section<'_>, files: &Files, state_dir: Option<&Path>) -> Option<Vec<PathBuf>> {
+fn sockets(root: &mut Section<'_>, path: &Path, state_dir: Option<&Path>) -> Option<Vec<PathBuf>> {
+    let files = files_of(path);
+    let runtime = instance(path).map_or(RUNTIME_DIRECTORY.to_owned(), |instance| format!("{RUNTIME_DIRECTORY}-{instance}"));
     let socket = root.section("status").and_then(|mut section| section.optional("socket", a_path));
     let sockets = match socket? {
         Some(socket) => vec![files.at(&socket)],
-        None => vec![files.at(state_dir?).join(SOCKET), Path::new(RUNTIME_DIRECTORY).join(SOCKET)],
+        None => vec![files.at(state_dir?).join(SOCKET), Path::new(&runtime).join(SOCKET)],
     };
     Some(sockets)
 }

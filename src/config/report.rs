@@ -143,7 +143,7 @@ fn snippet(line: &str, span: &Range<usize>) -> (String, String) {
     if !marks.contains('^') {
         marks.insert(0, '^');
     }
-    clipped(&shown, marks.trim_end())
+    clipped(shown.trim_end(), marks.trim_end())
 }
 
 /// At most [`COLUMNS`] of both, with what is marked.
@@ -268,6 +268,13 @@ impl ConfigError {
     pub(super) fn new(name: &str, mut problems: Vec<Problem>) -> ConfigError {
         in_order(&mut problems);
         ConfigError { name: name.to_owned(), problems }
+    }
+
+    /// What is wrong with parts of one file, together.
+    pub(super) fn and(mut self, other: ConfigError) -> ConfigError {
+        self.problems.extend(other.problems);
+        in_order(&mut self.problems);
+        self
     }
 
     /// One thing about a file, or about an argument, as a whole.

@@ -14,9 +14,9 @@ use std::path::PathBuf;
 
 const AUTHORITY: &str = "ca_file";
 const CERTIFICATE: &str = "client_certificate_file";
-const KEY: Secret =
+pub(super) const KEY: Secret =
     Secret { key: "client_key_file", credential: "mqtt-client-key", title: "Der Schlüssel zum Zertifikat", form: Form::Pem };
-const SERVER_PAIR: Secret = Secret { key: SERVER_KEY, credential: "tls-key", title: "Der Schlüssel zum Zertifikat", form: Form::Pem };
+pub(super) const SERVER_PAIR: Secret = Secret { key: SERVER_KEY, credential: "tls-key", title: "Der Schlüssel zum Zertifikat", form: Form::Pem };
 /// With `tls = "file"`: our certificate and its key.
 pub(super) const SERVER_CERTIFICATE: &str = "certificate_file";
 pub(super) const SERVER_KEY: &str = "key_file";
@@ -43,7 +43,7 @@ pub(super) fn mqtt(section: &mut Section<'_>, files: &Files, encrypted: Option<b
         }
         (Some(_), None) => {
             let what = format!("zum Zertifikat fehlt der Schlüssel: {}.", files.nowhere(section, &KEY));
-            section.missing_beside(KEY.key, CERTIFICATE, &what, &KEY.remedy());
+            section.missing_beside(KEY.key, CERTIFICATE, &what, &files.remedy(&KEY));
             return None;
         }
         (None, Some(_)) => {
@@ -109,7 +109,7 @@ pub(super) fn server(section: &mut Section<'_>, files: &Files) -> Option<(PathBu
         section.missing_beside(SERVER_CERTIFICATE, "tls", "das Zertifikat fehlt.", &format!("{SERVER_CERTIFICATE} = \"…\" ergänzen."));
     } else if let Some(None) = &key {
         let what = format!("zum Zertifikat fehlt der Schlüssel: {}.", files.nowhere(section, &SERVER_PAIR));
-        section.missing_beside(SERVER_KEY, SERVER_CERTIFICATE, &what, &SERVER_PAIR.remedy());
+        section.missing_beside(SERVER_KEY, SERVER_CERTIFICATE, &what, &files.remedy(&SERVER_PAIR));
     }
     let chain = good(section, SERVER_CERTIFICATE, chain, |pem| certificates(pem).is_some());
     let (chain, (key, key_at)) = (chain??, key??);

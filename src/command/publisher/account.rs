@@ -26,7 +26,7 @@ const HASH: usize = 64;
 ///
 /// # Errors
 /// If the kernel gives no randomness.
-pub(super) fn password() -> Result<SecretString, getrandom::Error> {
+pub(in crate::command) fn password() -> Result<SecretString, getrandom::Error> {
     let mut random = [0; LENGTH];
     getrandom::fill(&mut random)?;
     let digits = random.map(|byte| char::from(DIGITS[usize::from(byte % 32)]));
@@ -38,10 +38,17 @@ pub(super) fn password() -> Result<SecretString, getrandom::Error> {
 ///
 /// # Errors
 /// If the kernel gives no randomness.
-pub(super) fn line(name: &Name, password: &SecretString) -> Result<String, getrandom::Error> {
+pub(in crate::command) fn line(name: &Name, password: &SecretString) -> Result<String, getrandom::Error> {
     let mut salt = [0; SALT];
     getrandom::fill(&mut salt)?;
     Ok(hashed(name, password, &salt))
+}
+
+/// Whether this line of the password file is that of this password.
+pub(in crate::command) fn opens(line: &str, password: &SecretString) -> bool {
+    let salt = line.split('$').nth(3).and_then(|salt| BASE64_STANDARD.decode(salt).ok()).and_then(|salt| salt.try_into().ok());
+    let name = line.split_once(':').and_then(|(name, _)| Name::new(name));
+    name.zip(salt).is_some_and(|(name, salt)| hashed(&name, password, &salt) == line)
 }
 
 fn hashed(name: &Name, password: &SecretString, salt: &[u8; SALT]) -> String {
@@ -62,7 +69,7 @@ pub(in crate::command) enum Role {
 
 /// What an account is for.
 #[derive(Debug)]
-pub(super) enum Purpose<'a> {
+pub(in crate::command) enum Purpose<'a> {
     /// Sends figures of these feeds.
     Publish(&'a [Name]),
     Serve(Role),
@@ -70,7 +77,7 @@ pub(super) enum Purpose<'a> {
 
 impl Purpose<'_> {
     /// Its lines of mosquitto's `acl_file`. The relay reads only what it is configured for: it may share its broker with others.
-    pub(super) fn rules(&self, broker: &BrokerAddress) -> Vec<String> {
+    pub(in crate::command) fn rules(&self, broker: &BrokerAddress) -> Vec<String> {
         match self {
             Purpose::Publish(feeds) => {
                 let own = feeds.iter().flat_map(|feed| {
@@ -112,6 +119,8 @@ mod tests {
         let salt = BASE64_STANDARD.decode(made.split('$').nth(3).expect("a salt")).expect("base64");
         let name = Name::new("hausnotruf").expect("a name");
         assert_eq!(hashed(&name, &"0123-abcd".to_owned().into(), &salt.try_into().expect("twelve bytes")), made);
+        assert!(opens(made, &"0123-abcd".to_owned().into()) && !opens(made, &"0123-abce".to_owned().into()));
+        assert!(!opens("hausnotruf:$7$101$x", &"0123-abcd".to_owned().into()));
     }
 
     #[test]

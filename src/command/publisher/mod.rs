@@ -7,7 +7,8 @@ mod account;
 use super::Failure;
 use crate::config::{BrokerAddress, Config, ConfigError, RELAY};
 use crate::domain::ids::Name;
-use account::{Purpose, Role};
+pub(super) use account::{Purpose, Role};
+pub(super) use account::{line as account_line, opens, password};
 use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
 use std::path::PathBuf;
@@ -46,8 +47,8 @@ pub(super) fn execute(options: &Options) -> Result<(), Failure> {
     possible(name, feeds, *role, &broker)?;
     let purpose = role.map_or(Purpose::Publish(feeds), Purpose::Serve);
     // Who shows a certificate is known by it.
-    let password = (!broker.certificate).then(account::password).transpose().context("der Kernel gibt keinen Zufall her")?;
-    let line = password.as_ref().map(|password| account::line(name, password)).transpose().context("der Kernel gibt keinen Zufall her")?;
+    let password = (!broker.certificate).then(password).transpose().context("der Kernel gibt keinen Zufall her")?;
+    let line = password.as_ref().map(|password| account_line(name, password)).transpose().context("der Kernel gibt keinen Zufall her")?;
     let page = Page { name, purpose, password, line, broker: &broker };
     print!("{}", page.rendered());
     Ok(())
@@ -213,7 +214,7 @@ impl Page<'_> {
 
 /// The shipped lines without their reasons, and with that listener which the relay's own configuration says there is. What stands there
 /// behind a `#` without a space is one of two possibilities.
-fn settings(broker: &BrokerAddress) -> Vec<String> {
+pub(super) fn settings(broker: &BrokerAddress) -> Vec<String> {
     let setting = |line: &str| {
         let other = line.strip_prefix('#').filter(|rest| !rest.is_empty() && !rest.starts_with(' '));
         let text = match other {

@@ -69,6 +69,14 @@ pub(super) fn authorized(key: &PublicKey) -> String {
     }
 }
 
+/// The line of `authorized_keys` that lets a key of ours in.
+///
+/// # Errors
+/// See [`Unusable`].
+pub fn admitted(text: &SecretString) -> Result<String, Unusable> {
+    private(text).map(|key| authorized(key.public_key()))
+}
+
 /// A new key pair: the private key's file, and the line that lets it in.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ mod said;
 mod session;
 mod trouble;
 
-pub use keys::{Unusable, generate};
+pub use keys::{Unusable, admitted, generate};
 pub use pace::Pace;
 pub use trouble::{Step, Trouble};
 

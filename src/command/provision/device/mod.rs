@@ -1,0 +1,239 @@
+//! `drk-relay provision-device`: what systemd/drk-relay-provision.service runs before any relay starts. Takes over what lies on the boot
+//! partition and writes there, for whoever puts the card into a computer, what became of it. Waits for nothing; a bad card changes nothing.
+//!
+//! What a power cut may interrupt is done in this order: files that the configuration names, secrets, the configuration, the broker's files,
+//! the record, the secrets on the card, the result. Until the record is written the card is simply taken again, with the same end; from then
+//! on only its wiping has to be finished.
+#![expect(clippy::print_stderr, reason = "the journal and the console are the only other places to look when the card cannot be written")]
+
+mod broker;
+mod credentials;
+mod said;
+mod system;
+mod wipe;
+
+use super::names::{BAD, Cards, FOLDER, Found, GOOD, of_card};
+use crate::command::Failure;
+use crate::command::publisher::password;
+use crate::config::{Card, ConfigError, Contents, Spare, Stored, Surroundings, Taken};
+use crate::domain::ids::Name;
+use crate::port::durable::Readers;
+use crate::port::tunnel::generate;
+use anyhow::Context;
+use broker::Broker;
+use credentials::Vault;
+use said::{Said, bad, good};
+use secrecy::SecretString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use system::System;
+
+/// Where the configurations belong.
+const CONFIGURATIONS: &str = "etc/drk-relay";
+
+#[derive(Debug, clap::Args)]
+pub(in crate::command) struct Options {
+    /// Die Boot-Partition.
+    #[arg(long, value_name = "ORDNER", default_value = "/boot/firmware")]
+    boot: PathBuf,
+    /// Wo alles andere liegt, für Tests.
+    #[arg(long, value_name = "ORDNER", default_value = "/", hide = true)]
+    root: PathBuf,
+    /// Nach so vielen Änderungen endet das Programm wie ohne Strom, für Tests.
+    #[arg(long, value_name = "ZAHL", hide = true)]
+    power_for: Option<u32>,
+}
+
+/// Why a card was not taken.
+#[derive(Debug)]
+enum Refused {
+    /// Something on it is wrong.
+    Card(ConfigError),
+    /// Something on the device is.
+    Device(anyhow::Error),
+}
+
+impl From<ConfigError> for Refused {
+    fn from(error: ConfigError) -> Refused {
+        Refused::Card(error)
+    }
+}
+
+impl From<anyhow::Error> for Refused {
+    fn from(error: anyhow::Error) -> Refused {
+        Refused::Device(error)
+    }
+}
+
+pub(in crate::command) fn execute(options: &Options) -> Result<(), Failure> {
+    let system = System::new(&options.root, &options.boot, options.power_for);
+    let cards = Cards::of(&system.boot).with_context(|| system.boot.display().to_string())?;
+    for found in &cards.found {
+        wipe::resume(&system, found)?;
+    }
+    broker::heal(&system)?;
+    let [is_good, is_bad] = [GOOD, BAD].map(|name| system.boot.join(name).exists());
+    let installed = |found: &Found| home(&system, found).exists();
+    let unchanged = cards.found.iter().all(|found| installed(found) && wipe::is_taken(&system, found));
+    let clear = cards.similar.is_empty() && cards.twice.is_empty();
+    if clear && unchanged && !is_bad && (is_good || cards.found.is_empty() && system.at(CONFIGURATIONS).join("relay.toml").exists()) {
+        return Ok(());
+    }
+    let outcome = take_all(&system, &cards);
+    report(&system, outcome)
+}
+
+/// Where a configuration belongs on the device.
+fn home(system: &System, found: &Found) -> PathBuf {
+    system.at(CONFIGURATIONS).join(format!("{}.toml", found.stem()))
+}
+
+/// What became of each.
+type Outcome = (Vec<Said>, Vec<String>);
+
+fn take_all(system: &System, cards: &Cards) -> Outcome {
+    let (mut taken, mut wrong) = (Vec::new(), nearly(cards));
+    if cards.found.is_empty() && wrong.is_empty() {
+        wrong.push(format!(
+            "{0} fehlt: auf dieser Karte liegt keine Konfiguration.\n Abhilfe: die Datei {0} neben diese hier legen, oder die Karte mit \
+             drk-relay provision neu vorbereiten.",
+            of_card(None)
+        ));
+    }
+    // With two files for one relay nobody knows which is meant.
+    for found in cards.found.iter().filter(|found| !cards.twice.iter().any(|[one, _]| *one == found.name())) {
+        match take(system, cards, found) {
+            Ok(said) => taken.push(said),
+            Err(Refused::Card(error)) => wrong.push(error.to_string()),
+            Err(Refused::Device(error)) => wrong.push(format!("{}: {error:#}", found.name())),
+        }
+    }
+    (taken, wrong)
+}
+
+/// What is called nearly as it should be.
+fn nearly(cards: &Cards) -> Vec<String> {
+    let similar = cards.similar.iter().map(|name| {
+        let (first, second) = (of_card(None), of_card(Some("zweite")));
+        format!("{name}: So heißt keine Konfiguration.\n Abhilfe: die richtige heißt {first}, eine zweite etwa {second}; alles andere löschen.")
+    });
+    let twice = cards.twice.iter().map(|[one, other]| {
+        format!("{one} und {other}: Welche von beiden gilt, ist nicht zu erkennen.\n Abhilfe: eine von beiden löschen.")
+    });
+    similar.chain(twice).collect()
+}
+
+/// Takes one configuration over. Nothing is written before everything has been understood.
+fn take(system: &System, cards: &Cards, found: &Found) -> Result<Said, Refused> {
+    let instance = found.instance.as_deref();
+    let unit = instance.map_or("drk-relay".to_owned(), |instance| format!("drk-relay@{instance}"));
+    let stored = Stored::new(&system.root, instance);
+    let folder = system.boot.join(FOLDER);
+    let card = Card::open(&found.path)?;
+    let others = others(system, cards, found);
+    let spare = spare(&unit)?;
+    let around = Surroundings { folder: &folder, instance, kept: Some(stored.clone()), others: &others, spare, now: None };
+    let contents = card.contents(around)?;
+    let lacking = broker::unknown(system, &contents.publishers);
+    if let [first, ..] = lacking.as_slice() {
+        let what = format!("publisher „{first}“: das Passwort fehlt, und der Broker kennt noch keines.");
+        return Err(ConfigError::single(&found.name(), &what, "unter [[publisher]] ergänzen: password = \"…\"").into());
+    }
+    install_files(system, &folder, &contents)?;
+    Vault { system, stored: &stored, unit: &unit }.store(&contents.secrets)?;
+    system.write(&home(system, found), contents.configuration.as_bytes(), Readers::Everybody)?;
+    let broker = accounts(system, &contents)?;
+    wipe::record(system, found, &card, &contents.secrets)?;
+    let wiped = wipe::wipe(system, found, &card, &contents.secrets);
+    if let Err(error) = &wiped {
+        eprintln!("drk-relay: {}: die Geheimnisse stehen noch auf der Boot-Partition ({error})", found.name());
+    }
+    begin(system, &unit, instance.is_some(), broker);
+    Ok(Said::of(found, &unit, contents, broker, wiped.is_ok()))
+}
+
+/// The configurations of the other relays on this device: those on the card as they will be, else as they are.
+fn others(system: &System, cards: &Cards, own: &Found) -> Vec<(String, String)> {
+    let mut others = Vec::new();
+    for found in cards.found.iter().filter(|found| *found != own) {
+        others.extend(Card::open(&found.path).map(|card| (found.name(), card.configuration())));
+    }
+    for entry in fs::read_dir(system.at(CONFIGURATIONS)).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        let Some(stem) = name.strip_suffix(".toml").filter(|stem| Name::new(stem).is_some()) else { continue };
+        if stem != own.stem() && !cards.found.iter().any(|found| found.stem() == stem) {
+            others.extend(fs::read_to_string(&path).map(|text| (format!("/etc/drk-relay/{name}"), text)));
+        }
+    }
+    others.sort();
+    others
+}
+
+fn spare(unit: &str) -> anyhow::Result<Spare> {
+    let random = || password().context("der Kernel gibt keinen Zufall her");
+    let (tunnel_key, _) = generate(unit)?;
+    Ok(Spare { verify_token: Some(random()?), tunnel_key: Some(tunnel_key), mqtt_password: Some(random()?) })
+}
+
+/// What the configuration names goes where it will be looked for.
+fn install_files(system: &System, folder: &Path, contents: &Contents) -> anyhow::Result<()> {
+    for file in &contents.files {
+        let bytes = fs::read(folder.join(file)).with_context(|| file.display().to_string())?;
+        system.write(&system.at(CONFIGURATIONS).join(file), &bytes, Readers::Everybody)?;
+    }
+    Ok(())
+}
+
+/// The broker's accounts, if the card has any.
+fn accounts(system: &System, contents: &Contents) -> anyhow::Result<Option<Broker>> {
+    if contents.publishers.is_empty() {
+        return Ok(None);
+    }
+    let own = contents.broker.user.as_deref().and_then(Name::new).zip(secret(&contents.secrets, "mqtt-password"));
+    let (user, password) = own.context("mqtt.user ist kein Name aus a-z, 0-9, - und _. Abhilfe: user = \"relay\"")?;
+    broker::write(system, &contents.broker, (&user, password), &contents.publishers).map(Some)
+}
+
+fn secret<'s>(secrets: &'s [Taken], name: &str) -> Option<&'s SecretString> {
+    secrets.iter().find(|taken| taken.credential == name).map(|taken| &taken.secret)
+}
+
+/// Starts what has to know of it. Without waiting: the relay itself is ordered behind us. At a boot all of it starts by itself.
+fn begin(system: &System, unit: &str, instance: bool, broker: Option<Broker>) {
+    let service = format!("{unit}.service");
+    let systemctl = |arguments: &[&str]| {
+        if let Err(error) = system.program("systemctl", arguments, &[]) {
+            eprintln!("drk-relay: systemctl {}: {error}", arguments.join(" "));
+        }
+    };
+    systemctl(&["daemon-reload"]);
+    if broker.is_some_and(|broker| broker.installed && broker.changed) {
+        systemctl(&["--no-block", "restart", "mosquitto.service"]);
+    }
+    if instance {
+        systemctl(&["enable", &service]);
+    }
+    systemctl(&["--no-block", "restart", &service]);
+}
+
+/// One of the two files, never both, and the same to journal and console.
+fn report(system: &System, (taken, wrong): Outcome) -> Result<(), Failure> {
+    let (text, name, other) = match wrong.as_slice() {
+        [] => (good(system, &taken), GOOD, BAD),
+        wrong => (bad(wrong, &taken), BAD, GOOD),
+    };
+    // As Notepad reads it, of whatever age: a mark that it is UTF-8, and both characters at the end of a line.
+    let bytes = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    let written = system.remove(&system.boot.join(other)).map_err(anyhow::Error::from);
+    let written = written.and_then(|()| system.write(&system.boot.join(name), bytes.as_bytes(), Readers::Everybody));
+    if let Err(error) = written {
+        eprintln!("drk-relay: {name} lässt sich nicht auf die Boot-Partition schreiben ({error:#})");
+    }
+    match wrong.as_slice() {
+        [] => {
+            eprintln!("drk-relay: die Konfiguration von der Boot-Partition ist übernommen");
+            Ok(())
+        }
+        wrong => Err(Failure::Fatal(anyhow::anyhow!("die Boot-Partition ist nicht übernommen:\n\n{}", wrong.join("\n\n")))),
+    }
+}

@@ -1,0 +1,216 @@
+//! `drk-relay provision`: a card that Raspberry Pi Imager has written gets package, configuration and one line for cloud-init, on a
+//! technician's computer. Looks at everything before it writes anything. What the device does with it is in `device`.
+#![expect(clippy::print_stdout, reason = "what was done is what the command is for")]
+
+pub(super) mod device;
+mod names;
+mod packages;
+mod partition;
+mod user_data;
+
+use super::Failure;
+use super::publisher::password;
+use crate::config::{Card, ConfigError, Contents, Origin, Spare, Surroundings, Taken};
+use crate::domain::ids::Name;
+use crate::port::clock::Clock;
+use crate::port::tunnel::generate;
+use anyhow::{Context, anyhow};
+use names::{BAD, Cards, FOLDER, GOOD, SCRIPT, of_card};
+use packages::{ARCHITECTURES, Package};
+use partition::Partition;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What cloud-init runs on the device.
+const INSTALL: &str = include_str!("install.sh");
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Das Laufwerk der Karte („bootfs“), beschrieben mit Raspberry Pi Imager 2: Raspberry Pi OS Lite (Trixie).
+    #[arg(long, value_name = "ORDNER")]
+    boot: PathBuf,
+    /// Die Konfiguration, mit oder ohne [secrets]; Vorlage: drk-relay.toml.
+    #[arg(long, value_name = "DATEI")]
+    config: PathBuf,
+    /// Ein Paket für das Gerät; mehrfach für mehrere. Vorgabe: die neuesten in diesem Ordner und neben dem Programm.
+    #[arg(long = "package", value_name = "DATEI")]
+    packages: Vec<PathBuf>,
+    /// Wie ein weiteres Relay auf demselben Gerät heißt (drk-relay@NAME).
+    #[arg(long, value_name = "NAME", value_parser = instance)]
+    name: Option<String>,
+    /// Das Relay auf der Karte durch dieses hier ersetzen, auch wenn es eine andere Nummer hat.
+    #[arg(long)]
+    replace: bool,
+}
+
+fn instance(text: &str) -> Result<String, String> {
+    let rule = "Kleinbuchstaben a–z, Ziffern, - und _, höchstens 64 Zeichen, vorn ein Buchstabe oder eine Ziffer; nicht relay, so heißt das erste";
+    Name::new(text).filter(|name| name.as_str() != names::FIRST).map(|name| name.to_string()).ok_or_else(|| rule.to_owned())
+}
+
+pub(super) fn execute(options: &Options) -> Result<(), Failure> {
+    let partition = Partition::of(&options.boot)?;
+    let own = options.name.as_deref();
+    let cards = Cards::of(&options.boot).with_context(|| options.boot.display().to_string())?;
+    let others = others(&cards, own);
+    let card = Card::open(&options.config)?;
+    let contents = contents(options, &card, &others)?;
+    if !options.replace {
+        vacant(&cards, own, &card)?;
+    }
+    let packages = packages(options)?;
+    let files = files(options, &contents)?;
+    collisions(&partition, &files, &others, options.replace)?;
+    let user_data = fs::read(partition.at("user-data")).context("user-data")?;
+    let user_data = String::from_utf8(user_data).map_err(|_| anyhow!("user-data ist nicht in UTF-8 geschrieben. Abhilfe: neu beschreiben"))?;
+    let user_data = user_data::with_entry(&user_data).map_err(anyhow::Error::from)?;
+    write(&partition, &cards, own, &Written { card: &card, contents: &contents, packages: &packages, files: &files, user_data: &user_data })?;
+    println!("{}", what_happens_next(&contents));
+    Ok(())
+}
+
+/// The other relays on the card.
+fn others(cards: &Cards, own: Option<&str>) -> Vec<(String, String)> {
+    let others = cards.found.iter().filter(|found| found.instance.as_deref() != own);
+    others.filter_map(|found| Some((format!("{} auf der Karte", found.name()), Card::open(&found.path).ok()?.configuration()))).collect()
+}
+
+fn contents(options: &Options, card: &Card, others: &[(String, String)]) -> Result<Contents, Failure> {
+    let random = || password().context("der Kernel gibt keinen Zufall her");
+    // Only so that their absence is no fault: the device makes its own.
+    let (tunnel_key, _) = generate("drk-relay").context("der Kernel gibt keinen Zufall her")?;
+    let spare = Spare { verify_token: Some(random()?), tunnel_key: Some(tunnel_key), mqtt_password: Some(random()?) };
+    let folder = options.config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let now = Some(Clock::System.now());
+    let around = Surroundings { folder, instance: options.name.as_deref(), kept: None, others, spare, now };
+    let contents = card.contents(around)?;
+    if let Some(publisher) = contents.publishers.iter().find(|publisher| publisher.password.is_none()) {
+        let what = format!("publisher „{}“: das Passwort fehlt.", publisher.name);
+        let remedy = "unter [[publisher]] ergänzen: password = \"…\"";
+        return Err(ConfigError::single(&options.config.display().to_string(), &what, remedy).into());
+    }
+    Ok(contents)
+}
+
+/// Whether the place on the card is free, or has the same relay.
+fn vacant(cards: &Cards, own: Option<&str>, card: &Card) -> anyhow::Result<()> {
+    let Some(there) = cards.found.iter().find(|found| found.instance.as_deref() == own) else { return Ok(()) };
+    let number = Card::open(&there.path).ok().and_then(|there| there.phone_number_id());
+    match number {
+        Some(number) if Some(&number) == card.phone_number_id().as_ref() => Ok(()),
+        Some(number) => Err(anyhow!(
+            "Auf der Karte liegt schon {}, für eine andere Nummer (phone_number_id {number}). Abhilfe: --replace ersetzt es; --name NAME legt \
+             dieses hier als weiteres Relay auf dasselbe Gerät",
+            there.name()
+        )),
+        None => Err(anyhow!("Auf der Karte liegt schon {}, und es ist nicht zu lesen. Abhilfe: --replace ersetzt es", there.name())),
+    }
+}
+
+fn packages(options: &Options) -> anyhow::Result<Vec<Package>> {
+    if !options.packages.is_empty() {
+        return options.packages.iter().map(|path| Package::of(path)).collect();
+    }
+    let beside = std::env::current_exe().ok().and_then(|path| Some(path.parent()?.to_owned()));
+    let folders: Vec<PathBuf> = [Some(PathBuf::from(".")), beside].into_iter().flatten().collect();
+    let found = Package::in_folders(&folders)?;
+    if found.is_empty() {
+        let shown: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+        anyhow::bail!("Kein Paket in {}. Abhilfe: drk-relay_<Version>_arm64.deb dorthin legen oder mit --package nennen", shown.join(" und "));
+    }
+    Ok(found)
+}
+
+/// What the configuration names: its place below the folder, and its content.
+fn files(options: &Options, contents: &Contents) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let folder = options.config.parent().unwrap_or(Path::new(""));
+    let read = |path: &PathBuf| {
+        let bytes = fs::read(folder.join(path)).with_context(|| path.display().to_string())?;
+        Ok((path.to_string_lossy().into_owned(), bytes))
+    };
+    contents.files.iter().map(read).collect()
+}
+
+/// Two relays share one folder on the device: a file of one must not become that of the other.
+fn collisions(partition: &Partition, files: &[(String, Vec<u8>)], others: &[(String, String)], replace: bool) -> anyhow::Result<()> {
+    let other = |(name, bytes): &&(String, Vec<u8>)| {
+        fs::read(partition.at(&format!("{FOLDER}/{name}"))).is_ok_and(|there| there != *bytes)
+    };
+    match files.iter().find(other) {
+        Some((name, _)) if !others.is_empty() && !replace => Err(anyhow!(
+            "{name} liegt schon anders auf der Karte, und vielleicht gehört es {}. Abhilfe: hier anders nennen; oder --replace, wenn es \
+             ersetzt werden soll",
+            others[0].0
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What is put onto a card.
+struct Written<'a> {
+    card: &'a Card,
+    contents: &'a Contents,
+    packages: &'a [Package],
+    files: &'a [(String, Vec<u8>)],
+    user_data: &'a str,
+}
+
+/// What the device waits for comes last: a card that was pulled out too early does nothing.
+fn write(partition: &Partition, cards: &Cards, own: Option<&str>, written: &Written<'_>) -> anyhow::Result<()> {
+    let put = |name: &str, bytes: &[u8]| -> anyhow::Result<()> {
+        let changed = partition.put(name, bytes)?;
+        println!("  {name}: {}", if changed { "geschrieben" } else { "ist schon da" });
+        Ok(())
+    };
+    println!("{}:", partition.folder.display());
+    for package in written.packages {
+        let bytes = fs::read(&package.path).with_context(|| package.path.display().to_string())?;
+        put(&format!("{FOLDER}/{}", package.name), &bytes)?;
+    }
+    for (name, bytes) in written.files {
+        put(&format!("{FOLDER}/{name}"), bytes)?;
+    }
+    put(&format!("{FOLDER}/{SCRIPT}"), INSTALL.as_bytes())?;
+    let from_files = |taken: &&Taken| matches!(taken.origin, Origin::File(_));
+    let secrets: Vec<Taken> = written.contents.secrets.iter().filter(from_files).cloned().collect();
+    // Under whatever name it lies there, and only once.
+    let there = cards.found.iter().find(|found| found.instance.as_deref() == own);
+    let name = there.map_or_else(|| of_card(own), names::Found::name);
+    put(&name, written.card.with_secrets(&secrets).as_bytes())?;
+    put("user-data", written.user_data.as_bytes())?;
+    // What an earlier start has said is no longer true.
+    for name in [GOOD, BAD] {
+        let _ = fs::remove_file(partition.at(name));
+    }
+    partition.sync()?;
+    for (architecture, which) in ARCHITECTURES {
+        match written.packages.iter().find(|package| package.architecture == architecture) {
+            Some(package) if package.version != env!("CARGO_PKG_VERSION") => {
+                println!("Hinweis: {} hat eine andere Version als dieses Programm ({}).", package.name, env!("CARGO_PKG_VERSION"));
+            }
+            Some(_) => {}
+            None => println!("Hinweis: ohne Paket für {architecture} ({which}) läuft die Karte dort nicht."),
+        }
+    }
+    written.contents.checked.warnings.iter().for_each(|warning| println!("\nHinweis: {warning}"));
+    Ok(())
+}
+
+/// Every waiting time as it is, or people flash a healthy card anew.
+fn what_happens_next(contents: &Contents) -> String {
+    let made: Vec<&str> = contents.secrets.iter().filter(|taken| taken.origin == Origin::Made).map(|taken| taken.credential).collect();
+    let made = match made.as_slice() {
+        [] => String::new(),
+        names => format!("\nDas Gerät macht sich selbst: {}.", names.join(", ")),
+    };
+    format!(
+        "\nDie Karte ist vorbereitet.{made}\nAuf ihr stehen jetzt Geheimnisse im Klartext, bis das Gerät sie übernommen hat: nicht herumliegen \
+         lassen.\n\n\
+         1. Die Karte am PC auswerfen, in den Pi stecken, Netzwerkkabel und Strom anschließen.\n\
+         2. Warten: der erste Start dauert 2 bis 4 Minuten, auf einem Pi Zero bis 10; mit Netz kommen einige Minuten für mosquitto dazu.\n   \
+         Das Gerät ist nicht kaputt, solange die grüne LED blinkt.\n\
+         3. Auf der Karte steht danach {GOOD} oder {BAD}: ausschalten (am Gerät: sudo poweroff), Karte in den PC, lesen.\n   \
+         Oder auf dem Gerät: cat /boot/firmware/{GOOD}\n\n\
+         War die Karte schon einmal in Betrieb, installiert das Gerät nichts neu, sondern übernimmt nur die Konfiguration, beim nächsten Start."
+    )
+}

@@ -1,0 +1,400 @@
+//! `drk-relay.toml`, the file on a card: a `relay.toml` in which secrets and the broker's accounts stand, too, because there is nothing else
+//! that a technician could give to a device. Takes the two apart and checks both, the rest by the very same rules as any configuration.
+//! Installs nothing.
+
+mod carried;
+mod claims;
+mod pieces;
+mod publisher;
+mod text;
+
+pub(super) use carried::Carried;
+pub use carried::{Origin, Taken};
+pub use publisher::Publisher;
+
+use super::document::{Document, Findings, Read, Section};
+use super::files::{Form, Secret};
+use super::kinds::wrong;
+use super::report::{ConfigError, Source, discreet, guarded, why};
+use super::{BrokerAddress, Checked, Files, SIZE_MAX, Stored, alarm, ingress, outside, tls};
+use crate::domain::time::Millis;
+use pieces::{Kind, Part, Piece, pieces, suspicious};
+use secrecy::SecretString;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read as _};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use toml::de::DeValue;
+
+/// What stands in the place of a secret that was taken from a card.
+const WIPED: &str = "übernommen";
+/// Every secret that a service may see: the names of its credentials are the keys of `[secrets]`.
+const SECRETS: [&Secret; 10] = [
+    &outside::TOKEN,
+    &outside::APP_SECRET,
+    &outside::VERIFY_TOKEN,
+    &outside::APP_SECRET_NEXT,
+    &outside::PASSWORD,
+    &tls::KEY,
+    &ingress::PROXY,
+    &ingress::TUNNEL_KEY,
+    &tls::SERVER_PAIR,
+    &alarm::URL,
+];
+
+/// What the secrets of a service are called.
+pub fn credential_names() -> impl Iterator<Item = &'static str> {
+    SECRETS.into_iter().map(|secret| secret.credential)
+}
+
+/// A card's file, read and taken apart, but not understood yet.
+#[derive(Debug)]
+pub struct Card {
+    name: String,
+    /// In UTF-8, with straight quotes.
+    text: String,
+    /// The same without what nobody may see; as long, line for line.
+    shown: String,
+    pieces: Vec<Piece>,
+}
+
+/// Secrets that can be made where they are missing: nobody outside has to know them beforehand.
+#[derive(Clone, Debug, Default)]
+pub struct Spare {
+    /// The word with which Meta checks the webhooks' address: it is told to Meta when the address is.
+    pub verify_token: Option<SecretString>,
+    /// The key for the relay host, in OpenSSH's format.
+    pub tunnel_key: Option<SecretString>,
+    /// The relay's password for the broker, if the broker's accounts are made, too.
+    pub mqtt_password: Option<SecretString>,
+}
+
+/// Where a card's file is looked at.
+#[derive(Clone, Debug)]
+pub struct Surroundings<'a> {
+    /// Where the files are that it names.
+    pub folder: &'a Path,
+    /// Of which service it is the configuration: nothing for `drk-relay.service`.
+    pub instance: Option<&'a str>,
+    /// What the device has of its secrets already; nothing on a technician's computer.
+    pub kept: Option<Stored>,
+    /// The configurations of the other relays on the same device, and what each is called in reports.
+    pub others: &'a [(String, String)],
+    /// What is made if it is missing.
+    pub spare: Spare,
+    /// If the clock can be trusted: it tells which topics are old.
+    pub now: Option<Millis>,
+}
+
+/// What a card's file amounts to.
+#[derive(Debug)]
+pub struct Contents {
+    /// The configuration, and what is to be said about it.
+    pub checked: Checked,
+    /// The text of `relay.toml`: with its comments, without secrets and accounts.
+    pub configuration: String,
+    /// The secrets that it uses.
+    pub secrets: Vec<Taken>,
+    /// The files that it names, below the folder where it was looked at.
+    pub files: Vec<PathBuf>,
+    /// Accounts of the broker on the device.
+    pub publishers: Vec<Publisher>,
+    /// The broker.
+    pub broker: BrokerAddress,
+}
+
+impl Card {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is no text.
+    pub fn open(path: &Path) -> Result<Card, ConfigError> {
+        let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        let refused = |what: &str, remedy: &str| ConfigError::single(&name, what, remedy);
+        let unreadable = |error| refused(&format!("Die Datei lässt sich nicht lesen: {}.", why(&error)), "Pfad und Leserechte prüfen.");
+        let metadata = std::fs::metadata(path).map_err(unreadable)?;
+        if metadata.is_dir() {
+            return Err(refused("Das ist ein Ordner.", "die Konfiguration ist eine Datei; den Ordner umbenennen oder löschen."));
+        }
+        if !metadata.is_file() {
+            return Err(refused("Das ist keine Datei.", "eine gewöhnliche Datei nennen."));
+        }
+        let mut bytes = Vec::new();
+        std::fs::File::open(path).and_then(|file| io::Read::take(file, SIZE_MAX + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+        Card::read(&name, &bytes)
+    }
+
+    /// Takes the bytes of a file apart, which is called `name` in reports.
+    ///
+    /// # Errors
+    /// If it is too long, empty or no text.
+    pub fn read(name: &str, bytes: &[u8]) -> Result<Card, ConfigError> {
+        let refused = |what: &str, remedy: &str| Err(ConfigError::single(name, what, remedy));
+        if bytes.len() as u64 > SIZE_MAX {
+            return refused("Die Datei ist größer als 128 KiB.", "die richtige Datei nehmen; eine Konfiguration hat wenige KiB.");
+        }
+        let Some(text) = text::decoded(bytes) else {
+            return refused("Die Datei ist kein Text.", "im Editor als „UTF-8“ speichern, nicht als Word- oder RTF-Dokument.");
+        };
+        if text.starts_with("{\\rtf") || text.starts_with("PK\u{3}") {
+            return refused("Die Datei ist ein Dokument einer Textverarbeitung.", "als „Nur Text“ (UTF-8) speichern.");
+        }
+        if text.trim().is_empty() {
+            return refused("Die Datei ist leer.", "von examples/drk-relay.toml ausgehen.");
+        }
+        let text = text::straightened(&text);
+        let pieces = pieces(&text);
+        Ok(Card { name: name.to_owned(), shown: shown(&text, &pieces), text, pieces })
+    }
+
+    /// Checks everything at once.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in the order of the file.
+    pub fn contents(&self, around: Surroundings<'_>) -> Result<Contents, ConfigError> {
+        let source = Source { name: &self.name, text: &self.shown };
+        let (of_card, of_relay) = (self.only(|part| part != Part::Relay), self.only(|part| part == Part::Relay));
+        let broker = Document::parse_as(&of_relay, source).ok().and_then(|document| super::public::broker_address(&mut document.root()));
+        let carried = Document::parse_as(&of_card, source).and_then(|document| {
+            let mut root = document.root();
+            let secrets = secrets(&mut root);
+            let publishers = publisher::read(&mut root, broker.as_ref()).unwrap_or_default();
+            root.end();
+            let Findings { problems, .. } = document.into_findings();
+            Ok((secrets, publishers, (!problems.is_empty()).then(|| ConfigError::new(&self.name, problems))))
+        });
+        let (secrets, publishers, wrong) = match carried {
+            Ok(read) => read,
+            // What cannot be read is not missing.
+            Err(error) => (Given { refused: self.named(), ..Given::default() }, Vec::new(), Some(error)),
+        };
+        let spare = spare(around.spare, !publishers.is_empty() && broker.as_ref().is_some_and(|broker| broker.user.is_some()));
+        let here = around.kept.is_some();
+        let carried = Carried { given: secrets.given, refused: secrets.refused, spare, kept: around.kept, here, seen: RefCell::default() };
+        let files = Files::of_card(around.folder, carried);
+        let mut checked = Document::parse_as(&of_relay, source).and_then(|document| {
+            claims::check(&document, &of_relay, around.instance, around.others);
+            Checked::of(document, &files, around.now)
+        });
+        if let Some(wrong) = wrong {
+            checked = Err(match checked {
+                Ok(_) => wrong,
+                Err(error) => wrong.and(error),
+            });
+        }
+        let seen = files.carried().map(|carried| carried.seen.take()).unwrap_or_default();
+        let files = seen.files.into_iter().collect();
+        let (checked, configuration) = (checked?, self.configuration());
+        let unknown = || ConfigError::single(&self.name, "Der Broker ist nicht zu verstehen.", "den Abschnitt [mqtt] prüfen.");
+        Ok(Contents { checked, configuration, secrets: seen.secrets, files, publishers, broker: broker.ok_or_else(unknown)? })
+    }
+
+    /// Whose relay it is, as far as that can be read.
+    pub fn phone_number_id(&self) -> Option<String> {
+        claims::phone_number_id(&self.only(|part| part == Part::Relay))
+    }
+
+    /// The file without what was taken from it: accounts stay, so that the next card need not repeat them.
+    pub fn wiped(&self) -> String {
+        let mut wiped = String::new();
+        for piece in &self.pieces {
+            let lines = &self.text[piece.lines.clone()];
+            let secret = match (&piece.kind, piece.part) {
+                (Kind::Header, _) | (_, Part::Relay) => false,
+                (Kind::Pair(key, _), Part::Publisher) => key == publisher::PASSWORD,
+                (Kind::Pair(..), Part::Secrets) => true,
+                (Kind::Other, Part::Secrets | Part::Publisher) => may_hold_secrets(lines),
+            };
+            match (&piece.kind, secret) {
+                (_, false) => wiped.push_str(lines),
+                // Never longer than it was: a full card has no room.
+                (Kind::Pair(key, _), true) if lines.len() > key.len() + WIPED.len() + "# : ".len() => {
+                    wiped.push_str(&format!("# {key}: {WIPED}\n"));
+                }
+                (Kind::Pair(..), true) => wiped.push_str("#\n"),
+                (Kind::Header | Kind::Other, true) => wiped.push_str("#\n"),
+            }
+            // Whoever is told of a line later finds it.
+            if secret {
+                wiped.push_str(&"#\n".repeat(lines.matches('\n').count().saturating_sub(1)));
+            }
+        }
+        wiped
+    }
+
+    /// The file as it goes onto a card: these secrets, which were in files, stand in it, and the keys that named the files do not.
+    pub fn with_secrets(&self, files: &[Taken]) -> String {
+        let (mut text, mut placed) = (String::new(), files.is_empty());
+        let lines: String = files.iter().map(|taken| written(taken)).collect();
+        let mut section = String::new();
+        for piece in &self.pieces {
+            let content = &self.text[piece.lines.clone()];
+            if let Kind::Header = piece.kind {
+                section = content.trim().trim_matches(['[', ']']).to_owned();
+            }
+            let named = |taken: &&Taken| matches!(&piece.kind, Kind::Pair(key, _) if key == taken.key) && taken.belongs_to(&section);
+            match files.iter().find(named).filter(|_| piece.part == Part::Relay) {
+                Some(_) => text.push_str(&content.split_inclusive('\n').map(|line| format!("# {line}")).collect::<String>()),
+                None => text.push_str(content),
+            }
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+            if piece.part == Part::Secrets && piece.kind == Kind::Header && !placed {
+                text.push_str(&lines);
+                placed = true;
+            }
+        }
+        if !placed {
+            text.push_str(&format!("\n[secrets]\n{lines}"));
+        }
+        text
+    }
+
+    /// `relay.toml`: as it is written, without what is the card's.
+    pub fn configuration(&self) -> String {
+        let own = self.pieces.iter().filter(|piece| piece.part == Part::Relay);
+        let lines = own.flat_map(|piece| self.text[piece.lines.clone()].split_inclusive('\n'));
+        // None belongs there, but somebody may have kept an old one in a comment.
+        lines.map(|line| guarded(line.trim_end_matches('\n')) + "\n").collect()
+    }
+
+    /// The text with spaces in the place of other parts.
+    fn only(&self, wanted: impl Fn(Part) -> bool) -> String {
+        let blank = |piece: &Piece| {
+            let lines = &self.text[piece.lines.clone()];
+            if wanted(piece.part) { lines.to_owned() } else { blanked(lines) }
+        };
+        self.pieces.iter().map(blank).collect()
+    }
+
+    /// The secrets that stand there, whatever is wrong with them.
+    fn named(&self) -> BTreeSet<&'static str> {
+        let names = |piece: &Piece, secret: &Secret| matches!(&piece.kind, Kind::Pair(key, _) if key == secret.credential);
+        let is_there = |secret: &&&Secret| self.pieces.iter().any(|piece| piece.part == Part::Secrets && names(piece, secret));
+        SECRETS.iter().filter(is_there).map(|secret| secret.credential).collect()
+    }
+}
+
+/// What stands below `[secrets]`.
+#[derive(Default)]
+struct Given {
+    given: BTreeMap<&'static str, SecretString>,
+    refused: BTreeSet<&'static str>,
+}
+
+/// Reads `[secrets]`.
+fn secrets(root: &mut Section<'_>) -> Given {
+    let mut found = Given::default();
+    let Some(mut section) = root.section("secrets") else { return found };
+    for secret in SECRETS {
+        let read = section.read_silently(secret.credential, |item| {
+            let DeValue::String(text) = item.value else {
+                return Err(wrong("erwartet wird Text in Anführungszeichen.", "den Wert in Anführungszeichen setzen: \"…\""));
+            };
+            let lines: Vec<&str> = text.trim().lines().map(str::trim).collect();
+            let text = if secret.form == Form::Pem { lines.join("\n") + "\n" } else { text.trim().to_owned() };
+            if text.len() > SECRET_MAX {
+                return Err(wrong("so lang ist kein Geheimnis.", "nur das Geheimnis selbst hineinschreiben."));
+            }
+            secret.text(text.into_bytes()).map_err(|refusal| refusal.said_of("der Wert"))
+        });
+        match read {
+            Read::Given(value) => drop(found.given.insert(secret.credential, value)),
+            Read::Refused => drop(found.refused.insert(secret.credential)),
+            Read::Absent => {}
+        }
+    }
+    section.end();
+    found
+}
+
+/// What is made of a spare secret, by credential.
+fn spare(spare: Spare, accounts: bool) -> BTreeMap<&'static str, SecretString> {
+    let Spare { verify_token, tunnel_key, mqtt_password } = spare;
+    let made = [
+        (outside::VERIFY_TOKEN.credential, verify_token),
+        (ingress::TUNNEL_KEY.credential, tunnel_key),
+        (outside::PASSWORD.credential, mqtt_password.filter(|_| accounts)),
+    ];
+    made.into_iter().filter_map(|(name, secret)| Some((name, secret?))).collect()
+}
+
+/// A line, or some, of `[secrets]`.
+fn written(taken: &Taken) -> String {
+    use secrecy::ExposeSecret;
+    let text = taken.secret.expose_secret();
+    if text.trim().contains('\n') {
+        format!("{} = '''\n{}\n'''\n", taken.credential, text.trim_end())
+    } else {
+        format!("{} = {}\n", taken.credential, super::document::quoted(text))
+    }
+}
+
+impl Taken {
+    /// Whether a key of this section may name its file.
+    fn belongs_to(&self, section: &str) -> bool {
+        let of = match self.credential {
+            "mqtt-password" | "mqtt-client-key" => "mqtt",
+            "proxy" => "egress",
+            "tunnel-key" => "tunnel",
+            "tls-key" => "ingress",
+            "heartbeat-url" => "heartbeat",
+            _ => "whatsapp",
+        };
+        section == of
+    }
+}
+
+/// Whether a comment may be an old secret, or hold one.
+fn may_hold_secrets(comment: &str) -> bool {
+    let odd = |word: &str| word.len() >= 12 && word.contains(|char: char| char.is_ascii_digit());
+    comment.contains('=') || discreet(comment) != comment || comment.split_whitespace().any(odd)
+}
+
+/// As long, line for line, and empty.
+fn blanked(text: &str) -> String {
+    text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect()
+}
+
+/// The text without what nobody may see.
+fn shown(text: &str, pieces: &[Piece]) -> String {
+    let mut hidden = suspicious(text);
+    for Piece { lines, part, kind } in pieces {
+        match (part, kind) {
+            (Part::Relay, _) | (_, Kind::Header) => {}
+            (Part::Secrets, Kind::Pair(_, value)) => hidden.push(*value..lines.end),
+            (Part::Publisher, Kind::Pair(key, value)) => hidden.extend((key.contains("pass") || key.contains("wort")).then_some(*value..lines.end)),
+            (Part::Secrets | Part::Publisher, Kind::Other) => hidden.push(lines.clone()),
+        }
+    }
+    hidden.sort_by_key(|range| (range.start, range.end));
+    let (mut shown, mut at) = (String::new(), 0);
+    for Range { start, end } in hidden {
+        let (start, end) = (start.max(at), end.max(at));
+        shown.push_str(&text[at..start]);
+        for line in text[start..end].split_inclusive('\n') {
+            shown.push_str(&masked(line));
+        }
+        at = end;
+    }
+    shown + &text[at..]
+}
+
+/// A key may be seen; what stands behind it may not.
+fn masked(line: &str) -> String {
+    const DOTS: &str = "…";
+    let key = line.find('=').filter(|at| line[..*at].trim().len() <= KEY_MAX && !line.trim_start().starts_with('#')).map_or(0, |at| at + 1);
+    let (seen, rest) = line.split_at(key);
+    let blank = blanked(rest);
+    match blank.strip_prefix(" ".repeat(DOTS.len()).as_str()) {
+        Some(more) if !rest.trim().is_empty() => format!("{seen}{DOTS}{more}"),
+        Some(_) | None => format!("{seen}{blank}"),
+    }
+}
+
+/// Longest name of a secret.
+const KEY_MAX: usize = 32;
+/// Longest secret: a key of 4,096 bits in PEM has a quarter of that.
+const SECRET_MAX: usize = 16 * 1024;
