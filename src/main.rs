@@ -20,6 +20,7 @@ fn main() -> ExitCode {
             ExitCode::from(CONFIGURATION)
         }
         Err(Failure::Fatal(error)) => complain(&format!("{error:#}")),
+        Err(Failure::Said(code)) => ExitCode::from(code),
     }
 }
 

@@ -5,11 +5,13 @@
 //! [`files`] is where the file lies, [`rewrite`] makes it anew, [`rows`] knows the tables, and [`layout`] how an update goes back.
 
 mod files;
+mod inspect;
 mod layout;
 mod rewrite;
 mod rows;
 
 pub use files::{Directory, Files, Folder};
+pub use inspect::{Inspected, inspect};
 pub use rewrite::Progress;
 
 use crate::domain::budget::Budget;
@@ -330,7 +332,7 @@ fn builder() -> Builder {
 type Head = (Layout, InstanceId);
 
 /// The number of its layout and its instance id, if it has any.
-fn head(database: &Database) -> Result<Option<(u32, InstanceId)>, StoreError> {
+fn head(database: &impl ReadableDatabase) -> Result<Option<(u32, InstanceId)>, StoreError> {
     match database.begin_read()?.open_table(META) {
         Ok(meta) => read(&meta, Meta::Schema),
         Err(TableError::TableDoesNotExist(_)) => Ok(None),

@@ -70,7 +70,7 @@ fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> anyhow::Result<Timesta
 }
 
 /// „22.11.2026 18:04:05  Warnung  …“, local time.
-fn rendered(line: &Line, zone: &TimeZone) -> String {
+pub(super) fn rendered(line: &Line, zone: &TimeZone) -> String {
     let at = line.at.to_zoned(zone.clone()).strftime("%d.%m.%Y %H:%M:%S");
     let (word, text) = match line.kind {
         Some(kind) => of_kind(kind, line),

@@ -4,9 +4,11 @@ mod alarm;
 #[cfg(feature = "documents")]
 mod asyncapi;
 mod backup;
+mod bundle;
 mod check_config;
 #[cfg(feature = "simulator")]
 mod demo;
+pub mod doctor;
 #[cfg(feature = "documents")]
 mod documents;
 mod events;
@@ -52,6 +54,10 @@ enum Command {
         #[arg(long, value_name = "DATEI", default_value = CONFIGURATION_FILE)]
         config: PathBuf,
     },
+    /// Was nicht stimmt und was zu tun ist: Uhr, Broker, Tunnel, Token, Nummer, Speicher, Gerät. Auch wenn das Relay nicht läuft.
+    Doctor(doctor::Options),
+    /// Eine Textdatei für die Hilfe aus der Ferne: Prüfungen, Ereignisse, Journale, Gerät. Nichts über Personen, keine Geheimnisse.
+    SupportBundle(bundle::Options),
     /// Die Konfiguration prüfen: alle Fehler auf einmal, sonst was sie bewirkt und für wie viele Personen sie reicht.
     CheckConfig {
         /// Die Konfiguration.
@@ -109,6 +115,8 @@ pub enum Failure {
     Configuration(ConfigError),
     /// Everything else: starting again may help.
     Fatal(anyhow::Error),
+    /// All is said already: the exit code.
+    Said(u8),
 }
 
 impl From<ConfigError> for Failure {
@@ -154,6 +162,8 @@ impl Arguments {
             Command::Asyncapi => asyncapi::execute(),
             #[cfg(feature = "documents")]
             Command::Documents(options) => documents::execute(&options),
+            Command::Doctor(options) => doctor::execute(&options).await,
+            Command::SupportBundle(options) => bundle::execute(&options).await,
             Command::CheckConfig { config } => check_config::execute(&config),
             Command::Status(options) => status::execute(&options).await,
             Command::Figures(command) => figures::execute(&command).await,

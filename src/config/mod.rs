@@ -29,7 +29,7 @@ pub use credentials::Stored;
 pub use files::Files;
 pub use maps::{JsonPointer, MqttMap};
 pub use public::{BrokerAddress, Public, RUNTIME_DIRECTORY, SOCKET, StatusConfig, Whereabouts};
-pub use report::{ConfigError, Problem};
+pub use report::{ConfigError, Problem, discreet};
 pub use ways::{
     AcmeConfig, Address, CertificateConfig, EgressConfig, IngressConfig, ProbeConfig, TlsConfig, TlsServer, TunnelConfig, TunnelForward,
 };

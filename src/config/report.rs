@@ -66,6 +66,11 @@ impl Problem {
     pub fn what(&self) -> &str {
         &self.what
     }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
 }
 
 impl fmt::Display for Problem {
@@ -226,7 +231,7 @@ fn runs(line: &str) -> Vec<Range<usize>> {
 }
 
 /// A text in which what may be secret is left out: somebody may have written the secret where its file should be named.
-pub(super) fn discreet(text: &str) -> String {
+pub fn discreet(text: &str) -> String {
     without(text, &secrets(text))
 }
 
@@ -256,6 +261,9 @@ fn without(text: &str, hidden: &[Range<usize>]) -> String {
     shown
 }
 
+/// How reports say that this user may not read something (`files`, [`why`]).
+const DENIED: [&str; 2] = ["darf dieser Benutzer nicht lesen", "dieser Benutzer darf sie nicht lesen"];
+
 /// Everything that is wrong with a configuration: at least one thing, in the order of the file.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub struct ConfigError {
@@ -280,6 +288,11 @@ impl ConfigError {
     /// One thing about a file, or about an argument, as a whole.
     pub fn single(name: &str, what: &str, remedy: &str) -> ConfigError {
         ConfigError::new(name, vec![Problem::of_file(0, name, what, remedy)])
+    }
+
+    /// Whether all that is wrong is that this user may not read something: for who may, it may be in order.
+    pub fn is_about_rights(&self) -> bool {
+        self.problems.iter().all(|problem| DENIED.iter().any(|words| problem.what.contains(words)))
     }
 
     /// What is wrong, in the order of the file.

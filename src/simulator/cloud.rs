@@ -3,6 +3,7 @@
 //!
 //! Webhooks are delivered as Meta does it: side by side, in batches, in no promised order, and again until the answer is 200.
 
+use super::account::Account;
 use super::meta::webhook::{Report, Update, body, sign};
 use super::meta::{Counters, Meta, Order, Person, Refusal, Row, http_status, refusal};
 use crate::domain::time::Timestamp;
@@ -10,12 +11,13 @@ use crate::port::clock::Clock;
 use anyhow::Context;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::serve::Listener;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -84,6 +86,7 @@ struct Inner {
     config: CloudConfig,
     clock: Clock,
     meta: Mutex<Meta>,
+    account: Mutex<Account>,
     accepted: mpsc::Sender<Accepted>,
     updates: mpsc::Sender<Update>,
     reads: AtomicU64,
@@ -117,9 +120,13 @@ impl Cloud {
         let (updates, waiting) = mpsc::channel(UPDATES);
         let meta = Mutex::new(Meta::new(&config.phone_number_id));
         let (reads, webhooks, undelivered) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-        let pace = Mutex::default();
-        let inner = Arc::new(Inner { config, clock, meta, accepted, updates, reads, webhooks, undelivered, pace });
-        let router = Router::new().route("/{version}/{number}/messages", post(messages)).with_state(Arc::clone(&inner));
+        let (account, pace) = (Mutex::default(), Mutex::default());
+        let inner = Arc::new(Inner { config, clock, meta, account, accepted, updates, reads, webhooks, undelivered, pace });
+        let router = Router::new()
+            .route("/{version}/{node}/messages", post(messages))
+            .route("/{version}/{node}/subscribed_apps", get(subscribed_apps))
+            .route("/{version}/{node}", get(node))
+            .with_state(Arc::clone(&inner));
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "the simulated Cloud API has failed");
@@ -161,6 +168,11 @@ impl Cloud {
         if let Some(update) = update {
             self.inner.tell(update).await;
         }
+    }
+
+    /// A look at what Meta says of number, token and account, or a change to it.
+    pub fn account<T>(&self, at: impl FnOnce(&mut Account) -> T) -> T {
+        at(&mut self.inner.account.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What promises are checked by.
@@ -257,6 +269,21 @@ impl Inner {
         Ok(wamid)
     }
 
+    /// Whether who asks has the token.
+    fn knows(&self, head: &HeaderMap) -> bool {
+        let bearer = head.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
+        bearer == Some(&self.config.token)
+    }
+
+    fn tell_of_the_account(&self, version: &str, head: &HeaderMap, asked: impl FnOnce(&Account) -> Result<Value, u32>) -> Response {
+        let told = match (self.knows(head), version == self.config.version) {
+            (false, _) => Err(190),
+            (true, false) => Err(100),
+            (true, true) => asked(&self.account.lock().unwrap_or_else(PoisonError::into_inner)),
+        };
+        told.map_or_else(refused, |told| answer(StatusCode::OK, &told))
+    }
+
     /// How late the next answer is.
     fn late(&self) -> Duration {
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
@@ -272,8 +299,7 @@ async fn messages(
     head: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let bearer = head.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
-    if bearer != Some(&inner.config.token) {
+    if !inner.knows(&head) {
         return refused(190);
     }
     let request = serde_json::from_slice(&body).ok().filter(|_| version == inner.config.version && number == inner.config.phone_number_id);
@@ -285,6 +311,27 @@ async fn messages(
         Ok(taken) => answer(StatusCode::OK, &taken),
         Err(code) => refused(code),
     }
+}
+
+/// `GET /{version}/debug_token` (Graph API: access token debugging) and `GET /{version}/{phone_number_id}` (WhatsApp docs: phone numbers).
+async fn node(
+    State(inner): State<Arc<Inner>>,
+    Path((version, node)): Path<(String, String)>,
+    Query(query): Query<BTreeMap<String, String>>,
+    head: HeaderMap,
+) -> Response {
+    let of = |name: &str| query.get(name).map_or("", String::as_str);
+    inner.tell_of_the_account(&version, &head, |account| match node.as_str() {
+        // Here a token asks about itself.
+        "debug_token" if of("input_token") == inner.config.token => account.debug_token(),
+        id if id == inner.config.phone_number_id => account.number(id, of("fields")),
+        _ => Err(100),
+    })
+}
+
+/// `GET /{version}/{waba_id}/subscribed_apps` (WhatsApp docs: webhooks, subscribed apps).
+async fn subscribed_apps(State(inner): State<Arc<Inner>>, Path((version, waba)): Path<(String, String)>, head: HeaderMap) -> Response {
+    inner.tell_of_the_account(&version, &head, |account| account.subscribed_apps(&waba))
 }
 
 fn refused(code: u32) -> Response {

@@ -3,6 +3,7 @@
 //!
 //! The models are pure, so that a seed can drive them: time and choices come in as arguments. Sockets and a clock are behind `ports`.
 
+pub mod account;
 #[cfg(feature = "ports")]
 pub mod broker;
 #[cfg(feature = "ports")]

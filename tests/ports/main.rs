@@ -9,6 +9,7 @@ mod card;
 mod certificate;
 mod chain;
 mod configuration;
+mod doctor;
 mod door;
 mod examples;
 mod fuzzed;

@@ -6,12 +6,18 @@ mod files;
 mod pair;
 mod standing;
 
-use super::certificates::Certificates;
+use super::certificates::{Certificates, Validity};
 use super::clock::Clock;
 use super::link::Link;
 use super::outward::Outward;
 use crate::config::CertificateConfig;
+use crate::domain::time::Timestamp;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use standing::Standing;
 use std::convert::Infallible;
+use std::io;
+use std::path::PathBuf;
 use tokio::sync::watch;
 
 /// Keeps a valid certificate in `certificates`, for ever. `trusted` becomes true once the clock is known to be right: no order before that,
@@ -30,4 +36,23 @@ pub async fn run(
         CertificateConfig::Acme(acme) => acme::keep(acme, certificates, outward, clock, trusted, way, link).await,
         CertificateConfig::Files { chain, key } => files::keep((chain, key), certificates, clock, trusted, link).await,
     }
+}
+
+/// Where the certificate lies that would be shown: for whoever looks while no relay runs.
+pub fn path(config: &CertificateConfig) -> PathBuf {
+    match config {
+        CertificateConfig::Acme(acme) => acme::path(&acme.folder),
+        CertificateConfig::Files { chain, .. } => chain.clone(),
+    }
+}
+
+/// Until when the certificate in these bytes of PEM is good, and whether it should have been renewed or is over by `now`.
+///
+/// # Errors
+/// If there is none that can be read.
+pub fn until(pem: &[u8], now: Timestamp) -> io::Result<(Timestamp, bool)> {
+    let unreadable = || io::Error::new(io::ErrorKind::InvalidData, "kein lesbares Zertifikat in PEM");
+    let leaf = CertificateDer::from_pem_slice(pem).map_err(|_| unreadable())?;
+    let validity = Validity::of(&leaf).ok_or_else(unreadable)?;
+    Ok((validity.not_after, Standing::at(validity, now) != Standing::Good))
 }

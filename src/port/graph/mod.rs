@@ -11,6 +11,8 @@
 //! One bound holds for all of an attempt, so a peer that stalls, wherever it does, costs a slot for that long and no longer. `Retry-After`
 //! and `X-Business-Use-Case-Usage` are not read: how fast and when again is the middle's to decide, by Meta's codes.
 
+mod account;
+mod ask;
 mod client;
 mod date;
 mod payload;
@@ -18,7 +20,9 @@ mod register;
 mod trouble;
 mod wire;
 
-pub use register::{Unregistered, register, registered};
+pub use account::{Account, Health, HealthTrouble, Number, Token, account};
+pub use ask::Unanswered;
+pub use register::{register, registered};
 pub use trouble::Trouble;
 
 use super::clock::{Clock, Mark};

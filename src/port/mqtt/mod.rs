@@ -41,6 +41,7 @@ mod request;
 mod standing;
 mod subscriptions;
 mod tls;
+mod trial;
 mod unit;
 
 #[cfg(feature = "documents")]
@@ -49,6 +50,7 @@ pub use mapped::{Mapped, mapped};
 pub use payload::parse;
 pub use rejected::Rejected;
 pub use tls::{Unusable, client_config};
+pub use trial::trial;
 
 use super::{Arrival, Inbox, link};
 use crate::config::MqttConfig;
@@ -149,11 +151,17 @@ pub async fn run(
 
 /// `socket`: where the [`Line`] listens.
 fn options(config: &MqttConfig, socket: String) -> MqttOptions {
-    let mut options = MqttOptions::new(&config.client_id, socket, config.port);
-    options.set_transport(Transport::unix()).set_keep_alive(KEEP_ALIVE);
-    options.set_clean_session(false).set_manual_acks(true).set_inflight(INFLIGHT);
-    options.set_max_packet_size(line::PACKET, line::PACKET);
+    let mut options = plain(config, &config.client_id, socket);
+    options.set_clean_session(false).set_inflight(INFLIGHT);
     options.set_last_will(LastWill::new(status(config), "offline", QoS::AtLeastOnce, true));
+    options
+}
+
+/// What every connection has, whoever it is for.
+fn plain(config: &MqttConfig, client_id: &str, socket: String) -> MqttOptions {
+    let mut options = MqttOptions::new(client_id, socket, config.port);
+    options.set_transport(Transport::unix()).set_keep_alive(KEEP_ALIVE).set_manual_acks(true);
+    options.set_max_packet_size(line::PACKET, line::PACKET);
     if let Some((user, password)) = &config.login {
         options.set_credentials(user, password.expose_secret());
     }

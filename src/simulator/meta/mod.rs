@@ -246,7 +246,9 @@ pub fn http_status(code: u32) -> u16 {
 
 fn title(code: u32) -> &'static str {
     match code {
+        10 => "Application does not have permission for this action",
         190 => "Access token has expired",
+        200..=299 => "You do not have the necessary permissions",
         131_008 => "Required parameter is missing",
         131_009 => "Parameter value is not valid",
         131_026 => "Message undeliverable",

@@ -16,6 +16,11 @@ const SIZE: u64 = 128 * 1024;
 /// How the first line of a certificate's file begins: who signed it. What stands outside the blocks of a PEM file is a comment (RFC 7468).
 const DIRECTORY: &str = "# ";
 
+/// Where the certificate lies in the folder at this path.
+pub(in crate::port::certificate) fn path(folder: &Path) -> PathBuf {
+    folder.join(CERTIFICATE)
+}
+
 /// The folder of one directory's account and certificates.
 #[derive(Clone, Debug)]
 pub(super) struct Folder {

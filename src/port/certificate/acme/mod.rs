@@ -26,6 +26,7 @@ use crate::port::clock::{Clock, Mark};
 use crate::port::link::{Condition, Link};
 use crate::port::outward::Outward;
 use folder::Folder;
+pub(super) use folder::path;
 use http::Http;
 use order::{Advice, Authority, Failed};
 use patience::{Patience, advised, two_thirds, youth};

@@ -1,0 +1,358 @@
+//! What Meta's answers about token, number and account mean. Pure.
+
+use super::finding::{Finding, Outcome, apart};
+use super::service::UNCONFIGURED;
+use super::subject::Subject;
+use crate::domain::time::Timestamp;
+use crate::port::graph::{HealthTrouble, Number, Token, Unanswered};
+use crate::port::status::{LinkReport, State};
+
+pub(super) const NEW_TOKEN: &str = "in den Business-Einstellungen für den Systembenutzer ein neues erzeugen (Ablauf: nie) und eintragen";
+pub(super) const EXPIRING: &str = "rechtzeitig ein neues ohne Ablauf erzeugen: Business-Einstellungen, Systembenutzer";
+pub(super) const PERMISSIONS: &str = "ein neues mit whatsapp_business_messaging und whatsapp_business_management erzeugen";
+pub(super) const WAY: &str = "Internetverbindung, DNS und Firewall prüfen (ausgehend TCP 443 zu graph.facebook.com)";
+pub(super) const QUALITY: &str = "Leute blockieren oder melden die Nummer: seltener senden; im WhatsApp Manager nachsehen";
+pub(super) const CONNECT: &str = "im WhatsApp Manager unter Telefonnummern nachsehen, was Meta verlangt";
+pub(super) const NAME: &str = "im WhatsApp Manager einen anderen Anzeigenamen beantragen";
+pub(super) const RIGHTS: &str = "dem Systembenutzer App und WhatsApp-Konto zuweisen; stimmt whatsapp.phone_number_id?";
+pub(super) const TEST_NUMBER: &str = "eine eigene Nummer anmelden: Metas Testnummer erreicht nur fünf eingetragene Leute";
+pub(super) const THROTTLED: &str = "abwarten: Meta hebt die Bremse von selbst wieder auf";
+pub(super) const REGISTER: &str = "sudo drk-relay webhook register, während das Relay läuft";
+pub(super) const ELSEWHERE: &str = "soll dieses Gerät sie bekommen: sudo drk-relay webhook register";
+pub(super) const SUBSCRIBE: &str = "die App im App-Dashboard unter WhatsApp, Konfiguration beim WhatsApp-Konto anmelden (subscribed_apps)";
+pub(super) const PAY: &str = "im WhatsApp Manager unter Zahlungen nachsehen: Karte abgelaufen, Limit erreicht, Rechnung offen?";
+pub(super) const BLOCKED: &str = "im WhatsApp Manager unter Kontoübersicht nachsehen, was Meta verlangt";
+
+/// What the relay needs.
+const NEEDED: [&str; 2] = ["whatsapp_business_messaging", "whatsapp_business_management"];
+/// A token that ends within so many seconds: it takes a person to make another one, and people have holidays.
+const SOON: u32 = 14 * 24 * 3600;
+/// WhatsApp docs, health status: there is an error with the payment method; error codes: payment issue.
+const PAYMENT: [u32; 2] = [141_006, 131_042];
+
+/// Whether Meta answered at all; nothing if it was not asked.
+pub(super) fn reached<T>(answer: Option<&Result<T, Unanswered>>) -> Option<bool> {
+    match answer? {
+        Ok(_) | Err(Unanswered::Refused { .. }) => Some(true),
+        Err(Unanswered::Way(_) | Unanswered::Strange(_)) => Some(false),
+        Err(Unanswered::Client(_)) => None,
+    }
+}
+
+/// `answer`: nothing if Meta was not asked, because there is no configuration to ask with.
+pub(super) fn token(answer: Option<&Result<Token, Unanswered>>, now: Timestamp) -> Finding {
+    let of = Subject::Token;
+    let token = match answer {
+        None => return unasked(of),
+        Some(Err(Unanswered::Refused { code: 190, words, .. })) => {
+            return Finding::fault(of, format!("abgelaufen oder falsch, sagt Meta: {words}"), NEW_TOKEN).with("code", 190);
+        }
+        Some(Err(unanswered)) => return instead(of, unanswered, WAY),
+        Some(Ok(token)) => token,
+    };
+    let missing: Vec<_> = NEEDED.into_iter().filter(|needed| !token.scopes.iter().any(|scope| scope == needed)).collect();
+    let ends = token.expires.map(|at| (at, at.instant().strftime("%d.%m.%Y").to_string()));
+    let finding = match &ends {
+        _ if !token.valid => {
+            let why = token.why.as_deref().map_or(String::new(), |why| format!(", sagt Meta: {why}"));
+            Finding::fault(of, format!("ungültig{why}"), NEW_TOKEN)
+        }
+        Some((at, day)) if *at <= now => Finding::fault(of, format!("seit {day} abgelaufen"), NEW_TOKEN),
+        _ if !missing.is_empty() => Finding::fault(of, format!("gültig, aber ohne {}", missing.join(" und ")), PERMISSIONS),
+        Some((at, day)) if *at <= now.plus(SOON) => Finding::warning(of, format!("gültig, aber nur noch bis {day}"), EXPIRING),
+        Some((_, day)) => Finding::ok(of, format!("gültig bis {day}, mit beiden Rechten")),
+        None => Finding::ok(of, "gültig ohne Ablauf, mit beiden Rechten"),
+    };
+    let finding = finding.with("valid", token.valid).with("scopes", token.scopes.clone());
+    token.expires.into_iter().fold(finding, |finding, at| finding.with("expires", at.instant().to_string()))
+}
+
+pub(super) fn number(answer: Option<&Result<Number, Unanswered>>) -> Finding {
+    let of = Subject::Number;
+    let number = match answer {
+        None => return unasked(of),
+        Some(Err(unanswered)) => return instead(of, unanswered, RIGHTS),
+        Some(Ok(number)) => number,
+    };
+    // Without this word of Meta's there is nothing good to be said of it.
+    let status = number.status.as_deref();
+    let unproved = number.code_verification.as_deref().is_some_and(|word| word != "VERIFIED");
+    let blocked = number.health.iter().filter(|health| health.entity == "PHONE_NUMBER" && health.can_send == "BLOCKED");
+    let blocked = blocked.flat_map(|health| &health.troubles).next().map(said);
+    let quality = number.quality.as_deref();
+    let good = [
+        status.map(|status| if status == "CONNECTED" { "verbunden".to_owned() } else { status.to_owned() }),
+        quality.and_then(in_german).map(|quality| format!("Qualität {quality}")),
+        number.throughput.as_deref().map(|level| format!("Durchsatz {level}")),
+    ];
+    let text = good.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let finding = match (status, quality) {
+        _ if blocked.is_some() => Finding::fault(of, format!("gesperrt, sagt Meta: {}", blocked.unwrap_or_default()), CONNECT),
+        (Some("RATE_LIMITED"), _) => Finding::warning(of, "von Meta gebremst", THROTTLED),
+        (Some(status), _) if !["CONNECTED", "FLAGGED"].contains(&status) => {
+            Finding::fault(of, format!("nicht verbunden ({status})"), CONNECT)
+        }
+        (None, _) if unproved => Finding::fault(of, "nicht bestätigt", CONNECT),
+        (Some("FLAGGED"), _) => Finding::warning(of, format!("von Meta verwarnt: {text}"), QUALITY),
+        (_, Some("RED" | "YELLOW")) => Finding::warning(of, text, QUALITY),
+        _ if number.name_status.as_deref() == Some("DECLINED") => {
+            Finding::warning(of, format!("{text}; Meta lehnt den Anzeigenamen ab"), NAME)
+        }
+        _ if number.mode.as_deref() == Some("SANDBOX") => {
+            Finding::warning(of, format!("{text}; es ist eine Testnummer von Meta"), TEST_NUMBER)
+        }
+        (None, None) => Finding::unknown(of, "Meta sagt nichts über ihren Zustand"),
+        (Some(_) | None, _) => Finding::ok(of, text),
+    };
+    let words = [
+        ("status", &number.status),
+        ("quality", &number.quality),
+        ("name_status", &number.name_status),
+        ("code_verification", &number.code_verification),
+        ("throughput", &number.throughput),
+        ("mode", &number.mode),
+        ("platform", &number.platform),
+    ];
+    words
+        .into_iter()
+        .filter_map(|(name, word)| Some((name, word.as_deref()?)))
+        .fold(finding, |finding, (name, word)| finding.with(name, word))
+}
+
+fn in_german(quality: &str) -> Option<&'static str> {
+    match quality {
+        "GREEN" => Some("hoch"),
+        "YELLOW" => Some("mittel"),
+        "RED" => Some("niedrig"),
+        // A number that has hardly sent anything.
+        _ => None,
+    }
+}
+
+/// `expected`: where they should go, if that is known. `link`: how those that came fared, if a relay runs.
+pub(super) fn webhook(
+    number: Option<&Result<Number, Unanswered>>,
+    apps: Option<&Result<Vec<String>, Unanswered>>,
+    app: Option<&str>,
+    expected: Option<&str>,
+    link: Option<&LinkReport>,
+) -> Finding {
+    let of = Subject::Webhook;
+    if let Some(LinkReport { state: State::Down, why, .. }) = link {
+        let (what, remedy) = apart(why.as_deref().unwrap_or("werden abgelehnt"), super::relay::WEBHOOK);
+        return Finding::fault(of, what, remedy);
+    }
+    let came = if link.is_some_and(|link| link.state == State::Up) { "; sie kommen an" } else { "" };
+    let number = match number {
+        None => return unasked(of),
+        Some(Err(unanswered)) => return instead(of, unanswered, RIGHTS),
+        Some(Ok(number)) => number,
+    };
+    let subscribed = match apps {
+        Some(Ok(apps)) => Some(!apps.is_empty() && app.is_none_or(|app| apps.iter().any(|id| id == app))),
+        Some(Err(_)) | None => None,
+    };
+    match (&number.webhook, expected, subscribed) {
+        (_, _, Some(false)) => Finding::fault(of, "die App ist beim WhatsApp-Konto nicht angemeldet: Meta stellt nichts zu", SUBSCRIBE),
+        (Some(found), Some(expected), _) if found != expected => {
+            Finding::fault(of, format!("Meta liefert die der Nummer an {found} statt an {expected}"), ELSEWHERE)
+        }
+        (None, Some(_), _) => {
+            Finding::warning(of, format!("die Nummer hat keine eigene Adresse: Meta liefert an die der App{came}"), REGISTER)
+        }
+        (Some(_), Some(_), Some(true)) => Finding::ok(of, format!("gehen hierher, und die App ist angemeldet{came}")),
+        (Some(_), Some(_), None) => Finding::ok(of, format!("gehen hierher; ob die App angemeldet ist, sagt Meta nicht{came}")),
+        (Some(found), None, _) => Finding::ok(of, format!("gehen an {found}; ingress.url fehlt zum Vergleich{came}")),
+        (None, None, _) => Finding::ok(of, format!("gehen an die Adresse der App; ingress.url fehlt zum Vergleich{came}")),
+    }
+}
+
+/// `withholds`: the relay has seen that Meta takes messages and does not deliver them.
+pub(super) fn payment(number: Option<&Result<Number, Unanswered>>, withholds: bool) -> Finding {
+    let of = Subject::Payment;
+    if withholds {
+        return Finding::fault(of, "Meta nimmt Nachrichten an und stellt sie nicht zu", super::relay::WITHHELD);
+    }
+    let number = match number {
+        None => return unasked(of),
+        Some(Err(unanswered)) => return instead(of, unanswered, RIGHTS),
+        Some(Ok(number)) => number,
+    };
+    let account: Vec<_> = number.health.iter().filter(|health| health.entity != "PHONE_NUMBER").collect();
+    let troubles = || account.iter().flat_map(|health| &health.troubles);
+    if let Some(trouble) = troubles().find(|trouble| PAYMENT.contains(&trouble.code)) {
+        return Finding::fault(of, format!("Meta meldet: {}", said(trouble)), PAY).with("code", trouble.code);
+    }
+    if account.is_empty() {
+        return Finding::unknown(of, "Meta sagt nichts über das WhatsApp-Konto");
+    }
+    let blocked = account.iter().find(|health| health.can_send == "BLOCKED");
+    let limited = account.iter().find(|health| health.can_send == "LIMITED");
+    let why = || troubles().next().map_or(String::new(), |trouble| format!(": {}", said(trouble)));
+    match (blocked, limited) {
+        (Some(_), _) => Finding::fault(of, format!("das WhatsApp-Konto darf nicht senden{}", why()), BLOCKED),
+        (None, Some(_)) => Finding::warning(of, format!("das WhatsApp-Konto darf nicht alles senden{}", why()), BLOCKED),
+        (None, None) => Finding::ok(of, "Meta meldet nichts; ob eine Zahlungsart hinterlegt ist, sagt die API nicht"),
+    }
+}
+
+/// Meta's own words.
+fn said(trouble: &HealthTrouble) -> String {
+    let HealthTrouble { code, words, solution } = trouble;
+    [words.as_str(), solution].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ") + &format!(" (Code {code})")
+}
+
+fn unasked(of: Subject) -> Finding {
+    Finding::unknown(of, UNCONFIGURED)
+}
+
+/// There is no answer: a refusal is a fault, else it is not known.
+fn instead(of: Subject, unanswered: &Unanswered, otherwise: &'static str) -> Finding {
+    let (what, remedy) = apart(&unanswered.to_string(), otherwise);
+    match unanswered {
+        Unanswered::Refused { code, .. } => Finding::fault(of, what, remedy).with("code", *code),
+        Unanswered::Way(_) | Unanswered::Strange(_) | Unanswered::Client(_) => {
+            Finding { outcome: Outcome::Unknown, ..Finding::fault(of, what, remedy) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::is;
+    use super::*;
+    use crate::port::graph::{Health, Trouble};
+
+    const NOW: Timestamp = Timestamp(1_795_305_600);
+
+    fn refused<T>(code: u32, words: &str) -> Result<T, Unanswered> {
+        Err(Unanswered::Refused { code, words: words.to_owned(), remedy: "Abhilfe: nachschlagen." })
+    }
+
+    fn word(word: &str) -> Option<String> {
+        Some(word.to_owned())
+    }
+
+    #[test]
+    fn a_token_is_good_or_says_what_it_lacks() {
+        let good = || Token { valid: true, scopes: NEEDED.map(str::to_owned).to_vec(), ..Token::default() };
+        let of = |token| super::token(Some(&token), NOW);
+        is(&of(Ok(good())), Outcome::Ok, "gültig ohne Ablauf, mit beiden Rechten", None);
+        let until = |at| of(Ok(Token { expires: Some(at), ..good() }));
+        is(&until(NOW.plus(SOON + 1)), Outcome::Ok, "gültig bis 06.12.2026, mit beiden Rechten", None);
+        is(&until(NOW.plus(SOON)), Outcome::Warning, "gültig, aber nur noch bis 06.12.2026", Some(EXPIRING));
+        is(&until(NOW), Outcome::Fault, "seit 22.11.2026 abgelaufen", Some(NEW_TOKEN));
+        let poor = Token { scopes: vec!["whatsapp_business_messaging".to_owned()], ..good() };
+        is(&of(Ok(poor)), Outcome::Fault, "gültig, aber ohne whatsapp_business_management", Some(PERMISSIONS));
+        let invalid = Token { valid: false, why: word("revoked"), ..good() };
+        is(&of(Ok(invalid)), Outcome::Fault, "ungültig, sagt Meta: revoked", Some(NEW_TOKEN));
+        is(&of(refused(190, "expired")), Outcome::Fault, "abgelaufen oder falsch, sagt Meta: expired", Some(NEW_TOKEN));
+        is(&of(refused(1, "oops")), Outcome::Fault, "Meta lehnt ab (Code 1): oops", Some("nachschlagen"));
+        let away = of(Err(Unanswered::Way(Trouble::Unreachable)));
+        let remedy = "Internetverbindung und Firewall prüfen (ausgehend TCP 443)";
+        is(&away, Outcome::Unknown, "Keine Verbindung zu Meta", Some(remedy));
+        is(&super::token(None, NOW), Outcome::Unknown, UNCONFIGURED, None);
+    }
+
+    #[test]
+    fn a_number_is_connected_and_liked_or_says_why_not() {
+        let good = || Number {
+            status: word("CONNECTED"),
+            quality: word("GREEN"),
+            throughput: word("STANDARD"),
+            code_verification: word("EXPIRED"),
+            ..Number::default()
+        };
+        let of = |number| super::number(Some(&Ok(number)));
+        let text = |quality: &str| format!("verbunden, Qualität {quality}, Durchsatz STANDARD");
+        is(&of(good()), Outcome::Ok, &text("hoch"), None);
+        is(&of(Number { quality: word("YELLOW"), ..good() }), Outcome::Warning, &text("mittel"), Some(QUALITY));
+        is(&of(Number { quality: word("RED"), ..good() }), Outcome::Warning, &text("niedrig"), Some(QUALITY));
+        let new = of(Number { quality: word("UNKNOWN"), ..good() });
+        is(&new, Outcome::Ok, "verbunden, Durchsatz STANDARD", None);
+        let flagged = of(Number { status: word("FLAGGED"), ..good() });
+        is(&flagged, Outcome::Warning, "von Meta verwarnt: FLAGGED, Qualität hoch, Durchsatz STANDARD", Some(QUALITY));
+        is(&of(Number { status: word("RATE_LIMITED"), ..good() }), Outcome::Warning, "von Meta gebremst", Some(THROTTLED));
+        for status in ["RESTRICTED", "BANNED", "DISCONNECTED", "PENDING", "SOMETHING_NEW"] {
+            let text = format!("nicht verbunden ({status})");
+            is(&of(Number { status: word(status), ..good() }), Outcome::Fault, &text, Some(CONNECT));
+        }
+        let declined = of(Number { name_status: word("DECLINED"), ..good() });
+        is(&declined, Outcome::Warning, &(text("hoch") + "; Meta lehnt den Anzeigenamen ab"), Some(NAME));
+        let test = of(Number { mode: word("SANDBOX"), ..good() });
+        is(&test, Outcome::Warning, &(text("hoch") + "; es ist eine Testnummer von Meta"), Some(TEST_NUMBER));
+        is(&of(Number::default()), Outcome::Unknown, "Meta sagt nichts über ihren Zustand", None);
+        let unproved = of(Number { code_verification: word("NOT_VERIFIED"), ..Number::default() });
+        is(&unproved, Outcome::Fault, "nicht bestätigt", Some(CONNECT));
+        let trouble = HealthTrouble { code: 131_031, words: "Locked.".to_owned(), solution: String::new() };
+        let health =
+            Health { entity: "PHONE_NUMBER".to_owned(), can_send: "BLOCKED".to_owned(), troubles: vec![trouble], ..Health::default() };
+        let blocked = of(Number { health: vec![health], ..good() });
+        is(&blocked, Outcome::Fault, "gesperrt, sagt Meta: Locked. (Code 131031)", Some(CONNECT));
+        is(&super::number(Some(&refused(200, "no"))), Outcome::Fault, "Meta lehnt ab (Code 200): no", Some("nachschlagen"));
+        let strange = super::number(Some(&Err(Unanswered::Strange(200))));
+        assert_eq!(strange.outcome, Outcome::Unknown);
+        assert_eq!(of(good()).figures["quality"], "GREEN");
+    }
+
+    #[test]
+    fn webhooks_come_here_or_go_elsewhere() {
+        const HERE: &str = "https://wa.example/webhook";
+        let number = |webhook: Option<&str>| Ok(Number { webhook: webhook.map(str::to_owned), ..Number::default() });
+        let apps = |ids: &[&str]| Ok(ids.iter().map(|id| (*id).to_owned()).collect());
+        let of = |webhook: Option<&str>, ids: &[&str], expected| {
+            super::webhook(Some(&number(webhook)), Some(&apps(ids)), Some("7"), expected, None)
+        };
+        is(&of(Some(HERE), &["7"], Some(HERE)), Outcome::Ok, "gehen hierher, und die App ist angemeldet", None);
+        let nowhere = "die App ist beim WhatsApp-Konto nicht angemeldet: Meta stellt nichts zu";
+        is(&of(Some(HERE), &[], Some(HERE)), Outcome::Fault, nowhere, Some(SUBSCRIBE));
+        is(&of(Some(HERE), &["8"], Some(HERE)), Outcome::Fault, nowhere, Some(SUBSCRIBE));
+        let elsewhere = format!("Meta liefert die der Nummer an https://other.example statt an {HERE}");
+        is(&of(Some("https://other.example"), &["7"], Some(HERE)), Outcome::Fault, &elsewhere, Some(ELSEWHERE));
+        let of_app = "die Nummer hat keine eigene Adresse: Meta liefert an die der App";
+        is(&of(None, &["7"], Some(HERE)), Outcome::Warning, of_app, Some(REGISTER));
+        let unknown = format!("gehen an {HERE}; ingress.url fehlt zum Vergleich");
+        is(&of(Some(HERE), &["7"], None), Outcome::Ok, &unknown, None);
+        let text = "gehen an die Adresse der App; ingress.url fehlt zum Vergleich";
+        is(&of(None, &["7"], None), Outcome::Ok, text, None);
+        let hidden = super::webhook(Some(&number(Some(HERE))), None, None, Some(HERE), None);
+        is(&hidden, Outcome::Ok, "gehen hierher; ob die App angemeldet ist, sagt Meta nicht", None);
+        let link = |state, why: Option<&str>| LinkReport { state, since: NOW.instant(), why: why.map(str::to_owned), latest: None };
+        let up = super::webhook(Some(&number(Some(HERE))), Some(&apps(&["7"])), Some("7"), Some(HERE), Some(&link(State::Up, None)));
+        is(&up, Outcome::Ok, "gehen hierher, und die App ist angemeldet; sie kommen an", None);
+        let down = super::webhook(None, None, None, None, Some(&link(State::Down, Some("falsche Unterschrift"))));
+        is(&down, Outcome::Fault, "falsche Unterschrift", Some(super::super::relay::WEBHOOK));
+    }
+
+    #[test]
+    fn payment_is_judged_by_what_meta_reports() {
+        let health = |can_send: &str, code: u32| {
+            let trouble = HealthTrouble { code, words: "Payment.".to_owned(), solution: "Pay.".to_owned() };
+            let troubles = if code == 0 { Vec::new() } else { vec![trouble] };
+            Ok(Number {
+                health: vec![Health { entity: "WABA".to_owned(), id: "1".to_owned(), can_send: can_send.to_owned(), troubles }],
+                ..Number::default()
+            })
+        };
+        let of = |number| super::payment(Some(&number), false);
+        let text = "Meta meldet nichts; ob eine Zahlungsart hinterlegt ist, sagt die API nicht";
+        is(&of(health("AVAILABLE", 0)), Outcome::Ok, text, None);
+        is(&of(health("BLOCKED", 141_006)), Outcome::Fault, "Meta meldet: Payment. Pay. (Code 141006)", Some(PAY));
+        is(&of(health("BLOCKED", 7)), Outcome::Fault, "das WhatsApp-Konto darf nicht senden: Payment. Pay. (Code 7)", Some(BLOCKED));
+        is(&of(health("LIMITED", 0)), Outcome::Warning, "das WhatsApp-Konto darf nicht alles senden", Some(BLOCKED));
+        is(&of(Ok(Number::default())), Outcome::Unknown, "Meta sagt nichts über das WhatsApp-Konto", None);
+        let withheld = super::payment(Some(&health("AVAILABLE", 0)), true);
+        let text = "Meta nimmt Nachrichten an und stellt sie nicht zu";
+        is(&withheld, Outcome::Fault, text, Some(super::super::relay::WITHHELD));
+        assert_eq!(super::payment(None, false).outcome, Outcome::Unknown);
+    }
+
+    #[test]
+    fn meta_is_reached_whatever_it_says() {
+        assert_eq!(reached(Some(&Ok(()))), Some(true));
+        assert_eq!(reached(Some(&refused::<()>(190, ""))), Some(true));
+        assert_eq!(reached::<()>(Some(&Err(Unanswered::Way(Trouble::Name)))), Some(false));
+        assert_eq!(reached::<()>(Some(&Err(Unanswered::Client(anyhow::anyhow!("x"))))), None);
+        assert_eq!(reached::<()>(None), None);
+    }
+}
