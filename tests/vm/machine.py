@@ -187,6 +187,15 @@ class Machine:
             raise Failed(f"{name}: the card is in the machine")
         subprocess.run(["mcopy", "-D", "o", "-s", "-n", "-i", self.card, path, f"::/{name}"], check=True)
 
+    def edit_card(self, before, after):
+        """Replaces a word by one as long, where it stands."""
+        held = self.card.read_bytes()
+        if self.runs() or len(before) != len(after) or held.count(before.encode()) != 1:
+            raise Failed(f"{before} cannot be replaced by {after} on the card")
+        with self.card.open("r+b") as card:
+            card.seek(held.index(before.encode()))
+            card.write(after.encode())
+
     def card_holds(self, text):
         """Whether these bytes are anywhere on the card, in a file or not."""
         return text.encode() in self.card.read_bytes()
