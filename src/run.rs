@@ -89,8 +89,8 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let pseudonyms = Pseudonyms::open(&config.state_dir.join(KEY)).context(KEY)?;
     let (mut source, ways) = Ways::open(&config, listener, &clock).await?;
     let rules = config.rules;
-    let rolled_back = trial.rolled_back().map(|found| found.sentence());
-    let start = move |files: &Files, fresh, now| tried(Relay::start(files, fresh, &rules, now)?, &trial);
+    let tested = trial.clone();
+    let start = move |files: &Files, fresh, now| tried(Relay::start(files, fresh, &rules, now)?, &tested);
     let (open, instance) = shelf(Files::at(&config.state_dir.join(STORE)), start, clock.now())?;
     let to_meta = GraphConfig { proxy: ways.outward.proxy().cloned(), ..config.graph };
     let graph = Arc::new(graph::Graph::new(to_meta, clock.clone(), pseudonyms.clone(), instance)?);
@@ -103,7 +103,7 @@ pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output 
     let trusted = watch::Sender::new(false);
     let alarms = Alarms::new(&config.alarm, config.heartbeat.as_ref(), &ways.outward, &zone, &clock)?;
     let answers = outlets.answers.clone();
-    let board = Board { pulse, backup, answers, inbox: inbox.clone(), links, alarms, clock: clock.clone(), zone, started, rolled_back };
+    let board = Board { pulse, backup, answers, inbox: inbox.clone(), links, alarms, clock: clock.clone(), zone, started, trial };
     let around_mqtt = mqtt::Around { alarms: &board.alarms, link: &board.links.mqtt, surface: &surface, started };
     let mut restarted = false;
     let ports = async {

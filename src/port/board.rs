@@ -5,6 +5,7 @@ use super::alarms::Alarms;
 use super::certificates::Certificates;
 use super::clock::{Clock, Mark};
 use super::link::Link;
+use super::update::Trial;
 use super::{Arrival, Inbox};
 use crate::domain::backup::Backup;
 use crate::domain::decision::Receipt;
@@ -44,8 +45,8 @@ pub struct Board {
     pub zone: TimeZone,
     /// When the relay was started.
     pub started: Mark,
-    /// The update that was taken back before it was, in words.
-    pub rolled_back: Option<String>,
+    /// What became of updates.
+    pub trial: Trial,
 }
 
 /// A link for each port that has one.

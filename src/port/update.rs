@@ -83,12 +83,7 @@ impl Trial {
 
     /// The update that was taken back last, until another one has proved itself.
     pub fn rolled_back(&self) -> Option<RolledBack> {
-        let line = std::fs::read_to_string(self.folder.as_ref()?.join(ROLLED_BACK)).ok()?;
-        let read = RolledBack::read(&line);
-        if read.is_none() {
-            tracing::warn!("what is said about an update that was taken back cannot be read");
-        }
-        read
+        RolledBack::read(&std::fs::read_to_string(self.folder.as_ref()?.join(ROLLED_BACK)).ok()?)
     }
 }
 

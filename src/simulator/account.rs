@@ -123,7 +123,11 @@ impl Account {
     }
 
     fn health(&self, id: &str) -> Value {
-        let error = |(code, words, solution): &(u32, String, String)| json!({ "error_code": code, "error_description": words, "possible_solution": solution });
+        let error = |(code, words, solution): &(u32, String, String)| {
+            let mut error = json!({ "error_code": code, "error_description": words });
+            error["possible_solution"] = json!(solution);
+            error
+        };
         let can = if self.troubles.is_empty() { "AVAILABLE" } else { "BLOCKED" };
         let mut waba = json!({ "entity_type": "WABA", "id": self.waba_id, "can_send_message": can });
         if !self.troubles.is_empty() {
@@ -143,7 +147,8 @@ impl Account {
         if waba != self.waba_id {
             return Err(100);
         }
-        let app = json!({ "whatsapp_business_api_data": { "id": self.app_id, "link": "https://www.facebook.com/games/", "name": "DRK" } });
+        let app = json!({ "id": self.app_id, "link": "https://www.facebook.com/games/", "name": "DRK" });
+        let app = json!({ "whatsapp_business_api_data": app });
         Ok(json!({ "data": if self.subscribed { vec![app] } else { Vec::new() } }))
     }
 

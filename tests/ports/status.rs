@@ -19,6 +19,7 @@ use drk_relay::port::board::{Board, Links, WayLinks};
 use drk_relay::port::clock::Clock;
 use drk_relay::port::link::Link;
 use drk_relay::port::status::{Answer, NoBackup, Relay, Report, State, Unavailable, ask, ask_for_backup, bind, serve};
+use drk_relay::port::update::Trial;
 use drk_relay::port::{Arrival, INBOX};
 use drk_relay::relay::pulse::{PeopleCount, Pulse};
 use drk_relay::simulator::meta::webhook::{body, sign};
@@ -164,7 +165,7 @@ fn served() -> Served {
         started,
         clock,
         zone: TimeZone::UTC,
-        rolled_back: None,
+        trial: Trial::default(),
     };
     let server = tokio::spawn(async move { serve(&listener, &board).await });
     Served { socket, pulse, backup, arrivals, _directory: directory, _server: AbortOnDropHandle::new(server) }

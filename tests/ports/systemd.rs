@@ -11,6 +11,7 @@ use drk_relay::port::board::{Board, Links, WayLinks};
 use drk_relay::port::clock::Clock;
 use drk_relay::port::link::Link;
 use drk_relay::port::systemd::{self, Manager};
+use drk_relay::port::update::Trial;
 use drk_relay::relay::Relay;
 use drk_relay::run::{Show, Turning, turn};
 use drk_relay::store::Store;
@@ -186,7 +187,7 @@ async fn who_hangs_is_not_fed() {
         started,
         clock,
         zone: TimeZone::UTC,
-        rolled_back: None,
+        trial: Trial::default(),
     };
     let listener = Listener::new();
     let manager = Manager::at(&listener.path(), Some(Duration::from_millis(20))).expect("an address");

@@ -274,6 +274,7 @@ const SHOWING: Room = Room {
         "crate::port::backup",
         "crate::port::Inbox",
         "crate::port::alarms",
+        "crate::port::update",
         "crate::port::board",
         "crate::port::certificates",
         "crate::port::clock",

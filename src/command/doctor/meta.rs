@@ -101,7 +101,7 @@ pub(super) fn number(answer: Option<&Result<Number, Unanswered>>) -> Finding {
         _ if number.mode.as_deref() == Some("SANDBOX") => {
             Finding::warning(of, format!("{text}; es ist eine Testnummer von Meta"), TEST_NUMBER)
         }
-        (None, None) => Finding::unknown(of, "Meta sagt nichts über ihren Zustand"),
+        _ if text.is_empty() => Finding::unknown(of, "Meta sagt nichts über ihren Zustand"),
         (Some(_) | None, _) => Finding::ok(of, text),
     };
     let words = [
@@ -282,6 +282,8 @@ mod tests {
         let test = of(Number { mode: word("SANDBOX"), ..good() });
         is(&test, Outcome::Warning, &(text("hoch") + "; es ist eine Testnummer von Meta"), Some(TEST_NUMBER));
         is(&of(Number::default()), Outcome::Unknown, "Meta sagt nichts über ihren Zustand", None);
+        let silent = of(Number { quality: word("UNKNOWN"), ..Number::default() });
+        is(&silent, Outcome::Unknown, "Meta sagt nichts über ihren Zustand", None);
         let unproved = of(Number { code_verification: word("NOT_VERIFIED"), ..Number::default() });
         is(&unproved, Outcome::Fault, "nicht bestätigt", Some(CONNECT));
         let trouble = HealthTrouble { code: 131_031, words: "Locked.".to_owned(), solution: String::new() };

@@ -30,6 +30,9 @@ pub(super) const DAMAGED: &str =
 pub(super) const ALARMS: &str = "sudo drk-relay status zeigt sie mit Grund und Abhilfe";
 pub(super) const FIGURES: &str = "sudo drk-relay figures held zeigt, was angehalten ist; sudo drk-relay status, was überfällig ist";
 
+/// For so many seconds a clock may be in doubt before that is a fault: as long as the alarm waits (`domain/alarm`).
+const SETTING: i64 = 15 * 60;
+
 /// Who answered at the status socket.
 #[derive(Debug)]
 pub(super) enum Asked {
@@ -96,7 +99,10 @@ pub(super) fn clock(report: &Report) -> Option<Finding> {
     let (of, clock) = (Subject::Clock, report.clock.as_ref()?);
     let (what, remedy) = apart(&clock.says, CLOCK);
     let ahead = clock.system_ahead;
-    let finding = if !clock.trusted {
+    let waits = report.now.as_second().saturating_sub(clock.since.as_second());
+    let finding = if !clock.trusted && waits < SETTING {
+        Finding::warning(of, format!("{what}: gesendet wird erst, wenn sie gestellt ist, meist binnen Minuten"), remedy)
+    } else if !clock.trusted {
         Finding::fault(of, format!("{what}: gesendet wird erst, wenn sie gestellt ist"), remedy)
     } else if ahead.abs() > FOLLOW {
         let (span, way) = (trust::span(ahead.abs() / 1_000), if ahead < 0 { "nach" } else { "vor" });
@@ -347,6 +353,9 @@ mod tests {
         let untrusted = asked(json!({ "clock": { "trusted": false, "says": "nicht gestellt. Abhilfe: warten" } }));
         let text = "nicht gestellt: gesendet wird erst, wenn sie gestellt ist";
         is(&of(&untrusted, clock), Outcome::Fault, text, Some("warten"));
+        let lately = asked(json!({ "clock": { "trusted": false, "says": "nicht gestellt", "since": "2026-11-22T17:59:00Z" } }));
+        let text = "nicht gestellt: gesendet wird erst, wenn sie gestellt ist, meist binnen Minuten";
+        is(&of(&lately, clock), Outcome::Warning, text, Some(CLOCK));
         let behind = of(&asked(json!({ "clock": { "system_ahead": -120_000 } })), clock);
         let text = "gestellt; die Uhr des Systems geht 2 Minuten nach, danach richtet sich das Relay nicht";
         is(&behind, Outcome::Warning, text, Some(CLOCK));

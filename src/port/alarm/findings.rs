@@ -38,7 +38,7 @@ impl<'a> Seen<'a> {
             tunnel: ways.tunnel.as_ref().map(condition),
             certificate: ways.certificate.as_ref().map(|(link, _)| condition(link)),
             public: ways.public.as_ref().map(condition),
-            rolled_back: board.rolled_back.clone(),
+            rolled_back: board.trial.rolled_back().map(|found| found.sentence()),
         }
     }
 
