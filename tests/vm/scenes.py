@@ -321,6 +321,7 @@ def dark_start(world):
     machine = world.machine
     seconds = machine.start(clock="2024-02-29T12:00:00", network=False)
     world.ready(patience=BOOT)
+    ready = int(world.unit("ActiveEnterTimestampMonotonic")) / 1e6
     seen = world.status()
     shown(machine.say("drk-relay status"))
     expect(not seen["relay"]["clock_trusted"], "it believes a clock that is years off")
@@ -331,7 +332,11 @@ def dark_start(world):
     value = int(re.findall(r"Neue Fälle: (\d+)", world.peers.log[-2])[0])
     expect(value >= world.acknowledged, f"{world.acknowledged} was acknowledged, but after the power cut it is {value}")
     world.latest = value
-    return f"active without network and 2 years back (shell after {seconds:.0f} s), waits and says so; then {world.served()} arrived once"
+    served = world.served()
+    return (
+        f"without network and 2 years back: shell after {seconds:.0f} s, READY {ready:.0f} s after the kernel began; it waits and says so; "
+        f"then {served} arrived once"
+    )
 
 
 # ---- updates, and the end ----
