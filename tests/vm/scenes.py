@@ -170,7 +170,8 @@ def bad_file(world):
     machine = world.machine
     seconds = machine.start()
     machine.until("test -e /boot/firmware/drk-relay-FEHLER.txt", BOOT)
-    machine.until("[ \"$(systemctl is-active cloud-final)\" = active ]", BOOT)
+    # Ours is its last command; what it ends with is its own affair.
+    machine.until("case $(systemctl is-active cloud-final) in active | failed) ;; *) exit 1 ;; esac", BOOT)
     expect(world.unit("ActiveState") == "inactive", "the relay runs without a configuration")
     expect(machine.run("ls /etc/drk-relay/relay.toml /etc/credstore/drk-relay.whatsapp-token")[0] != 0, "the bad file was taken")
     machine.off()
@@ -342,7 +343,7 @@ def dark_start(world):
 # ---- updates, and the end ----
 
 # The judge as it is, but quicker.
-QUICK = "[Service]\nEnvironment=DRK_RELAY_UPDATE_STEADY=15 DRK_RELAY_UPDATE_WITHIN=60 DRK_RELAY_UPDATE_EVERY=1\n"
+QUICK = "[Service]\nEnvironment=DRK_RELAY_UPDATE_STEADY=15 DRK_RELAY_UPDATE_WITHIN=60 DRK_RELAY_UPDATE_EVERY=5\n"
 # Accepts every configuration, and never says that it is ready.
 MUTE = "#!/bin/sh\ncase $1 in run) exec sleep 1000000 ;; esac\n"
 # Accepts every configuration, and dies.
