@@ -92,7 +92,8 @@ class Machine:
         command += ["-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console"]
         for path, name in drives:
             command += ["-drive", f"if=none,id={name},format=raw,file={path}", "-device", f"virtio-blk-pci,drive={name}"]
-        command += ["-netdev", f"user,id=wire,hostfwd=tcp:127.0.0.1:{host}-:{guest}", "-device", "virtio-net-pci,netdev=wire,id=wire0,romfile="]
+        command += ["-netdev", f"user,id=wire,hostfwd=tcp:127.0.0.1:{host}-:{guest}"]
+        command += ["-device", "virtio-net-pci,netdev=wire,id=wire0,romfile="]
         command += ["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=shell,name=shell", "-device", "virtio-rng-pci"]
         command += ["-chardev", f"socket,id=shell,path={ends[0]},server=on,wait=off", "-qmp", f"unix:{ends[1]},server=on,wait=off"]
         command += ["-rtc", f"base={clock},clock=host"]

@@ -1,5 +1,5 @@
-"""The first weeks of a device, in a quarter of an hour: from an empty card to its end. Each scene says what was seen; the first that does not
-see what it must ends everything, and shows what the machine had to say.
+"""The first weeks of a device, in a quarter of an hour: from an empty card to its end. Each scene says what was seen; the first that does
+not see what it must ends everything, and shows what the machine had to say.
 
 Started by tests/vm/run, which makes everything that is needed here."""
 
@@ -186,7 +186,7 @@ def bad_file(world):
 def good_file(world):
     machine = world.machine
     # In place, as editors do: a copy that a PC leaves in unused clusters is out of the device's reach.
-    machine.edit_card(MISTYPED, KEY)
+    machine.edit_card(f"\n{MISTYPED}", f"\n{KEY}")
     machine.start()
     machine.until("test -e /boot/firmware/drk-relay-OK.txt", BOOT)
     world.ready()
@@ -297,10 +297,8 @@ def power_cut(world):
     account = f"-u {PUBLISHER} -P {PASSWORD}"
     machine.say(f"systemd-run -q --unit=receipts sh -c \"mosquitto_sub {account} -t 'relay/receipts/#' > /dev/ttyAMA0\"")
     payload = f'{{\\"cases_new\\":$n,\\"as_of\\":\\"{world.day}\\"}}'
-    machine.put(
-        "/run/flood",
-        f'n={world.latest}\nwhile :; do n=$((n + 1)); echo "{payload}"; sleep 0.2; done | mosquitto_pub {account} -q 1 -t figures/corona -l\n',
-    )
+    figures = f'n={world.latest}; while :; do n=$((n + 1)); echo "{payload}"; sleep 0.2; done'
+    machine.put("/run/flood", f"{figures} | mosquitto_pub {account} -q 1 -t figures/corona -l\n")
     machine.say("systemd-run -q --unit=flood sh /run/flood")
     before = len(receipts(machine))
     end = time.monotonic() + 60
@@ -375,7 +373,7 @@ def updates_made(world):
 
 
 def judged(world, version):
-    """Installs a package and waits until the judge has nothing to do any more: whether a version was rolled back, and what the file says."""
+    """Installs a package and waits for the judge: whether a version was rolled back, and what the file says of it."""
     machine = world.machine
     shown(machine.say(f"dpkg --install /boot/firmware/updates/drk-relay_{version}_arm64.deb", 300))
     machine.until("! test -e /var/lib/drk-relay-update/previous && ! test -e /var/lib/drk-relay-update/units", 300)
