@@ -166,7 +166,12 @@ async fn peers(arguments: Arguments) -> anyhow::Result<()> {
     let cloud = if arguments.http {
         Cloud::start(listener, config, Clock::System, ring)?
     } else {
-        let (listener, _) = identity.listen(listener, &rustls::version::TLS13)?;
+        let (listener, mut handshakes) = identity.listen(listener, &rustls::version::TLS13)?;
+        tokio::spawn(async move {
+            while let Some(handshake) = handshakes.recv().await {
+                println!("handshake {handshake:?}");
+            }
+        });
         Cloud::start(listener, config, Clock::System, ring)?
     };
     if let Some(address) = arguments.broker.filter(|_| arguments.serve_broker) {
