@@ -44,9 +44,9 @@ pub(super) struct Options {
 }
 
 fn instance(text: &str) -> Result<String, String> {
-    let rule =
-        "Kleinbuchstaben a–z, Ziffern, - und _, höchstens 64 Zeichen, vorn ein Buchstabe oder eine Ziffer; nicht relay, so heißt das erste";
-    Name::new(text).filter(|name| name.as_str() != names::FIRST).map(|name| name.to_string()).ok_or_else(|| rule.to_owned())
+    let rule = "Kleinbuchstaben a–z, Ziffern, - und _, höchstens 64 Zeichen, vorn ein Buchstabe oder eine Ziffer; nicht relay, provision \
+                oder update, die sind vergeben";
+    names::instance(text).map(|name| name.to_string()).ok_or_else(|| rule.to_owned())
 }
 
 pub(super) fn execute(options: &Options) -> Result<(), Failure> {

@@ -15,10 +15,17 @@ pub(super) const GOOD: &str = "drk-relay-OK.txt";
 pub(super) const BAD: &str = "drk-relay-FEHLER.txt";
 /// The first relay's configuration at home; no other one can be called like it.
 pub(super) const FIRST: &str = "relay";
+/// Names that no other relay can have: its configuration would be the first one's, or its state would lie where the package keeps its own.
+const TAKEN: [&str; 3] = [FIRST, "provision", "update"];
 
 /// What the configuration of a relay is called on a card: `drk-relay.toml`, or `drk-relay@second.toml`.
 pub(super) fn of_card(instance: Option<&str>) -> String {
     instance.map_or("drk-relay.toml".to_owned(), |instance| format!("drk-relay@{instance}.toml"))
+}
+
+/// What another relay than the first may be called: an instance of drk-relay@.service.
+pub(super) fn instance(text: &str) -> Option<Name> {
+    Name::new(text).filter(|name| !TAKEN.contains(&name.as_str()))
 }
 
 /// A configuration on a card.
@@ -92,7 +99,7 @@ impl Meaning {
         let stem = [".toml.txt", ".toml"].into_iter().find_map(|end| name.strip_suffix(end));
         match stem.map(|stem| (stem, stem.strip_prefix("drk-relay"))) {
             Some((_, Some(""))) => Meaning::Relay(None),
-            Some((_, Some(rest))) => match rest.strip_prefix('@').and_then(Name::new).filter(|instance| instance.as_str() != FIRST) {
+            Some((_, Some(rest))) => match rest.strip_prefix('@').and_then(instance) {
                 Some(instance) => Meaning::Relay(Some(instance.as_str().to_owned())),
                 None => Meaning::Similar,
             },
@@ -120,6 +127,7 @@ mod tests {
             ("drk-relay (1).toml", Meaning::Similar),
             ("drk-relay@.toml", Meaning::Similar),
             ("drk-relay@relay.toml", Meaning::Similar),
+            ("drk-relay@update.toml", Meaning::Similar),
             ("relay.toml", Meaning::Similar),
             ("drk-relay.toml.new", Meaning::Nothing),
             ("._drk-relay.toml", Meaning::Nothing),

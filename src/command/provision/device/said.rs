@@ -143,7 +143,8 @@ fn relay(said: &Said) -> String {
         Some(address) => step(&format!(
             "Sobald das Relay unter {address} zu erreichen ist: sudo drk-relay webhook register{configuration}\n   Damit \
              erfährt Meta, wohin \
-             die Nachrichten gehen; das Prüfwort braucht sonst niemand."
+             die Nachrichten gehen; das Prüfwort braucht sonst nur, wer sie im \
+             App-Dashboard selbst einträgt, und dann steht es besser in [secrets]."
         )),
         None => step("Meta die Adresse der Webhooks nennen (App-Dashboard); in der Konfiguration steht keine ingress.url."),
     }
