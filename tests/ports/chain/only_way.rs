@@ -75,10 +75,10 @@ async fn a_branch_whose_network_allows_one_destination_still_works() {
     let (_, page, _) = machine.says(&["status"]).await;
     assert!(page.contains("Senden an Meta       geht seit "), "{page}");
 
-    // A command that goes out, too, has a session of its own, and the relay keeps the forward. This Meta knows no addresses.
+    // A command that goes out, too, has a session of its own, and the relay keeps the forward. This Meta takes no addresses.
     let (code, said, last) = machine.says(&["webhook", "register"]).await;
     assert_eq!((code, said.contains("/webhook beantwortet Metas Prüfung.")), (Some(1), true), "{said}{last}");
-    assert!(last.contains("Statt der Cloud API antwortet etwas anderes (HTTP 404)"), "{last}");
+    assert!(last.contains("Statt der Cloud API antwortet etwas anderes (HTTP 405)"), "{last}");
     let update = cloud.look(|meta| meta.message_webhook(&Person::with_phone(1).user_id, "Danke", now));
     assert_eq!(caller.post(&body(&[update])).await.expect("it answers"), 200, "{}", machine.log());
     assert_eq!(machine.log().matches("the tunnel is up").count(), 1, "{}", machine.log());
