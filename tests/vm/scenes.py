@@ -38,7 +38,7 @@ class World:
         webhook, api = free_port(), free_port()
         self.machine = Machine(arguments.image, self.folder, (webhook, WEBHOOK))
         self.peers = Peers(arguments.peers, self.folder / "peers", api, webhook)
-        self.program, self.api = arguments.program, api
+        self.program, self.successor, self.api = arguments.program, arguments.successor, api
         self.latest = 600
         # The day that the next figures are about: with each publication one later, today at the end.
         self.day = date.today() - timedelta(days=12)
@@ -348,15 +348,21 @@ MUTE = "#!/bin/sh\ncase $1 in run) exec sleep 1000000 ;; esac\n"
 DEAD = "#!/bin/sh\ncase $1 in run) exit 1 ;; esac\n"
 
 
-def repacked(world, version, program=None):
+# A release with rows of its own, which never says that it is ready.
+SHY = "#!/bin/sh\n[ $1 != run ] || unset NOTIFY_SOCKET\nexec /usr/lib/drk-relay/successor \"$@\"\n"
+
+
+def repacked(world, version, program=None, successor=None):
     """The package again, as another version, and with another program if there is one."""
     tree = world.folder / f"tree-{version}"
     subprocess.run(["dpkg-deb", "--raw-extract", world.package, tree], check=True)
     control = tree / "DEBIAN/control"
     control.write_text(re.sub(r"^Version: .*$", f"Version: {version}", control.read_text(), flags=re.MULTILINE))
+    (tree / "DEBIAN/md5sums").unlink(missing_ok=True)
     if program:
         (tree / "usr/bin/drk-relay").write_text(program)
-        (tree / "DEBIAN/md5sums").unlink(missing_ok=True)
+    if successor:
+        shutil.copy(world.successor, tree / successor)
     made = world.folder / "updates" / f"drk-relay_{version}_arm64.deb"
     made.parent.mkdir(exist_ok=True)
     subprocess.run(["dpkg-deb", "--build", "--root-owner-group", "-Znone", tree, made], check=True, stdout=subprocess.DEVNULL)
@@ -364,32 +370,59 @@ def repacked(world, version, program=None):
 
 
 def updates_made(world):
-    repacked(world, "9.1.0")
+    repacked(world, "9.0.0", SHY, "usr/lib/drk-relay/successor")
+    repacked(world, "9.1.0", successor="usr/bin/drk-relay")
     repacked(world, "9.2.0", MUTE)
     repacked(world, "9.3.0", DEAD)
+    world.original = subprocess.run(["dpkg-deb", "--field", world.package, "Version"], capture_output=True, text=True, check=True).stdout.strip()
+    repacked(world, world.original)
     # The plug is still pulled.
     world.machine.write_card("updates", world.folder / "updates")
-    return "a good one, one that never gets ready, one that dies"
+    return "a release to come, the same without a word of readiness, one that never gets ready, one that dies, and the old one"
 
 
 def judged(world, version):
     """Installs a package and waits for the judge: whether a version was rolled back, and what the file says of it."""
     machine = world.machine
     shown(machine.say(f"dpkg --install /boot/firmware/updates/drk-relay_{version}_arm64.deb", 300))
+    return verdict(world)
+
+
+def verdict(world):
+    """Waits for the judge, and says what `rolled-back` does."""
+    machine = world.machine
     machine.until("! test -e /var/lib/drk-relay-update/previous && ! test -e /var/lib/drk-relay-update/units", 300)
     machine.until("[ \"$(systemctl is-active drk-relay-update)\" != activating ]", 60)
     world.ready()
     return machine.run("cat /var/lib/drk-relay-update/rolled-back")
 
 
-def good_update(world):
+def taken_back(world):
+    """A release with other rows runs, and is taken back: until it has proved itself it wrote what its predecessor reads."""
     world.machine.say("mkdir -p /etc/systemd/system/drk-relay-update.service.d")
     world.machine.put("/etc/systemd/system/drk-relay-update.service.d/quick.conf", QUICK)
     world.machine.say("systemctl daemon-reload")
+    world.machine.say("dpkg --install /boot/firmware/updates/drk-relay_9.0.0_arm64.deb", 300)
+    world.machine.until("grep -qx successor /proc/$(systemctl show --value --property=MainPID drk-relay)/comm")
+    during = world.served()
+    code, said = verdict(world)
+    expect(code == 0 and said.split()[:2] == [world.original, "9.0.0"], f"rolled-back says: {said}")
+    world.subscribed(1)
+    return f"it served {during}, and was taken back (\"{said}\"); its predecessor read what it had written: {world.served()} arrived once"
+
+
+def good_update(world):
     code, _ = judged(world, "9.1.0")
     expect(code != 0, "a good update was rolled back")
     world.subscribed(1)
     return f"kept, `previous` is gone, still subscribed, {world.served()} arrived once"
+
+
+def too_old(world):
+    """The store has rows now that the first version does not know: it says so and is taken back."""
+    seen = broken_update(world, world.original, "the old version on the store of a newer one")
+    world.machine.say("journalctl -b -u drk-relay --no-pager | grep -F 'stammt von einer neueren Version'")
+    return seen
 
 
 def broken_update(world, version, what):
@@ -427,7 +460,7 @@ def purged(world):
 
 SCENES = [
     flashed, bad_file, good_file, sandbox, person_served, commands, killed, hung, idle, stopped, power_cut, updates_made, dark_start,
-    good_update, never_ready, dies_at_once, purged,
+    taken_back, good_update, too_old, never_ready, dies_at_once, purged,
 ]
 
 
@@ -437,7 +470,7 @@ def shown(text):
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ["image", "package", "peers", "program", "folder"]:
+    for name in ["image", "package", "peers", "program", "successor", "folder"]:
         parser.add_argument(f"--{name}", required=True, type=lambda path: Path(path).resolve())
     begun = time.monotonic()
     world = World(parser.parse_args())
