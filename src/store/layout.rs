@@ -45,7 +45,8 @@ impl Layout {
     }
 }
 
-#[cfg(all(test, feature = "successor"))]
+#[cfg(test)]
+#[cfg(feature = "successor")]
 mod tests {
     use super::super::rows::{ADDRESSES, FEEDS, META, Meta, OUTBOX, PEOPLE, SEEN, WORDINGS};
     use super::super::{Files, Store};

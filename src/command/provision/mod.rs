@@ -11,7 +11,6 @@ mod user_data;
 use super::Failure;
 use super::publisher::password;
 use crate::config::{Card, ConfigError, Contents, Origin, Spare, Surroundings, Taken};
-use crate::domain::ids::Name;
 use crate::port::clock::Clock;
 use crate::port::tunnel::generate;
 use anyhow::{Context, anyhow};
