@@ -47,7 +47,7 @@ complete -c drk-relay -n "__fish_drk_relay_using_subcommand run" -s h -l help -d
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand doctor" -l config -d 'Die Konfiguration' -r -F
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand doctor" -l json -d 'Als JSON-Dokument (schema 1), für Programme'
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand doctor" -s h -l help -d 'Print help'
-complete -c drk-relay -n "__fish_drk_relay_using_subcommand support-bundle" -l into -d 'Wohin; ohne Angabe drk-relay-support-<Zeit>.txt in diesem Ordner. Eine Datei, die es schon gibt, wird nie überschrieben' -r -F
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand support-bundle" -l into -d 'Wohin; ohne Angabe drk-relay-support-ZEIT.txt in diesem Ordner. Eine Datei, die es schon gibt, wird nie überschrieben' -r -F
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand support-bundle" -l config -d 'Die Konfiguration' -r -F
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand support-bundle" -s h -l help -d 'Print help'
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand check-config" -l config -d 'Die Konfiguration' -r -F
@@ -115,7 +115,7 @@ operator\t'Liest mit und darf Anfragen an das Relay stellen: freigeben, verwerfe
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand publisher; and __fish_seen_subcommand_from add" -l config -d 'Die Konfiguration' -r -F
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand publisher; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand provision" -l boot -d 'Das Laufwerk der Karte („bootfs“), beschrieben mit Raspberry Pi Imager 2: Raspberry Pi OS Lite (Trixie)' -r -F
-complete -c drk-relay -n "__fish_drk_relay_using_subcommand provision" -l config -d 'Die Konfiguration, mit oder ohne [secrets]; Vorlage: drk-relay.toml' -r -F
+complete -c drk-relay -n "__fish_drk_relay_using_subcommand provision" -l config -d 'Die Konfiguration, mit oder ohne den Abschnitt secrets; Vorlage: drk-relay.toml' -r -F
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand provision" -l package -d 'Ein Paket für das Gerät; mehrfach für mehrere. Vorgabe: die neuesten in diesem Ordner und neben dem Programm' -r -F
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand provision" -l name -d 'Wie ein weiteres Relay auf demselben Gerät heißt (drk-relay@NAME)' -r
 complete -c drk-relay -n "__fish_drk_relay_using_subcommand provision" -l replace -d 'Das Relay auf der Karte durch dieses hier ersetzen, auch wenn es eine andere Nummer hat'

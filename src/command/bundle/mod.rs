@@ -37,7 +37,7 @@ const PACKAGES: [&str; 6] = ["drk-relay", "mosquitto", "systemd", "systemd-times
 /// Where to write it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Wohin; ohne Angabe drk-relay-support-<Zeit>.txt in diesem Ordner. Eine Datei, die es schon gibt, wird nie überschrieben.
+    /// Wohin; ohne Angabe drk-relay-support-ZEIT.txt in diesem Ordner. Eine Datei, die es schon gibt, wird nie überschrieben.
     #[arg(long, value_name = "DATEI")]
     into: Option<PathBuf>,
     /// Die Konfiguration.

@@ -28,7 +28,7 @@ pub(super) struct Options {
     /// Das Laufwerk der Karte („bootfs“), beschrieben mit Raspberry Pi Imager 2: Raspberry Pi OS Lite (Trixie).
     #[arg(long, value_name = "ORDNER")]
     boot: PathBuf,
-    /// Die Konfiguration, mit oder ohne [secrets]; Vorlage: drk-relay.toml.
+    /// Die Konfiguration, mit oder ohne den Abschnitt secrets; Vorlage: drk-relay.toml.
     #[arg(long, value_name = "DATEI")]
     config: PathBuf,
     /// Ein Paket für das Gerät; mehrfach für mehrere. Vorgabe: die neuesten in diesem Ordner und neben dem Programm.
