@@ -25,8 +25,7 @@ pub struct Stored {
 impl Stored {
     /// Those of `drk-relay.service`, or of `drk-relay@instance.service`, of the system below `root`.
     pub fn new(root: &Path, instance: Option<&str>) -> Stored {
-        let unit = instance.map_or("drk-relay".to_owned(), |instance| format!("drk-relay@{instance}"));
-        Stored { root: root.to_owned(), unit }
+        Stored { root: root.to_owned(), unit: service(instance) }
     }
 
     pub(super) fn usual() -> Stored {
@@ -65,11 +64,25 @@ impl Stored {
     }
 }
 
+/// What systemd calls the service of a relay: `drk-relay`, or `drk-relay@second`.
+pub fn service(instance: Option<&str>) -> String {
+    instance.map_or("drk-relay".to_owned(), |instance| format!("drk-relay@{instance}"))
+}
+
+/// The service whose configuration lies at `path`; nothing if that is not where services have theirs.
+pub fn service_at(path: &Path) -> Option<String> {
+    stem(path).map(|_| service(instance(path)))
+}
+
 /// Which instance the configuration at `path` belongs to; nothing for the first relay, and for one that lies anywhere else.
 pub(super) fn instance(path: &Path) -> Option<&str> {
-    let stem = path.file_name()?.to_str()?.strip_suffix(".toml")?;
+    stem(path).filter(|stem| *stem != FIRST)
+}
+
+/// `second` of `/etc/drk-relay/second.toml`.
+fn stem(path: &Path) -> Option<&str> {
     let folder = path.parent()?.strip_prefix("/").ok()?;
-    (folder == Path::new(CONFIGURATIONS) && stem != FIRST).then_some(stem)
+    path.file_name()?.to_str()?.strip_suffix(".toml").filter(|_| folder == Path::new(CONFIGURATIONS))
 }
 
 fn decrypted(path: &Path, name: &str) -> Result<Vec<u8>, Refusal> {

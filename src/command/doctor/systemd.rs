@@ -1,6 +1,7 @@
 //! What systemd says of the relay's service and of itself, through `systemctl` and `journalctl`: they may be missing, or refuse, and then
 //! it is not known. Every call is bounded in time and in what is taken of its answer.
 
+use crate::config::service_at;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,8 +11,6 @@ use tokio::time::timeout;
 
 /// For one call: a Pi Zero whose card is busy needs seconds.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Where the services of instances have their configurations; `relay.toml` there is that of the plain service.
-const FOLDER: &str = "/etc/drk-relay";
 /// What is asked of a service.
 const PROPERTIES: &str = "LoadState,ActiveState,SubState,UnitFileState,Result,ExecMainStatus,NRestarts,WatchdogUSec,MemoryCurrent,\
                           MemoryHigh";
@@ -51,8 +50,7 @@ pub(crate) struct Unit {
 
 /// The service that runs with this configuration: nothing if none does, because it lies elsewhere.
 pub(crate) fn unit_of(config: &Path) -> Option<String> {
-    let stem = config.file_stem()?.to_str().filter(|_| config.parent() == Some(Path::new(FOLDER)))?;
-    Some(if stem == "relay" { "drk-relay.service".to_owned() } else { format!("drk-relay@{stem}.service") })
+    service_at(config).map(|service| format!("{service}.service"))
 }
 
 /// What systemd says of this service; nothing if it cannot be asked.

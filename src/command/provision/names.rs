@@ -1,5 +1,6 @@
 //! How files on a card are called, whatever Windows, a copy and a typist make of their names. Reads none of them.
 
+use crate::config::service;
 use crate::domain::ids::Name;
 use std::fs;
 use std::io;
@@ -20,7 +21,7 @@ const TAKEN: [&str; 3] = [FIRST, "provision", "update"];
 
 /// What the configuration of a relay is called on a card: `drk-relay.toml`, or `drk-relay@second.toml`.
 pub(super) fn of_card(instance: Option<&str>) -> String {
-    instance.map_or("drk-relay.toml".to_owned(), |instance| format!("drk-relay@{instance}.toml"))
+    format!("{}.toml", service(instance))
 }
 
 /// What another relay than the first may be called: an instance of drk-relay@.service.

@@ -1,5 +1,6 @@
 //! What two relays on one device cannot share, and what the units of systemd allow a configuration: where its state lies.
 
+use super::super::credentials::service;
 use super::super::document::Document;
 use super::super::kinds;
 use super::super::report::Source;
@@ -25,8 +26,7 @@ pub(super) fn check(document: &Document<'_>, text: &str, instance: Option<&str>,
     let own = values(text);
     let astray = own[0].as_ref().is_some_and(|state| !Path::new(&state.shown).starts_with(&folder));
     if astray {
-        let unit = instance.map_or("drk-relay".to_owned(), |instance| format!("drk-relay@{instance}"));
-        let what = format!("dort darf der Dienst {unit} nicht schreiben.");
+        let what = format!("dort darf der Dienst {} nicht schreiben.", service(instance));
         document.root().refuse("state_dir", &what, &format!("state_dir = \"{folder}\" schreiben."));
     }
     for (name, other) in others {

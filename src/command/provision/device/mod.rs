@@ -1,11 +1,9 @@
 //! `drk-relay provision-device`: what systemd/drk-relay-provision.service runs before any relay starts. Takes over what lies on the boot
 //! partition and writes there, for whoever puts the card into a computer, what became of it. Waits for nothing; a bad card changes nothing.
 //!
-//! What a power cut may interrupt is done in this order: files that the configuration names, secrets, the configuration,
-//! the broker's files,
-//! the record, the secrets on the card, the result. Until the record is written the card is simply taken again, with the
-//! same end; from then
-//! on only its wiping has to be finished.
+//! What a power cut may interrupt is done in this order: files that the configuration names, secrets, the configuration, the broker's
+//! files, the record, the secrets on the card, the result. Until the record is written the card is simply taken again, with the same end;
+//! from then on only its wiping has to be finished.
 #![expect(clippy::print_stderr, reason = "the journal and the console are the only other places to look when the card cannot be written")]
 
 mod broker;
@@ -17,7 +15,7 @@ mod wipe;
 use super::names::{BAD, Cards, FOLDER, Found, GOOD, of_card};
 use crate::command::Failure;
 use crate::command::publisher::password;
-use crate::config::{Card, ConfigError, Contents, Spare, Stored, Surroundings, Taken};
+use crate::config::{Card, ConfigError, Contents, Spare, Stored, Surroundings, Taken, service};
 use crate::domain::ids::Name;
 use crate::port::durable::Readers;
 use crate::port::tunnel::generate;
@@ -136,7 +134,7 @@ fn nearly(cards: &Cards) -> Vec<String> {
 /// Takes one configuration over. Nothing is written before everything has been understood.
 fn take(system: &System, cards: &Cards, found: &Found) -> Result<Said, Refused> {
     let instance = found.instance.as_deref();
-    let unit = instance.map_or("drk-relay".to_owned(), |instance| format!("drk-relay@{instance}"));
+    let unit = service(instance);
     let stored = Stored::new(&system.root, instance);
     let folder = system.boot.join(FOLDER);
     let card = Card::open(&found.path)?;
