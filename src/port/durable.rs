@@ -79,10 +79,15 @@ pub fn rehearse(path: &Path, size: usize) -> io::Result<()> {
 }
 
 /// Where the new file is made: `<path>.new`.
-fn beside(path: &Path) -> PathBuf {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    beside.into()
+pub fn beside(path: &Path) -> PathBuf {
+    followed_by(path, ".new")
+}
+
+/// A file of the same name with an ending more.
+pub fn followed_by(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// Makes durable what the file at `path` is called, or that it is gone.

@@ -1,15 +1,14 @@
 //! The boot partition of a card on a technician's computer: whether it is one that will do what is asked of it, and files onto it, each
 //! whole or not at all. FAT has no rights and keeps no journal.
 
+use crate::port::durable::{Readers, replace_for};
 use anyhow::{Context, bail};
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// What Imager 2 does that its predecessor does not.
 const IMAGER: &str = "die Karte mit Raspberry Pi Imager 2.0 oder neuer beschreiben: Raspberry Pi OS Lite (Trixie), dabei \
-Name, Benutzer und \
-                      WLAN einstellen";
+                      Name, Benutzer und WLAN einstellen";
 
 /// A boot partition.
 pub(super) struct Partition {
@@ -35,9 +34,8 @@ impl Partition {
         if is_there("firstrun.sh") || is_there("custom.toml") {
             let file = if is_there("firstrun.sh") { "firstrun.sh" } else { "custom.toml" };
             bail!(
-                "{shown}: dort liegt {file}, wie es Raspberry Pi Imager 1 schreibt; Trixie liest das nicht, und Name, \
-                 Benutzer und WLAN wären \
-                 verloren. Abhilfe: {IMAGER}"
+                "{shown}: dort liegt {file}, wie es Raspberry Pi Imager 1 schreibt; Trixie liest das nicht, und Name, Benutzer und WLAN \
+                 wären verloren. Abhilfe: {IMAGER}"
             );
         }
         if !is_there("meta-data") || !is_there("user-data") {
@@ -69,14 +67,7 @@ impl Partition {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).with_context(failed)?;
         }
-        let mut beside = path.clone().into_os_string();
-        beside.push(".new");
-        let beside = PathBuf::from(beside);
-        let written = write(&beside, bytes).and_then(|()| fs::rename(&beside, &path));
-        if written.is_err() {
-            let _ = fs::remove_file(&beside);
-        }
-        written.with_context(failed)?;
+        replace_for(&path, bytes, Readers::Everybody).with_context(failed)?;
         Ok(true)
     }
 
@@ -86,10 +77,4 @@ impl Partition {
         let synced = folders.iter().try_for_each(|folder| File::open(folder)?.sync_all());
         synced.with_context(|| format!("{}: die Karte nimmt nicht alles an. Abhilfe: eine andere nehmen", self.folder.display()))
     }
-}
-
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }

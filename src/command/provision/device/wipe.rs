@@ -4,7 +4,7 @@
 use super::super::names::{FOLDER, Found, SCRIPT};
 use super::system::System;
 use crate::config::{Card, Origin, Taken};
-use crate::port::durable::{Readers, sync_directory_of};
+use crate::port::durable::{Readers, beside, followed_by, sync_directory_of};
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
@@ -86,15 +86,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// What follows the name of a file without secrets while it is made, and of one with a secret while it is erased.
-const FRESH: &str = ".new";
+/// What follows the name of a file with a secret while it is erased.
 const GONE: &str = ".gone";
-
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(end);
-    beside.into()
-}
 
 /// After a power cut in the middle of that.
 pub(super) fn erase_rest(system: &System) -> anyhow::Result<()> {
@@ -108,7 +101,7 @@ pub(super) fn erase_rest(system: &System) -> anyhow::Result<()> {
 pub(super) fn wipe(system: &System, found: &Found, card: &Card, secrets: &[Taken]) -> io::Result<()> {
     let clean = card.wiped();
     if fs::read(&found.path)? != clean.as_bytes() {
-        let fresh = beside(&found.path, FRESH);
+        let fresh = beside(&found.path);
         match place(system, &fresh, clean.as_bytes()) {
             Ok(()) => finish(system, &fresh, &found.path)?,
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {
@@ -120,7 +113,7 @@ pub(super) fn wipe(system: &System, found: &Found, card: &Card, secrets: &[Taken
     }
     carried(system, secrets).iter().try_for_each(|path| {
         // Under its name nobody may ever find half a secret, or none, and take it for one.
-        let gone = beside(path, GONE);
+        let gone = followed_by(path, GONE);
         system.step();
         fs::rename(path, &gone)?;
         sync_directory_of(&gone)?;
@@ -164,7 +157,7 @@ fn in_place(system: &System, path: &Path, clean: &[u8]) -> io::Result<()> {
 /// After a power cut in the middle of that: the clean file takes the place of the old one, if it is the one that was recorded; else what
 /// there is of it goes, because the old one is still whole.
 pub(super) fn resume(system: &System, found: &Found) -> anyhow::Result<()> {
-    let fresh = beside(&found.path, FRESH);
+    let fresh = beside(&found.path);
     let Ok(bytes) = fs::read(&fresh) else { return Ok(()) };
     let recorded = fs::read_to_string(record_path(system, found)).unwrap_or_default();
     let known = recorded.lines().nth(1) == Some(&hexadecimal(Sha256::digest(&bytes).as_slice()));
