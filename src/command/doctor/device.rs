@@ -1,6 +1,6 @@
 //! What the machine's facts mean: space, memory, voltage, watchdog, and what of the relay lies on it while it does not run. Pure.
 
-use super::finding::{Finding, apart};
+use super::finding::Finding;
 use super::machine::{Memory, Mount, Voltage, Watchdog};
 use super::subject::Subject;
 use super::systemd::Unit;
@@ -194,17 +194,10 @@ pub(super) fn store(found: Result<&Inspected, &StoreError>, bytes: Option<u64>, 
     let of = Subject::Store;
     let finding = match found {
         Err(StoreError::Held) => Finding::unknown(of, "ein Relay hat ihn offen, antwortet aber nicht"),
-        Err(error @ (StoreError::Newer { .. } | StoreError::Older { .. })) => {
-            let (what, remedy) = apart(&error.to_string(), STORE);
-            Finding::fault(of, what, remedy)
-        }
         Err(StoreError::Disk(error)) if denied(error) => {
             Finding::unknown(of, "dieser Benutzer darf ihn nicht lesen").remedied("mit sudo aufrufen")
         }
-        Err(error) => {
-            let (what, remedy) = apart(&error.to_string(), STORE);
-            Finding::fault(of, what, remedy)
-        }
+        Err(error) => Finding::broken(of, &error.to_string(), STORE),
         Ok(_) if aside > 0 => super::relay::damaged(aside),
         Ok(Inspected::Absent) => Finding::ok(of, "noch keiner: das Relay legt ihn beim Start an"),
         Ok(Inspected::Unclosed) => Finding::ok(of, "wurde nicht geschlossen (Stromausfall?): das Relay prüft ihn beim Start"),

@@ -81,6 +81,12 @@ impl Finding {
         Finding::new(subject, Outcome::Fault, text, Some(remedy.into()))
     }
 
+    /// It does not work, in a sentence that may bring its remedy along ([`apart`]).
+    pub(crate) fn broken(subject: Subject, sentence: &str, otherwise: &'static str) -> Finding {
+        let (what, remedy) = apart(sentence, otherwise);
+        Finding::fault(subject, what, remedy)
+    }
+
     /// It could not be looked at, and why.
     pub(crate) fn unknown(subject: Subject, why: impl Into<String>) -> Finding {
         Finding::new(subject, Outcome::Unknown, why, None)

@@ -1,6 +1,6 @@
 //! What Meta's answers about token, number and account mean. Pure.
 
-use super::finding::{Finding, Outcome, apart};
+use super::finding::{Finding, Outcome};
 use super::service::UNCONFIGURED;
 use super::subject::Subject;
 use crate::domain::time::Timestamp;
@@ -139,8 +139,7 @@ pub(super) fn webhook(
 ) -> Finding {
     let of = Subject::Webhook;
     if let Some(LinkReport { state: State::Down, why, .. }) = link {
-        let (what, remedy) = apart(why.as_deref().unwrap_or("werden abgelehnt"), super::relay::WEBHOOK);
-        return Finding::fault(of, what, remedy);
+        return Finding::broken(of, why.as_deref().unwrap_or("werden abgelehnt"), super::relay::WEBHOOK);
     }
     let came = if link.is_some_and(|link| link.state == State::Up) { "; sie kommen an" } else { "" };
     let number = match number {
@@ -208,12 +207,10 @@ fn unasked(of: Subject) -> Finding {
 
 /// There is no answer: a refusal is a fault, else it is not known.
 fn instead(of: Subject, unanswered: &Unanswered, otherwise: &'static str) -> Finding {
-    let (what, remedy) = apart(&unanswered.to_string(), otherwise);
+    let finding = Finding::broken(of, &unanswered.to_string(), otherwise);
     match unanswered {
-        Unanswered::Refused { code, .. } => Finding::fault(of, what, remedy).with("code", *code),
-        Unanswered::Way(_) | Unanswered::Strange(_) | Unanswered::Client(_) => {
-            Finding { outcome: Outcome::Unknown, ..Finding::fault(of, what, remedy) }
-        }
+        Unanswered::Refused { code, .. } => finding.with("code", *code),
+        Unanswered::Way(_) | Unanswered::Strange(_) | Unanswered::Client(_) => Finding { outcome: Outcome::Unknown, ..finding },
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::finding::{Finding, apart};
 use super::subject::Subject;
+use crate::domain::alarm::Code;
 use crate::domain::trust::{self, FOLLOW};
 use crate::port::status::{self, Answer, LinkReport, Report, Standing, State, Surprise};
 
@@ -29,9 +30,6 @@ pub(super) const DAMAGED: &str =
     "die Speicherkarte prüfen; die Dateien (drk-relay status) enthalten Personendaten: löschen, wenn sie untersucht sind";
 pub(super) const ALARMS: &str = "sudo drk-relay status zeigt sie mit Grund und Abhilfe";
 pub(super) const FIGURES: &str = "sudo drk-relay figures held zeigt, was angehalten ist; sudo drk-relay status, was überfällig ist";
-
-/// For so many seconds a clock may be in doubt before that is a fault: as long as the alarm waits (`domain/alarm`).
-const SETTING: i64 = 15 * 60;
 
 /// Who answered at the status socket.
 #[derive(Debug)]
@@ -100,7 +98,8 @@ pub(super) fn clock(report: &Report) -> Option<Finding> {
     let (what, remedy) = apart(&clock.says, CLOCK);
     let ahead = clock.system_ahead;
     let waits = report.now.as_second().saturating_sub(clock.since.as_second());
-    let finding = if !clock.trusted && waits < SETTING {
+    // A fault begins when the alarm does.
+    let finding = if !clock.trusted && waits < i64::from(Code::ClockUntrusted.lasts()) {
         Finding::warning(of, format!("{what}: gesendet wird erst, wenn sie gestellt ist, meist binnen Minuten"), remedy)
     } else if !clock.trusted {
         Finding::fault(of, format!("{what}: gesendet wird erst, wenn sie gestellt ist"), remedy)
@@ -119,10 +118,7 @@ fn link(of: Subject, link: &LinkReport, up: &str, untried: Finding, otherwise: &
     let finding = match link.state {
         State::Up => Finding::ok(of, up),
         State::Untried => untried,
-        State::Down => {
-            let (what, remedy) = apart(link.why.as_deref().unwrap_or("gestört"), otherwise);
-            Finding::fault(of, what, remedy)
-        }
+        State::Down => Finding::broken(of, link.why.as_deref().unwrap_or("gestört"), otherwise),
     };
     finding.with("since", link.since.to_string())
 }
@@ -137,10 +133,7 @@ pub(super) fn broker_tried(tried: Result<(), String>) -> Finding {
     let of = Subject::Broker;
     match tried {
         Ok(()) => Finding::ok(of, "erreichbar; Anmeldung und Abonnieren gehen"),
-        Err(why) => {
-            let (what, remedy) = apart(&why, BROKER);
-            Finding::fault(of, what, remedy)
-        }
+        Err(why) => Finding::broken(of, &why, BROKER),
     }
 }
 
@@ -154,10 +147,7 @@ pub(super) fn tunnel_tried(tried: Result<(), String>) -> Finding {
     let of = Subject::Tunnel;
     match tried {
         Ok(()) => Finding::ok(of, "der Relay-Host lässt uns herein; die Weiterleitung wurde nicht verlangt"),
-        Err(why) => {
-            let (what, remedy) = apart(&why, TUNNEL);
-            Finding::fault(of, what, remedy)
-        }
+        Err(why) => Finding::broken(of, &why, TUNNEL),
     }
 }
 
@@ -172,10 +162,7 @@ pub(super) fn public_address_tried(tried: Result<bool, String>) -> Finding {
     match tried {
         Ok(true) => Finding::ok(of, "antwortet, wie Meta es prüft"),
         Ok(false) => Finding::fault(of, "antwortet, kennt aber unser Prüfwort nicht", CHALLENGE),
-        Err(why) => {
-            let (what, remedy) = apart(&why, ADDRESS);
-            Finding::fault(of, what, remedy)
-        }
+        Err(why) => Finding::broken(of, &why, ADDRESS),
     }
 }
 
