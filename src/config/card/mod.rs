@@ -1,7 +1,6 @@
-//! `drk-relay.toml`, the file on a card: a `relay.toml` in which secrets and the broker's accounts stand, too, because
-//! there is nothing else
-//! that a technician could give to a device. Takes the two apart and checks both, the rest by the very same rules as any configuration.
-//! Installs nothing.
+//! `drk-relay.toml`, the file on a card: a `relay.toml` in which secrets and the broker's accounts stand, too, because there is nothing
+//! else that a technician could give to a device. Takes the two apart and checks both, the rest by the very same rules as any
+//! configuration. Installs nothing.
 
 mod carried;
 mod claims;
