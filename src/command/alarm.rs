@@ -1,8 +1,8 @@
 //! `drk-relay alarm test`: lets the running relay tell everybody that this is a test, and says what came of it by each way. The relay does
 //! it and not this process, because only it has the service's rights, its way outside and its connection to the broker.
-#![expect(clippy::print_stdout, reason = "this is what was asked for")]
 
 use super::{Failure, first_answer};
+use crate::command::output::say;
 use crate::config::Config;
 use crate::port::status::{Outcome, Trial, ask_for_alarm_test};
 use anyhow::anyhow;
@@ -40,12 +40,12 @@ async fn test(config: &Path) -> Result<(), Failure> {
     let mut failed = 0;
     for (name, outcome, good, none) in ways {
         match outcome {
-            Some(Outcome { failed: None }) => println!("✓ {name}: {good}"),
+            Some(Outcome { failed: None }) => say!("✓ {name}: {good}"),
             Some(Outcome { failed: Some(why) }) => {
-                println!("✗ {name}: {why}");
+                say!("✗ {name}: {why}");
                 failed += 1;
             }
-            None => println!("– {name}: {none}"),
+            None => say!("– {name}: {none}"),
         }
     }
     if failed == 0 { Ok(()) } else { Err(anyhow!("nicht auf allen Wegen kommen Alarme an").into()) }

@@ -2,6 +2,7 @@
 //! it. Decides neither what is kept nor what it looks like.
 
 use super::{CONFIGURATION_FILE, Failure};
+use crate::command::output::say;
 use crate::config::{Config, Whereabouts, Written};
 use crate::domain::backup::Backup;
 use crate::port::backup::Document;
@@ -35,7 +36,7 @@ pub(super) async fn execute(options: &Options) -> Result<(), Failure> {
     let made = now.and_then(|now| jiff::Timestamp::from_second(now.as_second()).ok()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let document = Document::new(made, backup, Some(written));
     put(options.file.as_deref(), &document)?;
-    say(&document, options.file.as_deref(), &left_out);
+    what_was_kept(&document, options.file.as_deref(), &left_out);
     Ok(())
 }
 
@@ -81,15 +82,15 @@ fn put(file: Option<&Path>, document: &Document) -> anyhow::Result<()> {
 }
 
 /// What was kept, unless stdout is the backup itself, and what was not.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "what was done is what the command is for; what is wrong goes to stderr")]
-fn say(document: &Document, file: Option<&Path>, left_out: &[String]) {
+#[expect(clippy::print_stderr, reason = "stdout may be the backup itself; what is wrong goes to stderr")]
+fn what_was_kept(document: &Document, file: Option<&Path>, left_out: &[String]) {
     if let Some(path) = file {
         let feeds = document.backup.feeds.iter().map(|feed| {
             let as_of = feed.current.as_ref().map(|current| current.as_of.date().strftime("vom %d.%m.%Y").to_string());
             format!("{} ({})", feed.name, as_of.as_deref().unwrap_or("noch keine Zahlen"))
         });
         let feeds = feeds.collect::<Vec<_>>().join(", ");
-        println!("Gesichert in {}: Zahlen {feeds}; Zähler; Konfiguration. Keine Personen, keine Geheimnisse.", path.display());
+        say!("Gesichert in {}: Zahlen {feeds}; Zähler; Konfiguration. Keine Personen, keine Geheimnisse.", path.display());
     }
     for place in left_out {
         eprintln!("Hinweis: {place}: sieht aus wie ein Geheimnis und steht in der Sicherung als „…“. Abhilfe: dort löschen.");

@@ -2,16 +2,16 @@
 //! connects to nothing; what is wrong with a configuration is found by `config`.
 
 use super::Failure;
+use crate::command::output::say;
 use crate::config::{Checked, Files};
 use crate::domain::budget;
 use crate::domain::rules::Rules;
 use crate::port::clock::Clock;
 use std::path::Path;
 
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
 pub(super) fn execute(path: &Path) -> Result<(), Failure> {
     let checked = Checked::open(path, &Files::of_technician(path), Some(Clock::System.now()))?;
-    println!("{}", page(&checked));
+    say!("{}", page(&checked));
     Ok(())
 }
 

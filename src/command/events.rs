@@ -1,7 +1,7 @@
 //! `drk-relay events`: what happened lately, from the files in the state directory, whether the relay runs or not. Asks nobody.
-#![expect(clippy::print_stdout, reason = "this is what was asked for")]
 
 use super::{CONFIGURATION_FILE, Failure};
+use crate::command::output::say;
 use crate::config::Config;
 use crate::domain::alarm::Code;
 use crate::port::clock::Clock;
@@ -36,16 +36,16 @@ pub(super) fn execute(options: &Options) -> Result<(), Failure> {
     let Reading { lines, damaged } = reading;
     for line in &lines[since.map_or(0, |since| first(&lines, since))..] {
         if options.json {
-            println!("{}", serde_json::to_string(line).context("plain data")?);
+            say!("{}", serde_json::to_string(line).context("plain data")?);
         } else {
-            println!("{}", rendered(line, &found.zone));
+            say!("{}", rendered(line, &found.zone));
         }
     }
     if !options.json && lines.is_empty() {
-        println!("Noch keine Ereignisse.");
+        say!("Noch keine Ereignisse.");
     }
     if !options.json && damaged > 0 {
-        println!("({damaged} Zeilen sind nicht lesbar: abgerissen, als der Strom weg war, oder von einer neueren Version)");
+        say!("({damaged} Zeilen sind nicht lesbar: abgerissen, als der Strom weg war, oder von einer neueren Version)");
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! `drk-relay figures`: shows which figures are held because they are implausible, and carries to the running relay what somebody has
 //! decided about them. Judges nothing.
-#![expect(clippy::print_stdout, reason = "what is held and what came of a decision is what the command is for")]
 
 use super::status::{self, Whom};
 use super::{Failure, first_answer};
+use crate::command::output::say;
 use crate::domain::event::Verb;
 use crate::domain::ids::Name;
 use crate::domain::time::Day;
@@ -54,7 +54,7 @@ pub(super) async fn execute(command: &Command) -> Result<(), Failure> {
     let sockets = status::sockets(&subject.whom)?;
     match first_answer(&sockets, "figures", async |socket| ask_for_ruling(socket, &ruling).await).await? {
         Ok(done) => {
-            println!("{done}");
+            say!("{done}");
             Ok(())
         }
         Err(refused) => Err(anyhow::anyhow!("{refused}").into()),
@@ -69,9 +69,9 @@ async fn held(whom: &Whom) -> Result<(), Failure> {
     let zone = TimeZone::get(&report.time_zone).unwrap_or(TimeZone::UTC);
     let held: Vec<String> = relay.feeds.iter().filter_map(|feed| Some(shown(feed, feed.held.as_ref()?, &zone))).collect();
     if held.is_empty() {
-        println!("Es sind keine Zahlen angehalten.");
+        say!("Es sind keine Zahlen angehalten.");
     } else {
-        print!("{}", held.join("\n"));
+        say!("{}", held.join("\n").trim_end());
     }
     Ok(())
 }

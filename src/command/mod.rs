@@ -14,6 +14,7 @@ mod documents;
 mod events;
 mod figures;
 pub mod journal;
+mod output;
 mod provision;
 mod publisher;
 mod qr;

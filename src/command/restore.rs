@@ -1,9 +1,9 @@
 //! `drk-relay restore`: a backup into the state directory of a new device, and its configuration where there is none. Everything is looked
 //! at before anything is written, and the store comes last: until it is there, the same command simply does the rest. Decides neither what
 //! is to be believed nor what may be replaced.
-#![expect(clippy::print_stdout, reason = "what was done is what the command is for")]
 
 use super::{CONFIGURATION_FILE, Failure};
+use crate::command::output::say;
 use crate::config::{Config, Whereabouts, Written};
 use crate::port::backup::{Document, SIZE_MAX};
 use crate::port::durable;
@@ -44,19 +44,19 @@ pub(super) fn execute(options: &Options) -> Result<(), Failure> {
     let path = whereabouts.state_dir.join(STORE);
     make_directory(&whereabouts.state_dir)?;
     let vacancy = Vacancy::of(&Files::at(&path), &document.backup).with_context(|| path.display().to_string())?;
-    println!("Sicherung vom {}, Version {}:", document.made.strftime("%d.%m.%Y %H:%M UTC"), document.version);
+    say!("Sicherung vom {}, Version {}:", document.made.strftime("%d.%m.%Y %H:%M UTC"), document.version);
     if let Some(written) = &document.configuration {
         configure(&options.config, written, &whereabouts)?;
     }
     let again = vacancy.is_filled();
     vacancy.fill(fresh_instance()?, &document.backup).with_context(|| path.display().to_string())?;
     hand_over(&path, &whereabouts.state_dir)?;
-    println!("  {}: {}", path.display(), if again { "war schon zurückgespielt" } else { "Zahlen und Zähler zurückgespielt" });
+    say!("  {}: {}", path.display(), if again { "war schon zurückgespielt" } else { "Zahlen und Zähler zurückgespielt" });
     for feed in &document.backup.feeds {
         let as_of = feed.current.as_ref().map(|current| current.as_of.date().strftime("Zahlen vom %d.%m.%Y").to_string());
-        println!("    {}: {}", feed.name, as_of.as_deref().unwrap_or("noch keine Zahlen"));
+        say!("    {}: {}", feed.name, as_of.as_deref().unwrap_or("noch keine Zahlen"));
         if !whereabouts.feeds.contains(&feed.name) {
-            println!(
+            say!(
                 "    Achtung: {0} ist nicht eingerichtet; beim ersten Start werden diese Zahlen vergessen. Abhilfe: vorher [[feed]] mit \
                  name = \"{0}\" in {1} ergänzen.",
                 feed.name,
@@ -64,7 +64,7 @@ pub(super) fn execute(options: &Options) -> Result<(), Failure> {
             );
         }
     }
-    println!("{BY_HAND}");
+    say!("{BY_HAND}");
     Ok(())
 }
 
@@ -102,7 +102,7 @@ fn configure(config: &Path, written: &Written, whereabouts: &Whereabouts) -> any
         } else {
             "ist schon da, anders als in der Sicherung: nicht verändert"
         };
-        println!("  {}: {said}", path.display());
+        say!("  {}: {said}", path.display());
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `drk-relay status`: asks the running relay how it fares and says it in German, or passes its JSON through. Counts nothing itself.
-#![expect(clippy::print_stdout, reason = "the status is what the command is for")]
 
 use super::{CONFIGURATION_FILE, Failure, first_answer};
+use crate::command::output::say;
 use crate::config::{Config, RUNTIME_DIRECTORY, SOCKET};
 use crate::domain::pacing::GUARD_MIN;
 use crate::domain::trust::{self, FOLLOW};
@@ -43,9 +43,9 @@ pub(super) async fn execute(options: &Options) -> Result<(), Failure> {
     if options.json {
         // A newer one is for whoever reads it to understand.
         serde_json::from_str::<IgnoredAny>(&text).map_err(|_| foreign())?;
-        print!("{text}");
+        say!("{}", text.trim_end());
     } else {
-        print!("{}", rendered(report.as_ref().ok_or_else(foreign)?));
+        say!("{}", rendered(report.as_ref().ok_or_else(foreign)?).trim_end());
     }
     match report.map(|report| report.relay) {
         Some(Answer::Silent) => Err(anyhow::anyhow!("das Relay antwortet nicht").into()),

@@ -1,8 +1,8 @@
 //! `drk-relay tunnel keygen` and `drk-relay tunnel check`: a key for the relay host, and how far a session with it gets. Speaks no SSH
 //! itself, and never takes the forward away from a relay that runs.
-#![expect(clippy::print_stdout, reason = "this is what was asked for")]
 
 use super::Failure;
+use crate::command::output::say;
 use crate::config::{Checked, Config, Files, IngressConfig, TunnelConfig, TunnelForward};
 use crate::port::clock::Clock;
 use crate::port::link::Link;
@@ -56,7 +56,7 @@ fn keygen(path: &Path, comment: &str) -> anyhow::Result<()> {
     let (key, authorized) = generate(comment)?;
     store(path, &key)?;
     let shown = path.display();
-    println!(
+    say!(
         "Der private Schlüssel liegt in {shown}. Nur der Eigentümer darf ihn lesen; er verlässt dieses Gerät nie.\n\n\
          Diese Zeile kommt auf dem Relay-Host in die authorized_keys des Benutzers, als der das Relay sich anmeldet. Sie erlaubt \
          Weiterleitungen und sonst nichts:\n\n{authorized}\n\n\
@@ -126,21 +126,21 @@ async fn walk(config: TunnelConfig, outward: Outward, occupied: Option<&str>) ->
     };
     let (tunnel, _streams) = Tunnel::new(config, outward, Link::new(Clock::System))?;
     let walked = tunnel.rehearse(occupied.is_none(), |milestone| match milestone {
-        Milestone::Reached => println!("✓ Verbindung: {place} antwortet"),
-        Milestone::Recognised(fingerprint) => println!("✓ Schlüssel des Relay-Hosts: {fingerprint}, wie in der Konfiguration"),
-        Milestone::LoggedIn => println!("✓ Anmeldung: als {user}"),
-        Milestone::Forwarding => println!("✓ Weiterleitung: {forward}"),
+        Milestone::Reached => say!("✓ Verbindung: {place} antwortet"),
+        Milestone::Recognised(fingerprint) => say!("✓ Schlüssel des Relay-Hosts: {fingerprint}, wie in der Konfiguration"),
+        Milestone::LoggedIn => say!("✓ Anmeldung: als {user}"),
+        Milestone::Forwarding => say!("✓ Weiterleitung: {forward}"),
     });
     match (walked.await, occupied) {
         (Ok(()), None) => Ok(()),
         (Ok(()), Some(why)) => {
-            println!("– Weiterleitung: nicht geprüft, denn {why}");
+            say!("– Weiterleitung: nicht geprüft, denn {why}");
             Ok(())
         }
         (Err(trouble), _) => {
-            println!("✗ {}: {}", stage(&trouble), trouble.sentence());
+            say!("✗ {}: {}", stage(&trouble), trouble.sentence());
             if let Some(line) = trouble.shown() {
-                println!("  Was er zeigt, als Zeile für relay.toml:\n  host_key = \"{line}\"");
+                say!("  Was er zeigt, als Zeile für relay.toml:\n  host_key = \"{line}\"");
             }
             bail!("der Tunnel kommt nicht zustande")
         }

@@ -2,6 +2,7 @@
 //! Meta once more what it has understood. Changes nothing if the address does not answer.
 
 use super::Failure;
+use crate::command::output::say;
 use crate::config::{Checked, Config, Files, GraphConfig};
 use crate::port::clock::Clock;
 use crate::port::graph::{register, registered};
@@ -31,7 +32,6 @@ pub(super) async fn execute(options: &Options) -> Result<(), Failure> {
     Ok(entered?)
 }
 
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
 async fn enter(config: &Config, outward: &Outward) -> anyhow::Result<()> {
     let public =
         config.probe.clone().context("ingress.url fehlt: welche Adresse soll Meta aufrufen? Abhilfe: url = \"https://…\" ergänzen.")?;
@@ -40,17 +40,17 @@ async fn enter(config: &Config, outward: &Outward) -> anyhow::Result<()> {
     let graph = GraphConfig { proxy: outward.proxy().cloned(), ..config.graph.clone() };
     let probe = Probe::new(public, outward.clone(), Knocks::default(), &Clock::System)?;
     match probe.challenge(verify_token.expose_secret()).await {
-        Ok(true) => println!("✓ {url} beantwortet Metas Prüfung."),
+        Ok(true) => say!("✓ {url} beantwortet Metas Prüfung."),
         Ok(false) => bail!("{url} antwortet, kennt aber dieses Prüfwort nicht. Abhilfe: läuft dort das Relay mit dieser Konfiguration?"),
         Err(broken) => bail!(broken.sentence(&host)),
     }
     register(&graph, &url, verify_token).await?;
-    println!("✓ Meta hat die Adresse geprüft und angenommen.");
+    say!("✓ Meta hat die Adresse geprüft und angenommen.");
     match registered(&graph).await? {
-        Some(found) if found == url => println!("✓ Die Webhooks der Nummer {} kommen hierher.", config.graph.phone_number_id),
+        Some(found) if found == url => say!("✓ Die Webhooks der Nummer {} kommen hierher.", config.graph.phone_number_id),
         Some(found) => bail!("Meta liefert weiter an {found}. Abhilfe: in einigen Minuten noch einmal versuchen."),
         None => bail!("Meta hat die Adresse nicht behalten. Abhilfe: in einigen Minuten noch einmal versuchen."),
     }
-    println!("Was das WhatsApp-Konto als Ganzes betrifft, schickt Meta weiter an die Adresse der App.");
+    say!("Was das WhatsApp-Konto als Ganzes betrifft, schickt Meta weiter an die Adresse der App.");
     Ok(())
 }

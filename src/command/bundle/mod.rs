@@ -6,6 +6,7 @@ mod discretion;
 use super::doctor::{Examination, Machine, examine, rendered, said};
 use super::events;
 use super::{CONFIGURATION_FILE, Failure};
+use crate::command::output::say;
 use crate::config::{Checked, Config, ConfigError};
 use crate::port::clock::Clock;
 use crate::port::events::read;
@@ -45,14 +46,13 @@ pub(super) struct Options {
     config: PathBuf,
 }
 
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
 pub(super) async fn execute(options: &Options) -> Result<(), Failure> {
     let now = Clock::System.now().second().instant();
     let named = || PathBuf::from(now.strftime("drk-relay-support-%Y%m%d-%H%M%S.txt").to_string());
     let path = options.into.clone().unwrap_or_else(named);
     let bundle = Box::pin(bundle(&options.config, now)).await;
     store(&path, &bundle)?;
-    println!(
+    say!(
         "{} geschrieben ({} kB). Vor dem Versenden durchlesen: Was darin steht und was nicht, sagt der Anfang.",
         path.display(),
         bundle.len() / 1024

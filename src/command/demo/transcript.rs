@@ -1,9 +1,9 @@
 //! What the demo shows: who wrote what and when, what reached whom, until when each window is open, and the judgement at the end. Plays
 //! nobody and decides nothing.
-#![expect(clippy::print_stdout, reason = "the transcript is what the command is for")]
 
 use super::clock_time;
 use super::script::{ANNA, BEN, CARLA, called, person};
+use crate::command::output::say;
 use crate::command::stage::REMINDER;
 use crate::config::Config;
 use crate::domain::conversation::{Person, Talk};
@@ -49,16 +49,14 @@ impl Transcript {
     }
 
     pub(super) fn addresses(config: &Config, webhook: SocketAddr) {
-        println!("drk-relay, Vorführung: zwei Tage in etwa zwei Minuten. Nachgestellt sind Broker, WhatsApp und drei Leute.");
-        println!("  Broker      mqtt://{}:{}", config.mqtt.host, config.mqtt.port);
-        println!("  Cloud API   {}", config.graph.base_url);
-        println!("  Webhook     http://{webhook}/webhook");
+        say!("drk-relay, Vorführung: zwei Tage in etwa zwei Minuten. Nachgestellt sind Broker, WhatsApp und drei Leute.");
+        say!("  Broker      mqtt://{}:{}", config.mqtt.host, config.mqtt.port);
+        say!("  Cloud API   {}", config.graph.base_url);
+        say!("  Webhook     http://{webhook}/webhook");
         let (host, port, feed) = (&config.mqtt.host, config.mqtt.port, &config.mqtt.feeds[0].name);
-        println!("Mitmachen aus einem anderen Terminal:");
-        println!("  mosquitto_pub -h {host} -p {port} -q 1 -t figures/{feed}/cases_new -m 42");
-        println!(
-            "Am selben Tag ist das eine Nachmeldung: wer „Zahlen“ schreibt, sieht sie. An einem neuen Tag geht sie an alle mit Abo.\n"
-        );
+        say!("Mitmachen aus einem anderen Terminal:");
+        say!("  mosquitto_pub -h {host} -p {port} -q 1 -t figures/{feed}/cases_new -m 42");
+        say!("Am selben Tag ist das eine Nachmeldung: wer „Zahlen“ schreibt, sieht sie. An einem neuen Tag geht sie an alle mit Abo.\n");
     }
 
     /// Somebody writes or taps.
@@ -67,7 +65,7 @@ impl Transcript {
         self.latest.insert(number, now);
         let closes = clock_time(now.plus(WINDOW), &self.zone);
         self.line(&format!("{:<6} ▶ {what}", called(number)));
-        println!("                      Fenster offen bis {closes}");
+        say!("                      Fenster offen bis {closes}");
     }
 
     /// Somebody would have tapped, but has no such button.
@@ -95,7 +93,7 @@ impl Transcript {
         }
         let titles: Vec<String> = message.buttons.iter().map(|(_, title)| format!("[{title}]")).collect();
         let text = message.body.replace('\n', "\n                      ");
-        println!("{}  {:<6} ◀ {text} {}", clock_time(message.at, &self.zone), called(number), titles.join(" "));
+        say!("{}  {:<6} ◀ {text} {}", clock_time(message.at, &self.zone), called(number), titles.join(" "));
         self.buttons.insert(number, message.buttons);
     }
 
@@ -118,17 +116,17 @@ impl Transcript {
     pub(super) fn summary(mut self, cloud: &Cloud) -> anyhow::Result<()> {
         let counters = cloud.counters();
         let most = cloud.look(|meta| meta.most_per_window(|order| order.body.starts_with(REMINDER)));
-        println!("\nNach zwei Tagen");
-        println!("  gesendet: {}", counters.sent);
-        println!("  außerhalb eines Fensters: {}", counters.outside_window);
-        println!("  doppelt: {}", counters.twice);
-        println!("  Erinnerungen: {}, höchstens {most} je Fenster", self.reminders.len());
+        say!("\nNach zwei Tagen");
+        say!("  gesendet: {}", counters.sent);
+        say!("  außerhalb eines Fensters: {}", counters.outside_window);
+        say!("  doppelt: {}", counters.twice);
+        say!("  Erinnerungen: {}, höchstens {most} je Fenster", self.reminders.len());
         for (number, at, after) in &self.reminders {
             let (name, time) = (called(*number), clock_time(*at, &self.zone));
-            println!("    {name}: {time}, {} nach der letzten Nachricht", hours(*after));
+            say!("    {name}: {time}, {} nach der letzten Nachricht", hours(*after));
         }
         for (number, agreed) in &self.agreements {
-            println!("  {}: {agreed}", called(*number));
+            say!("  {}: {agreed}", called(*number));
         }
         self.judge(counters.outside_window, counters.twice, most);
         anyhow::ensure!(self.mistakes.is_empty(), "die Vorführung hat ein Versprechen gebrochen: {}", self.mistakes.join("; "));
@@ -149,7 +147,7 @@ impl Transcript {
     }
 
     fn line(&self, what: &str) {
-        println!("{}  {what}", clock_time(self.clock.now().second(), &self.zone));
+        say!("{}  {what}", clock_time(self.clock.now().second(), &self.zone));
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) use machine::Machine;
 pub(super) use systemd::said;
 
 use super::{CONFIGURATION, CONFIGURATION_FILE, Failure};
+use crate::command::output::say;
 use crate::port::clock::Clock;
 use anyhow::Context;
 use finding::{Document, Finding, Outcome, worst};
@@ -55,14 +56,13 @@ pub(super) struct Options {
     json: bool,
 }
 
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
 pub(super) async fn execute(options: &Options) -> Result<(), Failure> {
     let Examination { findings, .. } = Box::pin(examine(&options.config, &Machine::real())).await;
     if options.json {
         let document = Document::new(Clock::System.now().second().instant(), &findings);
-        println!("{}", serde_json::to_string_pretty(&document).context("plain data")?);
+        say!("{}", serde_json::to_string_pretty(&document).context("plain data")?);
     } else {
-        print!("{}", rendered(&findings));
+        say!("{}", rendered(&findings).trim_end());
     }
     match code(&findings) {
         0 => Ok(()),

@@ -1,6 +1,5 @@
 //! `drk-relay provision`: a card that Raspberry Pi Imager has written gets package, configuration and one line for cloud-init, on a
 //! technician's computer. Looks at everything before it writes anything. What the device does with it is in `device`.
-#![expect(clippy::print_stdout, reason = "what was done is what the command is for")]
 
 pub(super) mod device;
 mod names;
@@ -10,6 +9,7 @@ mod user_data;
 
 use super::Failure;
 use super::publisher::password;
+use crate::command::output::say;
 use crate::config::{Card, ConfigError, Contents, Origin, Spare, Surroundings, Taken};
 use crate::port::clock::Clock;
 use crate::port::tunnel::generate;
@@ -71,7 +71,7 @@ pub(super) fn execute(options: &Options) -> Result<(), Failure> {
         own,
         &Written { card: &card, contents: &contents, packages: &packages, files: &files, user_data: &user_data },
     )?;
-    println!("{}", what_happens_next(&contents));
+    say!("{}", what_happens_next(&contents));
     Ok(())
 }
 
@@ -167,10 +167,10 @@ struct Written<'a> {
 fn write(partition: &Partition, cards: &Cards, own: Option<&str>, written: &Written<'_>) -> anyhow::Result<()> {
     let put = |name: &str, bytes: &[u8]| -> anyhow::Result<()> {
         let changed = partition.put(name, bytes)?;
-        println!("  {name}: {}", if changed { "geschrieben" } else { "ist schon da" });
+        say!("  {name}: {}", if changed { "geschrieben" } else { "ist schon da" });
         Ok(())
     };
-    println!("{}:", partition.folder.display());
+    say!("{}:", partition.folder.display());
     for package in written.packages {
         let bytes = fs::read(&package.path).with_context(|| package.path.display().to_string())?;
         put(&format!("{FOLDER}/{}", package.name), &bytes)?;
@@ -194,13 +194,13 @@ fn write(partition: &Partition, cards: &Cards, own: Option<&str>, written: &Writ
     for (architecture, which) in ARCHITECTURES {
         match written.packages.iter().find(|package| package.architecture == architecture) {
             Some(package) if package.version != env!("CARGO_PKG_VERSION") => {
-                println!("Hinweis: {} hat eine andere Version als dieses Programm ({}).", package.name, env!("CARGO_PKG_VERSION"));
+                say!("Hinweis: {} hat eine andere Version als dieses Programm ({}).", package.name, env!("CARGO_PKG_VERSION"));
             }
             Some(_) => {}
-            None => println!("Hinweis: ohne Paket für {architecture} ({which}) läuft die Karte dort nicht."),
+            None => say!("Hinweis: ohne Paket für {architecture} ({which}) läuft die Karte dort nicht."),
         }
     }
-    written.contents.checked.warnings.iter().for_each(|warning| println!("\nHinweis: {warning}"));
+    written.contents.checked.warnings.iter().for_each(|warning| say!("\nHinweis: {warning}"));
     Ok(())
 }
 
@@ -216,8 +216,7 @@ fn what_happens_next(contents: &Contents) -> String {
          nicht herumliegen \
          lassen.\n\n\
          1. Die Karte am PC auswerfen, in den Pi stecken, Netzwerkkabel und Strom anschließen.\n\
-         2. Warten: der erste Start dauert 2 bis 4 Minuten, auf einem Pi Zero bis 10; mit Netz kommen einige Minuten für \
-         mosquitto dazu.\n   \
+         2. Warten: der erste Start dauert 5 bis 10 Minuten, auf Pi 1, 2, Zero und Zero W 10 bis 20.\n   \
          Das Gerät ist nicht kaputt, solange die grüne LED blinkt.\n\
          3. Auf der Karte steht danach {GOOD} oder {BAD}: ausschalten (am Gerät: sudo poweroff), Karte in den PC, lesen.\n   \
          Oder auf dem Gerät: cat /boot/firmware/{GOOD}\n\n\

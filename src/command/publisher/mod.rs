@@ -1,10 +1,10 @@
 //! `drk-relay publisher add`: an account of the broker for somebody who sends figures, as lines for mosquitto that can be pasted as they
 //! are. Changes nothing itself and keeps nothing: the broker may be on another machine, and the password is nobody's but its owner's.
-#![expect(clippy::print_stdout, reason = "the lines are what the command is for")]
 
 mod account;
 
 use super::Failure;
+use crate::command::output::say;
 use crate::config::{BrokerAddress, Config, ConfigError, RELAY};
 use crate::domain::ids::Name;
 pub(super) use account::{Purpose, Role};
@@ -50,7 +50,7 @@ pub(super) fn execute(options: &Options) -> Result<(), Failure> {
     let password = (!broker.certificate).then(password).transpose().context("der Kernel gibt keinen Zufall her")?;
     let line = password.as_ref().map(|password| account_line(name, password)).transpose().context("der Kernel gibt keinen Zufall her")?;
     let page = Page { name, purpose, password, line, broker: &broker };
-    print!("{}", page.rendered());
+    say!("{}", page.rendered().trim_end());
     Ok(())
 }
 

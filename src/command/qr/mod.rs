@@ -1,10 +1,10 @@
 //! `drk-relay qr`: the code with which people begin, for a terminal and for the wall. Sends nothing and asks nobody: whoever scans it has a
 //! message to the branch on the screen, and sends it or not.
-#![expect(clippy::print_stdout, reason = "the code is what the command is for")]
 
 mod poster;
 
 use super::Failure;
+use crate::command::output::say;
 use crate::config::phone::{self, PhoneNumber};
 use crate::config::{Config, ConfigError};
 use anyhow::Context;
@@ -47,13 +47,13 @@ pub(super) fn execute(options: &Options) -> Result<(), Failure> {
     let number = given.or(config.phone_number).ok_or_else(missing)?;
     let link = link(&number, &options.text);
     let small = code(&link, EcLevel::M)?;
-    println!("{}\n{link}", terminal(&small, std::io::stdout().is_terminal()));
+    say!("{}\n{link}", terminal(&small, std::io::stdout().is_terminal()));
     if let Some(path) = &options.svg {
         // A quarter may be torn off or written over.
         let code = code(&link, EcLevel::Q)?;
         let poster = Poster { branch: &config.branch, privacy: &config.privacy, number: &number, text: &options.text, code: &code };
         std::fs::write(path, poster.svg()).with_context(|| format!("{}: lässt sich nicht schreiben", path.display()))?;
-        println!("Plakat: {}", path.display());
+        say!("Plakat: {}", path.display());
     }
     Ok(())
 }

@@ -2,11 +2,11 @@
 //! emulator. Broker, Cloud API and a person are simulated, everything else is real. Holds no rule, and stops at the first check that fails.
 //!
 //! No check depends on how fast the machine is: the clock on stage waits for it.
-#![expect(clippy::print_stdout, reason = "one line for each check is what the command is for")]
 
 mod tls;
 
 use super::stage::{APP_SECRET, FEED, Pace, REMINDER, Stage};
+use crate::command::output::say;
 use crate::domain::ids::InstanceId;
 use crate::domain::pacing::GUARD_MIN;
 use crate::domain::window::{REMIND_AFTER, WINDOW};
@@ -40,7 +40,7 @@ const Y2040: Duration = Duration::from_secs(2_208_988_800);
 const ANSWER: usize = 4_096;
 
 pub(super) async fn execute() -> anyhow::Result<()> {
-    println!("drk-relay {}, Selbsttest auf {} ({} Bit)", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, usize::BITS);
+    say!("drk-relay {}, Selbsttest auf {} ({} Bit)", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, usize::BITS);
     let identity = Identity::of(IpAddr::V4(Ipv4Addr::LOCALHOST))?;
     check("TLS", tls::both_versions_and_no_stranger(&identity)).await?;
     let drill = Drill::default();
@@ -49,7 +49,7 @@ pub(super) async fn execute() -> anyhow::Result<()> {
     let mut play = Play { stage, drill, person: Person::with_phone(1), cases: 0 };
     Box::pin(relay.beside(play.checks())).await??;
     check("Speicher", async { play.store() }).await?;
-    println!("Alles bestanden.");
+    say!("Alles bestanden.");
     Ok(())
 }
 
@@ -64,9 +64,9 @@ fn after_2038(directory: &Path) -> anyhow::Result<String> {
 async fn check(name: &str, check: impl Future<Output = anyhow::Result<String>>) -> anyhow::Result<()> {
     let seen = tokio::time::timeout(PATIENCE, Box::pin(check)).await;
     match seen.context("es geschah lange nichts").flatten() {
-        Ok(seen) => println!("ok      {name}: {seen}"),
+        Ok(seen) => say!("ok      {name}: {seen}"),
         Err(why) => {
-            println!("FEHLER  {name}: {why:#}");
+            say!("FEHLER  {name}: {why:#}");
             bail!("Selbsttest nicht bestanden: {name}; was danach käme, wurde nicht geprüft");
         }
     }
