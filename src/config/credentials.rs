@@ -12,7 +12,7 @@ const ENCRYPTED: &str = "etc/credstore.encrypted";
 /// Where the configurations of the services lie.
 const CONFIGURATIONS: &str = "etc/drk-relay";
 /// What the first relay's is called there; every other is an instance of drk-relay@.service.
-const FIRST: &str = "relay";
+pub const FIRST_RELAY: &str = "relay";
 
 /// The credentials of one service.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,7 +76,7 @@ pub fn service_at(path: &Path) -> Option<String> {
 
 /// Which instance the configuration at `path` belongs to; nothing for the first relay, and for one that lies anywhere else.
 pub(super) fn instance(path: &Path) -> Option<&str> {
-    stem(path).filter(|stem| *stem != FIRST)
+    stem(path).filter(|stem| *stem != FIRST_RELAY)
 }
 
 /// `second` of `/etc/drk-relay/second.toml`.

@@ -1,6 +1,6 @@
 //! How files on a card are called, whatever Windows, a copy and a typist make of their names. Reads none of them.
 
-use crate::config::service;
+use crate::config::{FIRST_RELAY, service};
 use crate::domain::ids::Name;
 use std::fs;
 use std::io;
@@ -14,10 +14,8 @@ pub(super) const SCRIPT: &str = "install.sh";
 pub(super) const GOOD: &str = "drk-relay-OK.txt";
 /// What says that it is not.
 pub(super) const BAD: &str = "drk-relay-FEHLER.txt";
-/// The first relay's configuration at home; no other one can be called like it.
-pub(super) const FIRST: &str = "relay";
 /// Names that no other relay can have: its configuration would be the first one's, or its state would lie where the package keeps its own.
-const TAKEN: [&str; 3] = [FIRST, "provision", "update"];
+const TAKEN: [&str; 3] = [FIRST_RELAY, "provision", "update"];
 
 /// What the configuration of a relay is called on a card: `drk-relay.toml`, or `drk-relay@second.toml`.
 pub(super) fn of_card(instance: Option<&str>) -> String {
@@ -44,7 +42,7 @@ impl Found {
 
     /// As it is called at home, without extension: `relay`, or `second`.
     pub(super) fn stem(&self) -> &str {
-        self.instance.as_deref().unwrap_or(FIRST)
+        self.instance.as_deref().unwrap_or(FIRST_RELAY)
     }
 }
 
@@ -104,7 +102,7 @@ impl Meaning {
                 Some(instance) => Meaning::Relay(Some(instance.as_str().to_owned())),
                 None => Meaning::Similar,
             },
-            Some((FIRST, None)) => Meaning::Similar,
+            Some((FIRST_RELAY, None)) => Meaning::Similar,
             None if name == "drk-relay.txt" => Meaning::Relay(None),
             Some((_, None)) | None => Meaning::Nothing,
         }
