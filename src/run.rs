@@ -83,14 +83,15 @@ pub struct Show {
 /// If the store cannot be opened, or a commit fails, or the relay panics.
 pub async fn run(config: Config, around: Surroundings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let Surroundings { clock, listener, show, manager, trial, drill } = around;
+    // Asked once: what is on trial when it starts stays so. The judge removes what it asks for while it still runs.
+    let advances = trial.may_advance();
     let (started, zone) = (clock.mark(), config.rules.zone.clone());
     let (pulse, backup, surface) = (show.pulse.clone(), show.backup.clone(), show.surface.clone());
     std::fs::create_dir_all(&config.state_dir).with_context(|| format!("{}: lässt sich nicht anlegen", config.state_dir.display()))?;
     let pseudonyms = Pseudonyms::open(&config.state_dir.join(KEY)).context(KEY)?;
     let (mut source, ways) = Ways::open(&config, listener, &clock).await?;
     let rules = config.rules;
-    let tested = trial.clone();
-    let start = move |files: &Files, fresh, now| tried(Relay::start(files, fresh, &rules, now)?, &tested);
+    let start = move |files: &Files, fresh, now| tried(Relay::start(files, fresh, &rules, now)?, advances);
     let (open, instance) = shelf(Files::at(&config.state_dir.join(STORE)), start, clock.now())?;
     let to_meta = GraphConfig { proxy: ways.outward.proxy().cloned(), ..config.graph };
     let graph = Arc::new(graph::Graph::new(to_meta, clock.clone(), pseudonyms.clone(), instance)?);
@@ -214,8 +215,8 @@ fn shelf(
 }
 
 /// As long as this program is on trial, its predecessor can read the store: the judge starts it once more afterwards.
-fn tried(mut relay: Relay, trial: &Trial) -> Result<Relay, StoreError> {
-    if !trial.under_way() {
+fn tried(mut relay: Relay, advances: bool) -> Result<Relay, StoreError> {
+    if advances {
         relay.advance()?;
     }
     Ok(relay)

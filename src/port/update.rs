@@ -1,13 +1,15 @@
 //! What the package's judge has to say about an update (`packaging/update`): one is on trial, or one was taken back. Only looks: it judges
 //! nothing and puts nothing back, because a program that does not start could not.
 
-use crate::domain::time::Timestamp;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The predecessor, kept as long as the update is on trial.
 const PREVIOUS: &str = "previous";
 /// One line about an update that was taken back: from which version, to which, when, and why.
 const ROLLED_BACK: &str = "rolled-back";
+/// What the judge writes instead of a version that it cannot tell.
+const UNKNOWN: &str = "unknown";
 
 /// Where the judge keeps what it knows. Without one, nobody updates and nobody takes anything back.
 #[derive(Clone, Debug, Default)]
@@ -22,8 +24,6 @@ pub struct RolledBack {
     pub from: String,
     /// The one that was tried.
     pub to: String,
-    /// When, by the clock of the machine.
-    pub at: Timestamp,
     /// Why.
     pub why: Why,
 }
@@ -35,12 +35,15 @@ pub enum Why {
     NotReady,
     /// It refuses a configuration with which its predecessor works.
     CheckConfig,
+    /// A reason of a later judge: it came with the version that was taken back, and stays.
+    Other,
 }
 
 impl Why {
-    /// Ends the sentence „Version 0.2.0 …“.
+    /// Goes on after „Version 0.2.0“.
     pub fn words(self) -> &'static str {
         match self {
+            Why::Other => "hat sich nicht bewährt",
             Why::NotReady => "ist nicht bereit geworden",
             Why::CheckConfig => "kommt mit dieser Konfiguration nicht zurecht",
         }
@@ -50,18 +53,22 @@ impl Why {
 impl RolledBack {
     /// For technicians.
     pub fn sentence(&self) -> String {
-        format!("Version {} {}, {} läuft weiter", self.to, self.why.words(), self.from)
+        let to = if self.to == UNKNOWN { "Die neue Version".to_owned() } else { format!("Version {}", self.to) };
+        let from = if self.from == UNKNOWN { "die vorige" } else { &self.from };
+        format!("{to} {}, {from} läuft weiter", self.why.words())
     }
 
-    fn read(line: &str) -> Option<RolledBack> {
+    /// However little of the line is there: that it is there says that an update was taken back.
+    fn read(line: &str) -> RolledBack {
         let mut words = line.split_ascii_whitespace();
-        let (from, to, at, why) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let mut next = || words.next().unwrap_or(UNKNOWN);
+        let (from, to, _when, why) = (next().to_owned(), next().to_owned(), next(), next());
         let why = match why {
             "not-ready" => Why::NotReady,
             "check-config" => Why::CheckConfig,
-            _ => return None,
+            _ => Why::Other,
         };
-        Some(RolledBack { from: from.to_owned(), to: to.to_owned(), at: Timestamp(at.parse().ok()?), why })
+        RolledBack { from, to, why }
     }
 }
 
@@ -76,14 +83,29 @@ impl Trial {
         Trial { folder: Some(folder.to_owned()) }
     }
 
-    /// Whether the predecessor may have to read what is written now.
+    /// Whether an update has yet to prove itself.
     pub fn under_way(&self) -> bool {
-        self.folder.as_ref().is_some_and(|folder| folder.join(PREVIOUS).exists())
+        self.has(PREVIOUS)
     }
 
-    /// The update that was taken back last, until another one has proved itself.
+    /// Whether rows may be written that the predecessor cannot read. Not while this program is on trial; and not once it was taken back, which
+    /// is written down while it still runs.
+    pub fn may_advance(&self) -> bool {
+        !self.has(PREVIOUS) && !self.has(ROLLED_BACK)
+    }
+
+    /// The update that was taken back last, until another one is tried.
     pub fn rolled_back(&self) -> Option<RolledBack> {
-        RolledBack::read(&std::fs::read_to_string(self.folder.as_ref()?.join(ROLLED_BACK)).ok()?)
+        let path = self.folder.as_ref()?.join(ROLLED_BACK);
+        match std::fs::read_to_string(path) {
+            Ok(line) => Some(RolledBack::read(&line)),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(_) => Some(RolledBack::read("")),
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.folder.as_ref().is_some_and(|folder| folder.join(name).exists())
     }
 }
 
@@ -97,17 +119,22 @@ mod tests {
         let trial = Trial::at(folder.path());
         assert_eq!((trial.under_way(), trial.rolled_back()), (false, None));
         std::fs::write(folder.path().join(PREVIOUS), "").expect("writes");
-        assert!(trial.under_way());
+        assert_eq!((trial.under_way(), trial.may_advance()), (true, false));
         for (line, sentence) in [
-            ("0.1.0 0.2.0 1795305600 not-ready\n", Some("Version 0.2.0 ist nicht bereit geworden, 0.1.0 läuft weiter")),
-            ("0.1.0 0.2.0 1795305600 check-config", Some("Version 0.2.0 kommt mit dieser Konfiguration nicht zurecht, 0.1.0 läuft weiter")),
-            ("0.1.0 0.2.0 1795305600 something-else", None),
-            ("0.1.0 0.2.0 soon not-ready", None),
-            ("", None),
+            ("0.1.0 0.2.0 1795305600 not-ready\n", "Version 0.2.0 ist nicht bereit geworden, 0.1.0 läuft weiter"),
+            ("0.1.0 0.2.0 1795305600 check-config", "Version 0.2.0 kommt mit dieser Konfiguration nicht zurecht, 0.1.0 läuft weiter"),
+            ("0.1.0 0.2.0 1795305600 something-else", "Version 0.2.0 hat sich nicht bewährt, 0.1.0 läuft weiter"),
+            ("0.1.0 unknown 1795305600 not-ready", "Die neue Version ist nicht bereit geworden, 0.1.0 läuft weiter"),
+            ("", "Die neue Version hat sich nicht bewährt, die vorige läuft weiter"),
         ] {
             std::fs::write(folder.path().join(ROLLED_BACK), line).expect("writes");
-            assert_eq!(trial.rolled_back().map(|found| found.sentence()).as_deref(), sentence, "{line:?}");
+            assert_eq!(trial.rolled_back().map(|found| found.sentence()).as_deref(), Some(sentence), "{line:?}");
         }
+        assert_eq!((trial.under_way(), trial.may_advance()), (true, false));
+        std::fs::remove_file(folder.path().join(PREVIOUS)).expect("removes");
+        assert_eq!((trial.under_way(), trial.may_advance()), (false, false), "what was taken back may still run");
+        std::fs::remove_file(folder.path().join(ROLLED_BACK)).expect("removes");
+        assert!(trial.may_advance());
         assert_eq!((Trial::default().under_way(), Trial::default().rolled_back()), (false, None));
     }
 }

@@ -103,7 +103,6 @@ mod tests {
     use super::super::finding::Outcome;
     use super::super::tests::is;
     use super::*;
-    use crate::domain::time::Timestamp;
     use crate::port::update::{RolledBack, Why};
 
     #[test]
@@ -167,7 +166,7 @@ mod tests {
         let text = "eines ist eingespielt und muss sich noch bewähren; die vorige Version liegt bereit";
         is(&update(&Update::Pending), Outcome::Warning, text, Some(WAIT_FOR_JUDGE));
         let (from, to) = ("1.2.0".to_owned(), "1.3.0".to_owned());
-        let back = Update::RolledBack(RolledBack { from, to, at: Timestamp(1_795_305_600), why: Why::NotReady });
+        let back = Update::RolledBack(RolledBack { from, to, why: Why::NotReady });
         let text = "zurückgenommen: Version 1.3.0 ist nicht bereit geworden, 1.2.0 läuft weiter";
         is(&update(&back), Outcome::Warning, text, Some(ROLLED_BACK));
         is(&update(&Update::Hidden), Outcome::Unknown, "der Ordner /var/lib/drk-relay-update ist nicht lesbar", Some(AS_ROOT));
