@@ -1,7 +1,7 @@
 //! Arguments, runtime, exit code. Knows no rule and no format: what a command does stands in `command`.
 
 use clap::Parser;
-use drk_relay::command::{Arguments, CONFIGURATION, Failure};
+use drk_relay::command::{Arguments, CONFIGURATION, Failure, output};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -24,9 +24,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// The last words, where systemd and people look for them.
-#[expect(clippy::print_stderr, reason = "the last words of a program go to stderr, whatever became of its log")]
+/// The last words go to stderr, where systemd and people look for them, whatever became of the log.
 fn complain(why: &str) -> ExitCode {
-    eprintln!("drk-relay: {why}");
+    output::complain(format_args!("drk-relay: {why}"));
     ExitCode::FAILURE
 }

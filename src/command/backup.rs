@@ -2,7 +2,7 @@
 //! it. Decides neither what is kept nor what it looks like.
 
 use super::{CONFIGURATION_FILE, Failure};
-use crate::command::output::say;
+use crate::command::output::{complain, say};
 use crate::config::{Config, Whereabouts, Written};
 use crate::domain::backup::Backup;
 use crate::port::backup::Document;
@@ -82,7 +82,6 @@ fn put(file: Option<&Path>, document: &Document) -> anyhow::Result<()> {
 }
 
 /// What was kept, unless stdout is the backup itself, and what was not.
-#[expect(clippy::print_stderr, reason = "stdout may be the backup itself; what is wrong goes to stderr")]
 fn what_was_kept(document: &Document, file: Option<&Path>, left_out: &[String]) {
     if let Some(path) = file {
         let feeds = document.backup.feeds.iter().map(|feed| {
@@ -93,6 +92,6 @@ fn what_was_kept(document: &Document, file: Option<&Path>, left_out: &[String]) 
         say!("Gesichert in {}: Zahlen {feeds}; Zähler; Konfiguration. Keine Personen, keine Geheimnisse.", path.display());
     }
     for place in left_out {
-        eprintln!("Hinweis: {place}: sieht aus wie ein Geheimnis und steht in der Sicherung als „…“. Abhilfe: dort löschen.");
+        complain(format_args!("Hinweis: {place}: sieht aus wie ein Geheimnis und steht in der Sicherung als „…“. Abhilfe: dort löschen."));
     }
 }

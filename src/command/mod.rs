@@ -14,7 +14,7 @@ mod documents;
 mod events;
 mod figures;
 pub mod journal;
-mod output;
+pub mod output;
 mod provision;
 mod publisher;
 mod qr;

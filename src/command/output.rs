@@ -1,9 +1,9 @@
-//! What a command answers: lines on stdout. What is wrong goes to stderr, and what the relay does into its log; neither comes from here.
+//! What a command answers, on stdout, and what is wrong, on stderr. Not what the relay does: that goes into its log.
 
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
 
-/// A line on stdout, formatted as `say!` does.
+/// A line on stdout, formatted as `println!` does.
 macro_rules! say {
     ($($words:tt)*) => { $crate::command::output::line(format_args!($($words)*)) };
 }
@@ -13,7 +13,7 @@ pub(super) use say;
 /// answer can be written no more for another reason, as into a file on a full disk, the process ends with 1 and says so.
 pub(super) fn line(words: Arguments) {
     if let Err(error) = write(&mut io::stdout().lock(), words) {
-        complain(&error);
+        complain(format_args!("drk-relay: die Ausgabe lässt sich nicht schreiben ({error}). Ist der Datenträger voll?"));
         std::process::exit(1);
     }
 }
@@ -25,9 +25,9 @@ fn write(to: &mut impl Write, words: Arguments) -> io::Result<()> {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "there is nowhere else to say it")]
-fn complain(error: &io::Error) {
-    eprintln!("drk-relay: die Ausgabe lässt sich nicht schreiben ({error}). Ist der Datenträger voll?");
+/// Writes a line on stderr. If nobody hears it, there is nobody else to tell.
+pub fn complain(words: Arguments) {
+    let _ = writeln!(io::stderr().lock(), "{words}");
 }
 
 #[cfg(test)]
