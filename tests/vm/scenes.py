@@ -4,138 +4,25 @@ not see what it must ends everything, and shows what the machine had to say.
 Started by tests/vm/run, which makes everything that is needed here."""
 
 import argparse
-import json
 import re
 import shutil
 import subprocess
 import sys
 import time
 import traceback
-from datetime import date, timedelta
 from pathlib import Path
 
-from machine import BOOT, Failed, Machine, environment, free_port
-from outside import Peers
+from machine import BOOT, Failed, environment
+from world import PASSWORD, PUBLISHER, World, expect, shown
 
-# In the guest.
-WEBHOOK = 8080
 # A user that systemd makes for a service and takes away with it (systemd docs: UIDS-GIDS).
 DYNAMIC = range(61184, 65520)
 # Reading of what the kernel counts; long enough for every timer of the relay to have fired.
 IDLE = 60
+# What an idle relay may cost: megabytes, and wake-ups per second (issue: part 7). How much of a sandbox it has (systemd-analyze).
+MEMORY_MAX, WAKE_UPS_MAX, EXPOSURE_MAX = 16, 5, 1.2
 # A key of the configuration, and what somebody makes of it.
 KEY, MISTYPED = "max_age_days", "max_age_dayz"
-PUBLISHER, PASSWORD = "zaehler", "Zahlen-senden-7"
-
-
-class World:
-    """The device, what is around it, and what is known of it by now."""
-
-    def __init__(self, arguments):
-        self.folder, self.package = arguments.folder, arguments.package
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        webhook, api = free_port(), free_port()
-        self.machine = Machine(arguments.image, self.folder, (webhook, WEBHOOK))
-        self.peers = Peers(arguments.peers, self.folder / "peers", api, webhook)
-        self.program, self.successor, self.api = arguments.program, arguments.successor, api
-        self.latest = 600
-        # The day that the next figures are about: with each publication one later, today at the end.
-        self.day = date.today() - timedelta(days=12)
-        self.figures = []
-
-    # ---- what a technician writes ----
-
-    def configuration(self):
-        secret = self.peers.secret
-        return f"""\
-state_dir = "/var/lib/drk-relay"
-
-[branch]
-name = "DRK-Ortsverein Musterstadt"
-contact = "DRK-Ortsverein Musterstadt, 07751 5550100"
-privacy = "drk-musterstadt.example/datenschutz"
-
-[[feed]]
-name = "corona"
-title = "Corona im Kreis Musterstadt"
-max_age_days = 14
-
-[[feed.metric]]
-name = "cases_new"
-label = "Neue Fälle"
-kind = "count"
-
-[mqtt]
-host = "localhost"
-user = "relay"
-
-[whatsapp]
-base_url = "https://10.0.2.2:{self.api}"
-phone_number_id = "200000000000002"
-phone_number = "+49 7751 5550100"
-
-[egress]
-ca_file = "ca.pem"
-
-[ingress]
-listen = "0.0.0.0:{WEBHOOK}"
-
-[secrets]
-whatsapp-token = "{secret('whatsapp-token')}"
-whatsapp-app-secret = "{secret('whatsapp-app-secret')}"
-whatsapp-verify-token = "{secret('whatsapp-verify-token')}"
-
-[[publisher]]
-name = "{PUBLISHER}"
-feeds = ["corona"]
-password = "{PASSWORD}"
-"""
-
-    def secrets(self):
-        names = ["whatsapp-token", "whatsapp-app-secret", "whatsapp-verify-token"]
-        return [self.peers.secret(name) for name in names] + [PASSWORD]
-
-    # ---- what the relay says of itself ----
-
-    def status(self):
-        return json.loads(self.machine.say("drk-relay status --json"))
-
-    def subscribed(self, people):
-        seen = self.status()["relay"]["people"]
-        expect(seen["subscribed"] == people, f"{people} subscribed, but {seen}")
-
-    def unit(self, what, unit="drk-relay"):
-        return self.machine.say(f"systemctl show --value --property={what} {unit}")
-
-    def ready(self, but=None, patience=120):
-        """The relay said that it is ready, in another process than before."""
-        told = "systemctl show --value --property=MainPID drk-relay"
-        self.machine.until(f"[ \"$(systemctl is-active drk-relay)\" = active ] && [ \"$({told})\" != \"{but}\" ]", patience)
-        return self.unit("MainPID")
-
-    # ---- what people and publishers do ----
-
-    def publish(self):
-        """New figures in the guest, of another day than those before."""
-        self.day += timedelta(days=1)
-        self.latest += 1
-        payload = json.dumps({"cases_new": self.latest, "as_of": str(self.day)})
-        topic = "figures/corona"
-        self.machine.say(f"mosquitto_pub -u {PUBLISHER} -P {PASSWORD} -q 1 -r -t {topic} -m '{payload}'")
-        self.figures.append(self.latest)
-        return self.latest
-
-    def served(self):
-        """New figures reach the person, once; none of the older ones came twice."""
-        value = self.publish()
-        self.peers.do(f"expect 1 {value}", "delivered", *(f"times 1 1 {told}" for told in self.figures), "promises")
-        return value
-
-
-def expect(seen, otherwise):
-    if not seen:
-        raise Failed(otherwise)
 
 
 # ---- provisioning ----
@@ -173,7 +60,8 @@ def bad_file(world):
     # Ours is its last command; what it ends with is its own affair.
     machine.until("case $(systemctl is-active cloud-final) in active | failed) ;; *) exit 1 ;; esac", BOOT)
     expect(world.unit("ActiveState") == "inactive", "the relay runs without a configuration")
-    expect(machine.run("ls /etc/drk-relay/relay.toml /etc/credstore/drk-relay.whatsapp-token")[0] != 0, "the bad file was taken")
+    taken = machine.run("ls -d /etc/drk-relay/relay.toml /etc/credstore/drk-relay* /etc/credstore.encrypted/drk-relay* 2> /dev/null")[1]
+    expect(not taken, f"the bad file was taken: {taken}")
     machine.off()
     said = machine.read_card("drk-relay-FEHLER.txt")
     shown(said)
@@ -208,8 +96,9 @@ def sandbox(world):
     expect(status["Seccomp"] == "2" and status["NoNewPrivs"] == "1", "no seccomp filter, or new privileges")
     expect(int(status["CapEff"], 16) == 0 and int(status["CapBnd"], 16) == 0, "it has capabilities")
     expect(user in DYNAMIC, f"its user is {user}")
-    exposure = world.machine.say("systemd-analyze security drk-relay | tail -n 1")
-    return f"Seccomp 2, NoNewPrivs 1, CapEff 0, CapBnd 0, user {user}; {exposure.strip()}"
+    exposure = world.machine.say("systemd-analyze security drk-relay | tail -n 1").strip()
+    expect(float(re.search(r": ([0-9.]+)", exposure)[1]) <= EXPOSURE_MAX, exposure)
+    return f"Seccomp 2, NoNewPrivs 1, CapEff 0, CapBnd 0, user {user}; {exposure}"
 
 
 # ---- its work ----
@@ -226,7 +115,8 @@ def commands(world):
     machine = world.machine
     code, said = machine.run("drk-relay doctor")
     shown(said)
-    expect(code in (0, 1, 3), f"doctor ended with {code}")
+    # 3: nothing wrong, but something cannot be looked at, as an under-voltage sensor that an emulated machine has not.
+    expect(code in (0, 3), f"doctor ended with {code}")
     machine.say("drk-relay support-bundle --into /run/bundle.txt", 300)
     size = machine.say("stat -c %s /run/bundle.txt")
     # Numbers of people begin with 4915155, names with Erika (src/simulator/meta).
@@ -244,8 +134,10 @@ def idle(world):
     begun, ready = (int(world.unit(name)) for name in ["ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic"])
     boot = world.machine.say("systemd-analyze time | head -n 1")
     tasks = world.machine.say(f"ls /proc/{pid}/task | wc -l")
+    resident, wake_ups = int(memory[1]) / 1024, int(switches) / IDLE
+    expect(resident <= MEMORY_MAX and wake_ups <= WAKE_UPS_MAX, f"idle it has {resident:.1f} MB, and wakes up {wake_ups:.2f} times a second")
     return (
-        f"{int(switches) / IDLE:.2f} wake-ups/s over {IDLE} s in {tasks} threads; VmRSS {int(memory[1]) / 1024:.1f} MB "
+        f"{wake_ups:.2f} wake-ups/s over {IDLE} s in {tasks} threads; VmRSS {resident:.1f} MB "
         f"(peak {int(memory[0]) / 1024:.1f}), cgroup {current / 2**20:.1f} MB (peak {peak / 2**20:.1f}); "
         f"READY {(ready - begun) / 1e6:.2f} s after its start; {boot}"
     )
@@ -341,7 +233,7 @@ def dark_start(world):
 # ---- updates, and the end ----
 
 # The judge as it is, but quicker.
-QUICK = "[Service]\nEnvironment=DRK_RELAY_UPDATE_STEADY=15 DRK_RELAY_UPDATE_WITHIN=60 DRK_RELAY_UPDATE_EVERY=5\n"
+QUICK = "[Service]\nEnvironment=DRK_RELAY_UPDATE_STEADY=15 DRK_RELAY_UPDATE_WITHIN={} DRK_RELAY_UPDATE_EVERY=5\n"
 # Accepts every configuration, and never says that it is ready.
 MUTE = "#!/bin/sh\ncase $1 in run) exec sleep 1000000 ;; esac\n"
 # Accepts every configuration, and dies.
@@ -399,19 +291,27 @@ def verdict(world):
 
 def taken_back(world):
     """A release with other rows runs, and is taken back: until it has proved itself it wrote what its predecessor reads."""
-    world.machine.say("mkdir -p /etc/systemd/system/drk-relay-update.service.d")
-    world.machine.put("/etc/systemd/system/drk-relay-update.service.d/quick.conf", QUICK)
-    world.machine.say("systemctl daemon-reload")
+    # Long enough for it to serve somebody before it goes.
+    judge_within(world, 90)
     world.machine.say("dpkg --install /boot/firmware/updates/drk-relay_9.0.0_arm64.deb", 300)
-    world.machine.until("grep -qx successor /proc/$(systemctl show --value --property=MainPID drk-relay)/comm")
+    serves = "grep -qx successor /proc/$(systemctl show --value --property=MainPID drk-relay)/comm && test -e /var/lib/drk-relay-update/previous"
+    world.machine.until(serves)
     during = world.served()
+    world.machine.say(serves)
     code, said = verdict(world)
     expect(code == 0 and said.split()[:2] == [world.original, "9.0.0"], f"rolled-back says: {said}")
     world.subscribed(1)
     return f"it served {during}, and was taken back (\"{said}\"); its predecessor read what it had written: {world.served()} arrived once"
 
 
+def judge_within(world, seconds):
+    world.machine.say("mkdir -p /etc/systemd/system/drk-relay-update.service.d")
+    world.machine.put("/etc/systemd/system/drk-relay-update.service.d/quick.conf", QUICK.format(seconds))
+    world.machine.say("systemctl daemon-reload")
+
+
 def good_update(world):
+    judge_within(world, 60)
     code, _ = judged(world, "9.1.0")
     expect(code != 0, "a good update was rolled back")
     world.subscribed(1)
@@ -440,7 +340,16 @@ def never_ready(world):
 
 
 def dies_at_once(world):
-    return broken_update(world, "9.3.0", "dies at once")
+    """And the plug is pulled as soon as it was put back: what then lies at /usr/bin is on the disk."""
+    machine = world.machine
+    machine.say("dpkg --install /boot/firmware/updates/drk-relay_9.3.0_arm64.deb", 300)
+    machine.until("! test -e /var/lib/drk-relay-update/previous", 300)
+    machine.cut()
+    machine.start()
+    code, said = verdict(world)
+    expect(code == 0 and said.split()[:2] == ["9.1.0", "9.3.0"], f"rolled-back says: {said}")
+    world.subscribed(1)
+    return f"dies at once: rolled back (\"{said}\"), and then the plug is pulled; {world.served()} arrived once"
 
 
 def purged(world):
@@ -464,8 +373,6 @@ SCENES = [
 ]
 
 
-def shown(text):
-    print("\n".join(f"      | {line}" for line in text.splitlines()), flush=True)
 
 
 def main():
