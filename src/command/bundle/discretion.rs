@@ -54,6 +54,11 @@ impl Discretion {
         text.lines().map(|line| self.known(&without_personal(line)) + "\n").collect()
     }
 
+    /// A journal. The relay and `provision-device` write there what is wrong with a configuration, and whose words they quote is not known.
+    pub(super) fn journal(&self, text: &str) -> String {
+        text.lines().map(|line| self.line(&without_quoted(&without_source(line))) + "\n").collect()
+    }
+
     fn line(&self, line: &str) -> String {
         // Whatever others write, a line stays one.
         let line: String = line.chars().map(|char| if char.is_control() && char != '\t' { ' ' } else { char }).collect();
@@ -99,16 +104,41 @@ fn lines(secret: &str) -> Vec<String> {
     secret.lines().filter(|line| !line.starts_with("-----")).map(str::to_owned).collect()
 }
 
-/// A line of TOML without what its key says is somebody's.
+/// A line without what a key in it says is somebody's: a line of TOML, wherever it was written.
 fn without_personal(line: &str) -> String {
-    let Some((key, value)) = line.split_once('=') else { return line.to_owned() };
-    let name = key.trim().trim_matches('"');
-    if !PERSONAL.contains(&name) {
-        return line.to_owned();
-    }
+    let named = |at: usize| line[..at].trim_end_matches([' ', '\t', '"']).rsplit(|char| !is_of_key(char)).next().unwrap_or_default();
+    let Some(at) = line.match_indices('=').map(|(at, _)| at).find(|at| PERSONAL.contains(&named(*at))) else { return line.to_owned() };
+    let (key, value) = (&line[..at], &line[at + 1..]);
     // The program may be known, what it is told may not.
-    let program = value.trim().strip_prefix('[').and_then(|words| words.split([',', ']']).next()).filter(|_| name == "command");
+    let program = value.trim().strip_prefix('[').and_then(|words| words.split([',', ']']).next()).filter(|_| named(at) == "command");
     program.map_or_else(|| format!("{key}= \"{DOTS}\""), |program| format!("{key}= [{program}, {DOTS}]"))
+}
+
+fn is_of_key(char: char) -> bool {
+    char.is_alphanumeric() || char == '_'
+}
+
+/// A line without the line of a configuration that it shows: ` 7 | contact = "…`, as `ConfigError` writes it. Of a long one it shows the
+/// middle, and then no key says whose it is.
+fn without_source(line: &str) -> String {
+    let shown = line.match_indices(" | ").find(|(at, _)| {
+        let before = line[..*at].trim_end_matches(|char: char| char.is_ascii_digit());
+        before.len() < *at && (before.is_empty() || before.ends_with([' ', '\t']))
+    });
+    shown.map_or_else(|| line.to_owned(), |(at, bar)| format!("{}{bar}{DOTS}", &line[..at]))
+}
+
+/// A line without what stands in German quotation marks: that was taken from a file. Of what is not closed, nothing is left.
+pub(super) fn without_quoted(line: &str) -> String {
+    let mut kept = String::new();
+    for (nth, piece) in line.split('„').enumerate() {
+        match piece.split_once('“') {
+            _ if nth == 0 => kept.push_str(piece),
+            Some((_, rest)) => kept += &format!("„{DOTS}“{rest}"),
+            None => kept += &format!("„{DOTS}"),
+        }
+    }
+    kept
 }
 
 /// What looks like it concerns somebody.
@@ -219,6 +249,22 @@ mod tests {
     }
 
     #[test]
+    fn a_configuration_that_was_written_into_a_journal_is_left_out() {
+        let nobody = Discretion::default();
+        for (line, kept) in [
+            ("07:00:01 drk-relay[7]:  7 | contact = \"Erika Muster, 07751", "07:00:01 drk-relay[7]:  7 | …"),
+            ("07:00:01 drk-relay[7]: 12 | … ika Muster, Hauptstr. 1 (Hof)", "07:00:01 drk-relay[7]: 12 | …"),
+            ("07:00:01 drk-relay[7]: x.toml:7:9: hier steht „Erika“, nicht „Max“.", "07:00:01 drk-relay[7]: x.toml:7:9: hier steht „…“, nicht „…“."),
+            ("07:00:01 drk-relay[7]: hier steht „Erika", "07:00:01 drk-relay[7]: hier steht „…"),
+            ("07:00:01 sh[7]: read contact = \"Erika\"", "07:00:01 sh[7]: read contact = \"…\""),
+            ("a=1 contact=Erika", "a=1 contact= \"…\""),
+            ("nichts “ davon", "nichts “ davon"),
+        ] {
+            assert_eq!(nobody.journal(line), format!("{kept}\n"), "{line}");
+        }
+    }
+
+    #[test]
     fn what_a_technician_needs_stays() {
         let nobody = Discretion::default();
         for line in [
@@ -234,6 +280,7 @@ mod tests {
             "10.0.3.15:1883",
         ] {
             assert_eq!(nobody.text(line), format!("{line}\n"));
+            assert_eq!(nobody.journal(line), format!("{line}\n"));
         }
     }
 

@@ -11,7 +11,7 @@ use crate::config::{Checked, Config, ConfigError};
 use crate::port::clock::Clock;
 use crate::port::events::read;
 use anyhow::{Context, bail};
-use discretion::Discretion;
+use discretion::{Discretion, without_quoted};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::fmt::Write as _;
@@ -90,7 +90,7 @@ async fn bundle(config: &Path, now: Timestamp) -> String {
     let known = checked.as_ref().ok().map(|checked| &checked.config);
     let phone_number = Config::public(config).ok().and_then(|public| public.phone_number).map(|number| number.to_string());
     let mut bundle = Bundle { text: head(now), discretion: Discretion::of(known, phone_number) };
-    bundle.part("Prüfungen (drk-relay doctor)", &quoted_left_out(&rendered(findings)));
+    bundle.part("Prüfungen (drk-relay doctor)", &rendered(findings).lines().map(|line| without_quoted(line) + "\n").collect::<String>());
     bundle.part("Gerät und System", &device(&machine));
     bundle.part("Status (drk-relay status --json)", status.as_deref().unwrap_or("Kein Relay hat geantwortet."));
     bundle.configuration(config, checked);
@@ -111,7 +111,7 @@ async fn bundle(config: &Path, now: Timestamp) -> String {
             .await;
         bundle.ask_whatever(&format!("{unit}: systemctl show"), "systemctl", &["show", unit, "--no-pager", SHOWN]).await;
         let journal = ["-u", unit, "-n", JOURNAL, "--no-pager", "--quiet", "-o", "short-iso", "--no-hostname"];
-        bundle.ask(&format!("{unit}: Journal"), "journalctl", &journal).await;
+        bundle.journal(&format!("{unit}: Journal"), &journal).await;
     }
     bundle.text
 }
@@ -162,6 +162,13 @@ impl Bundle {
         self.part(title, text.as_deref().unwrap_or("(nicht zu erfahren)"));
     }
 
+    /// What `journalctl` prints.
+    async fn journal(&mut self, title: &str, arguments: &[&str]) {
+        let text = said("journalctl", arguments, PART * 4).await;
+        let text = self.discretion.journal(end_of(text.as_deref().unwrap_or("(nicht zu erfahren)")));
+        self.append(title, &text);
+    }
+
     /// What a program prints that ends badly if one of several things is not there.
     async fn ask_whatever(&mut self, title: &str, program: &str, arguments: &[&str]) {
         let shell: Vec<_> = ["-c", "\"$0\" \"$@\" 2>/dev/null || true", program].into_iter().chain(arguments.iter().copied()).collect();
@@ -172,7 +179,7 @@ impl Bundle {
         let title = format!("Konfiguration ({})", path.display());
         match checked {
             Ok(Checked { effective, warnings, .. }) => {
-                let hints: String = warnings.iter().map(|warning| format!("# Hinweis: {}\n", quoted_left_out(warning.what()))).collect();
+                let hints: String = warnings.iter().map(|warning| format!("# Hinweis: {}\n", without_quoted(warning.what()))).collect();
                 let text = self.discretion.text(&hints) + &self.discretion.configuration(end_of(effective));
                 self.append(&title, &text);
             }
@@ -180,7 +187,7 @@ impl Bundle {
                 // Neither the lines nor what is quoted of them: whose they are is not known.
                 let problems = error.problems().iter().map(|problem| {
                     let line = problem.line().map_or(String::new(), |line| format!("Zeile {line}: "));
-                    format!("{line}{}\n", quoted_left_out(problem.what()))
+                    format!("{line}{}\n", without_quoted(problem.what()))
                 });
                 let text = problems.collect::<String>();
                 self.part(&title, &format!("Sie ist nicht brauchbar:\n{text}"));
@@ -197,18 +204,6 @@ fn end_of(text: &str) -> &str {
     let from = text.ceil_char_boundary(text.len() - PART);
     let rest = text.get(from..).unwrap_or_default();
     rest.split_once('\n').map_or(rest, |(_, rest)| rest)
-}
-
-/// What stands in German quotation marks was taken from a file.
-fn quoted_left_out(text: &str) -> String {
-    let mut kept = String::new();
-    for (nth, piece) in text.split('„').enumerate() {
-        match piece.split_once('“') {
-            Some((_, rest)) if nth > 0 => kept += &format!("„…“{rest}"),
-            Some(_) | None => kept.push_str(piece),
-        }
-    }
-    kept
 }
 
 fn device(machine: &Machine) -> String {
@@ -254,13 +249,6 @@ fn listed(folder: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_quoted_is_left_out_and_the_rest_stays() {
-        assert_eq!(quoted_left_out("branch.contact: „Erika“ und „Max“ gibt es nicht"), "branch.contact: „…“ und „…“ gibt es nicht");
-        assert_eq!(quoted_left_out("nichts “ davon"), "nichts “ davon");
-        assert_eq!(quoted_left_out("„offen"), "offen");
-    }
 
     #[test]
     fn of_a_long_part_the_end_is_kept_from_the_beginning_of_a_line() {

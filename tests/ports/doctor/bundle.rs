@@ -135,15 +135,31 @@ async fn nobody_is_in_it() {
     let stopped = written(&world.machine, "stopped.txt").await;
     assert_nobody_in(&stopped);
     assert!(stopped.contains("Kein Relay hat geantwortet.") && stopped.contains("läuft nicht"), "{stopped}");
+    nor_in_complaints(&world).await;
+}
 
+/// What the relay has said of a broken configuration stays in its journal.
+async fn nor_in_complaints(world: &World) {
     // Broken where the personal lines are: they would be shown with the mistake.
     world.machine.edit("relay.toml", &format!("contact = \"{CONTACT}\""), &format!("contact = \"{CONTACT}, {NAME}"));
     world.machine.edit("relay.toml", &format!("phone_number = \"{OWN_NUMBER}\""), &format!("phone_number = \"{NAME}\""));
-    // In a journal that nobody has written into, because without a configuration a name is a name like any other.
-    world.stand_in("journalctl", "exit 1");
+    // The relay that was started with it says so in its journal.
+    let config = world.machine.path("relay.toml").display().to_string();
+    let (code, _, complaint) = world.says(&["run", "--config", &config]).await;
+    assert_eq!(code, Some(64));
+    assert!(complaint.contains(NAME) && complaint.contains(" | "), "{complaint}");
+    world.machine.write("complaint", &complaint, 0o600);
+    let journal = format!("sed 's/^/2026-11-26T07:00:01+0100 drk-relay[4711]: /' {}", world.machine.path("complaint").display());
+    world.stand_in("journalctl", &journal);
     let broken = written(&world.machine, "broken.txt").await;
     assert_nobody_in(&broken);
-    assert!(broken.contains("Sie ist nicht brauchbar:"), "{broken}");
+    assert!(broken.contains("Sie ist nicht brauchbar:") && broken.contains("drk-relay[4711]:  Abhilfe:"), "{broken}");
+    // Put right, and what was written stays written.
+    world.machine.edit("relay.toml", &format!("contact = \"{CONTACT}, {NAME}"), "contact = \"im Heim\"");
+    world.machine.edit("relay.toml", &format!("phone_number = \"{NAME}\""), "phone_number = \"+49 7751 5550198\"");
+    let mended = written(&world.machine, "mended.txt").await;
+    assert!(!mended.contains("Sie ist nicht brauchbar:"), "{mended}");
+    assert_nobody_in(&mended);
 }
 
 #[tokio::test]
