@@ -12,6 +12,8 @@ const DOTS: &str = "…";
 const WITHHELD_MIN: usize = 4;
 /// Digits of the shortest telephone number with its area code, and of the longest (ITU-T E.164).
 const DIGITS: (usize, usize) = (7, 15);
+/// Characters between two digits of a number: `07751 / 5550100`, `+49 (0) 7751`.
+const GAP: usize = 3;
 /// Characters of the shortest id of a person at Meta behind the country.
 const BSUID_MIN: usize = 8;
 /// Keys whose values concern people, or may.
@@ -155,10 +157,13 @@ fn found(line: &str) -> Vec<Range<usize>> {
     }
     all.extend(addresses(line));
     for (at, char) in line.char_indices() {
-        let before = line[..at].chars().next_back();
+        let mut earlier = line[..at].chars().rev();
+        let before = earlier.next();
         if before.is_some_and(char::is_alphanumeric) {
             continue;
         }
+        // `tel:07751…`, `"from":4915…`; a time has a digit there.
+        let before = before.filter(|char| *char != ':' || !earlier.next().is_some_and(|char| char.is_alphabetic() || char == '"'));
         if char == '+' || char.is_ascii_digit() {
             all.extend(number(&line[at..], before).map(|length| at..at + length));
         } else if char.is_ascii_uppercase() {
@@ -173,13 +178,14 @@ fn run(text: &str, so: impl Fn(char) -> bool) -> usize {
     text.find(|char| !so(char)).unwrap_or(text.len())
 }
 
-/// `DE.13491208655302741918` (WhatsApp docs: business-scoped-user-ids).
+/// `DE.13491208655302741918`, and a parent's: `DE.ENT.11815799212886844830` (WhatsApp docs: business-scoped-user-ids).
 fn bsuid(text: &str) -> Option<usize> {
     let country = run(text, |char| char.is_ascii_uppercase());
-    let rest = text.get(country..)?.strip_prefix('.')?;
+    let own = text.get(country..)?.strip_prefix('.')?;
+    let rest = own.strip_prefix("ENT.").unwrap_or(own);
     let id = run(rest, |char| char.is_ascii_alphanumeric());
     let digits = rest[..id].chars().any(|char| char.is_ascii_digit());
-    (country == 2 && id >= BSUID_MIN && digits).then_some(country + 1 + id)
+    (country == 2 && id >= BSUID_MIN && digits).then_some(text.len() - rest.len() + id)
 }
 
 /// Mail addresses.
@@ -194,28 +200,30 @@ fn addresses(line: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// A telephone number at the beginning: `+49 7751 5550100`, `(07751) 5550100`, `0170/5550100`, `491705550100`. `before`: what stands there.
+/// A telephone number at the beginning: `+49 7751 5550100`, `(07751) 5550100`, `0170 / 5550100`, `491705550100`. `before`: what stands
+/// before it.
 fn number(text: &str, before: Option<char>) -> Option<usize> {
-    let (mut digits, mut end, mut gap, mut gaps) = (0, 0, 0, 0);
+    // Points are no gaps but behind a plus: else they are of dates, versions and addresses.
+    let gaps = if text.starts_with('+') { " -/()." } else { " -/()" };
+    let (mut digits, mut end, mut gap) = (0, 0, 0);
     for (at, char) in text.char_indices() {
         if char.is_ascii_digit() {
             (digits, end, gap) = (digits + 1, at + 1, 0);
         } else if at == 0 && char == '+' {
-        } else if " -/()".contains(char) && gap < 2 {
-            (gap, gaps) = (gap + 1, gaps + 1);
+        } else if gaps.contains(char) && gap < GAP {
+            gap += 1;
         } else {
             break;
         }
     }
     let second = text.chars().nth(1);
-    let alone = gaps == 0 || !text[..end].contains(|char: char| " -/()".contains(char));
-    let national = text.starts_with('0') && second.is_some_and(|char| ('1'..='9').contains(&char)) || text.starts_with("00");
+    let alone = !text[..end].contains(|char: char| gaps.contains(char));
     let possible = match () {
         () if text.starts_with('+') => digits <= DIGITS.1 + 3,
         // A fraction, a version, a time.
         () if matches!(before, Some('.' | ':' | '-' | '_')) => false,
-        () if national && text.starts_with("00") => alone && (DIGITS.0 + 4..=DIGITS.1 + 2).contains(&digits),
-        () if national => digits <= DIGITS.1 + 3,
+        () if text.starts_with("00") => (DIGITS.0 + 4..=DIGITS.1 + 2).contains(&digits),
+        () if text.starts_with('0') && second.is_some_and(|char| ('1'..='9').contains(&char)) => digits <= DIGITS.1 + 3,
         () => alone && text.starts_with("49") && (11..=DIGITS.1).contains(&digits),
     };
     (possible && digits >= DIGITS.0).then_some(end)
@@ -235,6 +243,14 @@ mod tests {
             ("Telefon 07751/5550100.", "Telefon …."),
             ("Telefon (07751) 5550100", "Telefon (…"),
             ("00491515550100", "…"),
+            ("Telefon 07751 / 5550100", "Telefon …"),
+            ("0049 7751 5550100", "…"),
+            ("+49.7751.5550100", "…"),
+            ("Telefon:07751 5550100", "Telefon:…"),
+            ("tel:07751-5550100", "tel:…"),
+            ("\"from\":491515550101,", "\"from\":…,"),
+            ("whatsapp:491515550101", "whatsapp:…"),
+            ("parent DE.ENT.11815799212886844830 x", "parent … x"),
             ("from DE.00000000000000000001 x", "from … x"),
             ("DE.1349120a", "…"),
             ("wamid.HBgMNDkxNTE1NTUwMTAwFQIAERgS= gone", "wamid.… gone"),
@@ -254,7 +270,10 @@ mod tests {
         for (line, kept) in [
             ("07:00:01 drk-relay[7]:  7 | contact = \"Erika Muster, 07751", "07:00:01 drk-relay[7]:  7 | …"),
             ("07:00:01 drk-relay[7]: 12 | … ika Muster, Hauptstr. 1 (Hof)", "07:00:01 drk-relay[7]: 12 | …"),
-            ("07:00:01 drk-relay[7]: x.toml:7:9: hier steht „Erika“, nicht „Max“.", "07:00:01 drk-relay[7]: x.toml:7:9: hier steht „…“, nicht „…“."),
+            (
+                "07:00:01 drk-relay[7]: x.toml:7:9: hier steht „Erika“, nicht „Max“.",
+                "07:00:01 drk-relay[7]: x.toml:7:9: hier steht „…“, nicht „…“.",
+            ),
             ("07:00:01 drk-relay[7]: hier steht „Erika", "07:00:01 drk-relay[7]: hier steht „…"),
             ("07:00:01 sh[7]: read contact = \"Erika\"", "07:00:01 sh[7]: read contact = \"…\""),
             ("a=1 contact=Erika", "a=1 contact= \"…\""),
@@ -278,6 +297,8 @@ mod tests {
             "ingress.url = \"https://wa.drk-musterstadt.example\"",
             "MemoryHigh=201326592",
             "10.0.3.15:1883",
+            "2026-11-26 07:00:01 +0100",
+            "dc:a6:32:01:23:45",
         ] {
             assert_eq!(nobody.text(line), format!("{line}\n"));
             assert_eq!(nobody.journal(line), format!("{line}\n"));
