@@ -17,6 +17,7 @@
 mod device;
 mod examine;
 mod finding;
+mod instance;
 mod machine;
 mod meta;
 mod relay;
