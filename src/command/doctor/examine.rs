@@ -9,6 +9,7 @@ use super::systemd::{self, Unit};
 use super::{device, instance, meta, relay, service};
 use crate::config::{
     Checked, ClockConfig, Config, ConfigError, EgressConfig, Files, GraphConfig, IngressConfig, RUNTIME_DIRECTORY, SOCKET, TunnelConfig,
+    service_at,
 };
 use crate::domain::time::Timestamp;
 use crate::port::certificate;
@@ -40,7 +41,7 @@ const TUNNEL: Duration = Duration::from_secs(20);
 const OUTSIDE: Duration = Duration::from_secs(30);
 /// For opening the store's file: a card that is about to die takes long.
 const STORE: Duration = Duration::from_secs(15);
-/// Where the state lies if no configuration says so.
+/// Where the first relay's state lies if no configuration says so; an instance's has its name behind it.
 const STATE: &str = "/var/lib/drk-relay";
 /// Bytes of a certificate's file: ten times a long chain.
 const CERTIFICATE: u64 = 128 * 1024;
@@ -131,9 +132,16 @@ pub(crate) async fn examine(path: &Path, machine: &Machine) -> Examination {
 /// Where a relay may answer, and where its state lies: as far as the configuration says so, else where systemd puts them.
 fn whereabouts(path: &Path, checked: &Result<Checked, ConfigError>) -> (Vec<PathBuf>, PathBuf) {
     let found = Config::whereabouts(path).ok();
-    let usual = || (vec![Path::new(RUNTIME_DIRECTORY).join(SOCKET)], STATE.into());
-    let (sockets, state_dir) = found.map_or_else(usual, |found| (found.sockets, found.state_dir));
+    let (sockets, state_dir) = found.map_or_else(|| usual(path), |found| (found.sockets, found.state_dir));
     (sockets, checked.as_ref().map_or(state_dir, |checked| checked.config.state_dir.clone()))
+}
+
+/// Where systemd puts them: below the name of the service (systemd/drk-relay.service, drk-relay@.service). A configuration that belongs to
+/// none is looked at as the first relay's.
+fn usual(path: &Path) -> (Vec<PathBuf>, PathBuf) {
+    let service = service_at(path).unwrap_or_default();
+    let own = |first: &str| service.split_once('@').map_or(first.to_owned(), |(_, instance)| format!("{first}-{instance}"));
+    (vec![Path::new(&own(RUNTIME_DIRECTORY)).join(SOCKET)], own(STATE).into())
 }
 
 /// Asks the relay. Besides, what it said, word for word.
@@ -347,4 +355,20 @@ fn space(state_dir: &Path) -> io::Result<device::Space> {
     // f_bavail: what root keeps for itself is not counted, because the relay is not root.
     let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
     Ok(device::Space { free: bytes(found.f_bavail), total: bytes(found.f_blocks), files_free: found.f_favail, files: found.f_files })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_readable_configuration_nobody_looks_at_another_relay() {
+        for (path, runtime, state) in [
+            ("/etc/drk-relay/relay.toml", "/run/drk-relay/status.sock", "/var/lib/drk-relay"),
+            ("/etc/drk-relay/wasserwacht.toml", "/run/drk-relay-wasserwacht/status.sock", "/var/lib/drk-relay-wasserwacht"),
+            ("elsewhere.toml", "/run/drk-relay/status.sock", "/var/lib/drk-relay"),
+        ] {
+            assert_eq!(usual(Path::new(path)), (vec![PathBuf::from(runtime)], PathBuf::from(state)), "{path}");
+        }
+    }
 }
