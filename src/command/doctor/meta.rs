@@ -3,6 +3,7 @@
 use super::finding::{Finding, Outcome};
 use super::service::UNCONFIGURED;
 use super::subject::Subject;
+use crate::domain::outbox::fault::{Fault, of_code};
 use crate::domain::time::Timestamp;
 use crate::port::graph::{HealthTrouble, Number, Token, Unanswered};
 use crate::port::status::{LinkReport, State};
@@ -33,8 +34,8 @@ const PAYMENT: [u32; 2] = [141_006, 131_042];
 /// Whether Meta answered at all; nothing if it was not asked.
 pub(super) fn reached<T>(answer: Option<&Result<T, Unanswered>>) -> Option<bool> {
     match answer? {
-        Ok(_) | Err(Unanswered::Refused { .. }) => Some(true),
-        Err(Unanswered::Way(_) | Unanswered::Strange(_)) => Some(false),
+        Ok(_) | Err(Unanswered::Refused { .. } | Unanswered::Strange(_)) => Some(true),
+        Err(Unanswered::Way(_)) => Some(false),
         Err(Unanswered::Client(_)) => None,
     }
 }
@@ -44,8 +45,8 @@ pub(super) fn token(answer: Option<&Result<Token, Unanswered>>, now: Timestamp) 
     let of = Subject::Token;
     let token = match answer {
         None => return unasked(of),
-        Some(Err(Unanswered::Refused { code: 190, words, .. })) => {
-            return Finding::fault(of, format!("abgelaufen oder falsch, sagt Meta: {words}"), NEW_TOKEN).with("code", 190);
+        Some(Err(Unanswered::Refused { code: code @ (0 | 190), words, .. })) => {
+            return Finding::fault(of, format!("abgelaufen oder falsch, sagt Meta: {words}"), NEW_TOKEN).with("code", *code);
         }
         Some(Err(unanswered)) => return instead(of, unanswered, WAY),
         Some(Ok(token)) => token,
@@ -205,12 +206,21 @@ fn unasked(of: Subject) -> Finding {
     Finding::unknown(of, UNCONFIGURED)
 }
 
-/// There is no answer: a refusal is a fault, else it is not known.
+/// There is no answer: a refusal is a fault if it is about us. Of a trouble at Meta nothing follows about our account.
 fn instead(of: Subject, unanswered: &Unanswered, otherwise: &'static str) -> Finding {
     let finding = Finding::broken(of, &unanswered.to_string(), otherwise);
     match unanswered {
+        Unanswered::Refused { code, .. } if is_metas(*code) => Finding { outcome: Outcome::Unknown, ..finding }.with("code", *code),
         Unanswered::Refused { code, .. } => finding.with("code", *code),
         Unanswered::Way(_) | Unanswered::Strange(_) | Unanswered::Client(_) => Finding { outcome: Outcome::Unknown, ..finding },
+    }
+}
+
+/// Whether a refusal with this code may be over by itself.
+fn is_metas(code: u32) -> bool {
+    match of_code(code, false) {
+        Fault::Passing | Fault::Unclear | Fault::TooFast | Fault::TooMany | Fault::TooFastForOne => true,
+        Fault::Account | Fault::Closed | Fault::Final => false,
     }
 }
 
@@ -240,7 +250,12 @@ mod tests {
         let invalid = Token { valid: false, why: Some("revoked".into()), ..good() };
         is(&of(Ok(invalid)), Outcome::Fault, "ungültig, sagt Meta: revoked", Some(NEW_TOKEN));
         is(&of(refused(190, "expired")), Outcome::Fault, "abgelaufen oder falsch, sagt Meta: expired", Some(NEW_TOKEN));
-        is(&of(refused(1, "oops")), Outcome::Fault, "Meta lehnt ab (Code 1): oops", Some("nachschlagen"));
+        is(&of(refused(0, "AuthException")), Outcome::Fault, "abgelaufen oder falsch, sagt Meta: AuthException", Some(NEW_TOKEN));
+        is(&of(refused(100, "oops")), Outcome::Fault, "Meta lehnt ab (Code 100): oops", Some("nachschlagen"));
+        for passing in [1, 2, 4, 80_007, 130_429, 131_000, 131_016] {
+            let text = format!("Meta lehnt ab (Code {passing}): oops");
+            is(&of(refused(passing, "oops")), Outcome::Unknown, &text, Some("nachschlagen"));
+        }
         let away = of(Err(Unanswered::Way(Trouble::Unreachable)));
         let remedy = "Internetverbindung und Firewall prüfen (ausgehend TCP 443)";
         is(&away, Outcome::Unknown, "Keine Verbindung zu Meta", Some(remedy));
@@ -346,6 +361,7 @@ mod tests {
     fn meta_is_reached_whatever_it_says() {
         assert_eq!(reached(Some(&Ok(()))), Some(true));
         assert_eq!(reached(Some(&refused::<()>(190, ""))), Some(true));
+        assert_eq!(reached::<()>(Some(&Err(Unanswered::Strange(200)))), Some(true));
         assert_eq!(reached::<()>(Some(&Err(Unanswered::Way(Trouble::Name)))), Some(false));
         assert_eq!(reached::<()>(Some(&Err(Unanswered::Client(anyhow::anyhow!("x"))))), None);
         assert_eq!(reached::<()>(None), None);

@@ -89,7 +89,7 @@ pub(super) fn words(error: &Value) -> String {
 /// WhatsApp docs: error codes.
 fn remedy(code: u32) -> &'static str {
     match code {
-        190 => "Abhilfe: das Zugriffstoken ist abgelaufen oder falsch; in den Business-Einstellungen ein neues erzeugen.",
+        0 | 190 => "Abhilfe: das Zugriffstoken ist abgelaufen oder falsch; in den Business-Einstellungen ein neues erzeugen.",
         10 | 200..=299 => {
             "Abhilfe: dem Systembenutzer die App und das WhatsApp-Konto zuweisen (whatsapp_business_management und \
              whatsapp_business_messaging)."
