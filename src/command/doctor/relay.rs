@@ -21,6 +21,7 @@ pub(super) const WEBHOOK: &str =
     "App-Geheimnis mit dem im App-Dashboard vergleichen; ist mTLS eingeschaltet, auch ingress.meta_ca_file prüfen";
 pub(super) const HELD: &str = "Zugriffstoken, Zahlungsart und Zustand der Nummer im WhatsApp Manager prüfen; es geht von selbst weiter";
 pub(super) const UNREACHABLE: &str = "Internetverbindung, DNS und Firewall prüfen (ausgehend TCP 443)";
+pub(super) const OVER: &str = "nichts: mit der nächsten Nachricht merkt es das Relay";
 pub(super) const WITHHELD: &str =
     "im WhatsApp Manager eine Zahlungsart hinterlegen, oder budget.monthly_messages an das anpassen, was frei ist";
 pub(super) const SHORT: &str =
@@ -199,7 +200,14 @@ pub(super) fn sending(asked: &Asked, reached: Option<bool>) -> Finding {
         Some(false) => Finding::fault(of, "seit dem Start noch nichts gesendet, und Meta ist nicht erreichbar", UNREACHABLE),
         None => Finding::unknown(of, "seit dem Start noch nichts gesendet"),
     };
-    let finding = link(of, &report.links.graph, "geht", untried, UNREACHABLE);
+    let finding = match &report.links.graph {
+        // It is only known to work once something was sent, and that may take a day.
+        LinkReport { state: State::Down, why, since, .. } if reached == Some(true) => {
+            let (what, _) = apart(why.as_deref().unwrap_or("gestört"), UNREACHABLE);
+            Finding::warning(of, format!("zuletzt gestört: {what}; jetzt ist Meta erreichbar"), OVER).with("since", since.to_string())
+        }
+        graph => link(of, graph, "geht", untried, UNREACHABLE),
+    };
     let Some(relay) = asked.relay() else { return finding };
     finding.with("queued", relay.outbox.queued).with("resting", relay.outbox.resting).with("unknown", relay.outbox.unknown)
 }
@@ -395,6 +403,10 @@ mod tests {
         is(&held, Outcome::Fault, "angehalten: Meta lehnt ab mit Code 190", Some(HELD));
         assert_eq!(held.figures["code"], 190);
         is(&sending(&down("graph", "weg"), None), Outcome::Fault, "weg", Some(UNREACHABLE));
+        is(&sending(&down("graph", "weg"), Some(false)), Outcome::Fault, "weg", Some(UNREACHABLE));
+        let back = sending(&down("graph", "Keine Verbindung zu Meta. Abhilfe: warten"), Some(true));
+        is(&back, Outcome::Warning, "zuletzt gestört: Keine Verbindung zu Meta; jetzt ist Meta erreichbar", Some(OVER));
+        assert_eq!(back.figures["queued"], 1);
         let untried = asked(json!({ "links": { "graph": { "state": "untried" } } }));
         let nothing = "seit dem Start noch nichts gesendet";
         is(&sending(&untried, Some(true)), Outcome::Ok, &format!("{nothing}; Meta ist erreichbar"), None);

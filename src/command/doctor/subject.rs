@@ -156,7 +156,7 @@ impl Subject {
             Subject::Token => &[meta::NEW_TOKEN, meta::EXPIRING, meta::PERMISSIONS, meta::WAY],
             Subject::Number => &[meta::QUALITY, meta::CONNECT, meta::NAME, meta::RIGHTS, meta::TEST_NUMBER, meta::THROTTLED],
             Subject::Webhook => &[meta::REGISTER, meta::ELSEWHERE, meta::SUBSCRIBE, relay::WEBHOOK],
-            Subject::Sending => &[relay::HELD, relay::UNREACHABLE],
+            Subject::Sending => &[relay::HELD, relay::UNREACHABLE, relay::OVER],
             Subject::Payment => &[meta::PAY, meta::BLOCKED, relay::WITHHELD],
             Subject::Budget => &[relay::SHORT, relay::SPENT],
             Subject::Store => &[relay::DAMAGED, device::STORE],
