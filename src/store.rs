@@ -69,7 +69,7 @@ pub enum StoreError {
     #[error("Der Speicher ist beschädigt: {0}. Es wurde nichts verändert.")]
     Damaged(String),
     /// There is no room.
-    #[error("Die Speicherkarte ist voll. Abhilfe: Platz schaffen, zum Beispiel mit: sudo journalctl --vacuum-size=50M")]
+    #[error("Die Speicherkarte ist voll. Abhilfe: Platz schaffen, zum Beispiel mit: sudo apt-get clean")]
     Full,
     /// It lies in no folder, so it cannot be made anew.
     #[error("Der Speicher liegt in keinem Verzeichnis und kann nicht neu geschrieben werden.")]

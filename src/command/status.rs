@@ -195,7 +195,7 @@ impl Page {
         let value = format!(
             "Die Speicherkarte ist voll, {}: bis wieder Platz ist, wird nichts angenommen und nichts gesendet. Nichts geht verloren: Meta \
              und der Broker wiederholen, was inzwischen kommt. Abhilfe: Platz schaffen, zum Beispiel mit \
-             sudo journalctl --vacuum-size=50M; danach geht es binnen einer Minute von selbst weiter",
+             sudo apt-get clean; danach geht es binnen einer Minute von selbst weiter",
             self.since(since)
         );
         self.line("Relay", &value);

@@ -2,6 +2,7 @@
 
 use super::finding::Finding;
 use super::machine::{Memory, Mount, Voltage, Watchdog};
+use super::relay::ROOM;
 use super::subject::Subject;
 use super::systemd::Unit;
 use crate::domain::time::Timestamp;
@@ -16,7 +17,6 @@ pub(super) const VOLATILE: &str =
     "den Ordner auf eine Platte legen, die einen Neustart übersteht (state_dir; raspi-config: Overlay ausschalten)";
 pub(super) const READ_ONLY: &str = "neu starten; bleibt es so, ist die Speicherkarte am Ende: tauschen und neu einrichten";
 pub(super) const NO_FOLDER: &str = "das Relay einmal starten: es legt den Ordner an; sonst state_dir prüfen";
-pub(super) const ROOM: &str = "Platz schaffen, zum Beispiel mit sudo journalctl --vacuum-size=50M oder sudo apt-get clean";
 pub(super) const INODES: &str = "viele kleine Dateien löschen: sudo du --inodes -x / | sort -n | tail zeigt, wo sie liegen";
 pub(super) const MEMORY: &str = "andere Programme auf diesem Gerät beenden oder verlegen: ps aux --sort=-rss | head zeigt die größten";
 pub(super) const LIMIT: &str = "MemoryHigh mit systemctl edit drk-relay erhöhen; wächst es immer weiter: drk-relay support-bundle schicken";
@@ -114,16 +114,17 @@ pub(super) fn memory(memory: Option<Memory>, unit: Option<&Unit>) -> Finding {
     used.into_iter().fold(finding, |finding, used| finding.with("relay_bytes", used))
 }
 
-/// `times`: how often the kernel has said so since the start of the machine, if its log may be read.
+/// `times`: how often the kernel has said so since the start of the machine, if its log may be read. The journal forgets its oldest lines, so
+/// that there are none proves nothing of the first hours.
 pub(super) fn power(voltage: Voltage, times: Option<usize>) -> Finding {
     let of = Subject::Power;
     let finding = match (voltage, times) {
         (Voltage::NoPi, _) => return Finding::not_applicable(of, "kein Raspberry Pi"),
         (Voltage::Low, _) => Finding::fault(of, "gerade zu wenig Spannung (unter 4,63 V)", POWER),
         (Voltage::Good | Voltage::Silent, Some(times)) if times > 0 => {
-            Finding::warning(of, format!("seit dem Start des Geräts {times} Mal zu wenig Spannung"), POWER)
+            Finding::warning(of, format!("{times} Mal zu wenig Spannung, soweit das Log des Kernels reicht"), POWER)
         }
-        (Voltage::Good, Some(_)) => Finding::ok(of, "genug Spannung, seit das Gerät läuft"),
+        (Voltage::Good, Some(_)) => Finding::ok(of, "genug Spannung, soweit das Log des Kernels reicht"),
         (Voltage::Good, None) => Finding::ok(of, "gerade genug Spannung; das Log des Kernels ist nicht lesbar"),
         (Voltage::Silent, _) => Finding::unknown(of, "der Kernel hat keinen Sensor dafür (rpi_volt)"),
     };
@@ -268,8 +269,8 @@ mod tests {
     fn under_voltage_is_a_fault_now_and_a_warning_afterwards() {
         is(&power(Voltage::NoPi, None), Outcome::NotApplicable, "kein Raspberry Pi", None);
         is(&power(Voltage::Low, Some(1)), Outcome::Fault, "gerade zu wenig Spannung (unter 4,63 V)", Some(POWER));
-        is(&power(Voltage::Good, Some(0)), Outcome::Ok, "genug Spannung, seit das Gerät läuft", None);
-        is(&power(Voltage::Good, Some(3)), Outcome::Warning, "seit dem Start des Geräts 3 Mal zu wenig Spannung", Some(POWER));
+        is(&power(Voltage::Good, Some(0)), Outcome::Ok, "genug Spannung, soweit das Log des Kernels reicht", None);
+        is(&power(Voltage::Good, Some(3)), Outcome::Warning, "3 Mal zu wenig Spannung, soweit das Log des Kernels reicht", Some(POWER));
         let text = "gerade genug Spannung; das Log des Kernels ist nicht lesbar";
         is(&power(Voltage::Good, None), Outcome::Ok, text, None);
         is(&power(Voltage::Silent, Some(0)), Outcome::Unknown, "der Kernel hat keinen Sensor dafür (rpi_volt)", None);

@@ -9,7 +9,7 @@ use crate::port::status::{self, Answer, LinkReport, Report, Standing, State, Sur
 pub(super) const START: &str = "sudo systemctl start drk-relay; startet es nicht: sudo journalctl -u drk-relay -n 50";
 pub(super) const AS_ROOT: &str = "mit sudo aufrufen; läuft es mit einer anderen Konfiguration, diese mit --config nennen";
 pub(super) const HANGS: &str = "sudo journalctl -u drk-relay ansehen; die Speicherkarte prüfen und im Zweifel tauschen";
-pub(super) const ROOM: &str = "Platz schaffen, zum Beispiel mit sudo journalctl --vacuum-size=50M; danach geht es von selbst weiter";
+pub(super) const ROOM: &str = of_alarm(Code::DiskFull);
 pub(super) const RESTART: &str = "das Relay nach einem Update neu starten: sudo systemctl restart drk-relay";
 pub(super) const CLOCK: &str = "timedatectl: Läuft systemd-timesyncd, und lässt das Netz NTP (UDP 123) oder HTTPS zu Meta durch?";
 pub(super) const BROKER: &str = "Läuft der Broker (systemctl status mosquitto)? Stimmen host, port und Zugangsdaten unter [mqtt]?";
@@ -31,6 +31,15 @@ pub(super) const DAMAGED: &str =
     "die Speicherkarte prüfen; die Dateien (drk-relay status) enthalten Personendaten: löschen, wenn sie untersucht sind";
 pub(super) const ALARMS: &str = "sudo drk-relay status zeigt sie mit Grund und Abhilfe";
 pub(super) const FIGURES: &str = "sudo drk-relay figures held zeigt, was angehalten ist; sudo drk-relay status, was überfällig ist";
+
+/// What is to be done about what an alarm is raised for, too: as remedies are shown here, without the full stop at the end.
+const fn of_alarm(code: Code) -> &'static str {
+    let remedy = code.remedy();
+    match remedy.as_bytes() {
+        [.., b'.'] => remedy.split_at(remedy.len() - 1).0,
+        _ => remedy,
+    }
+}
 
 /// Who answered at the status socket.
 #[derive(Debug)]

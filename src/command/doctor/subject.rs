@@ -161,7 +161,7 @@ impl Subject {
             Subject::Budget => &[relay::SHORT, relay::SPENT],
             Subject::Store => &[relay::DAMAGED, device::STORE],
             Subject::StateFolder => &[device::VOLATILE, device::READ_ONLY, device::NO_FOLDER],
-            Subject::Space => &[device::ROOM, device::INODES],
+            Subject::Space => &[relay::ROOM, device::INODES],
             Subject::Memory => &[device::MEMORY, device::LIMIT],
             Subject::Power => &[device::POWER],
             Subject::Watchdog => &[device::WATCHDOG, device::WATCHDOG_FAILED],

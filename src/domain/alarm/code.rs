@@ -142,10 +142,14 @@ impl Code {
     }
 
     /// What to do, in German.
-    pub fn remedy(self) -> &'static str {
+    pub const fn remedy(self) -> &'static str {
         match self {
             Code::RelaySilent => "journalctl -u drk-relay ansehen; die Speicherkarte prüfen und im Zweifel tauschen.",
-            Code::DiskFull => "Platz schaffen, zum Beispiel mit sudo journalctl --vacuum-size=50M; danach geht es von selbst weiter.",
+            // Not the journal: Raspberry Pi OS keeps it in memory (40-rpi-volatile-storage.conf).
+            Code::DiskFull => {
+                "Platz schaffen: sudo apt-get clean; was ihn belegt, zeigt sudo du -xh --max-depth=3 / | sort -h | tail. Danach geht es \
+                 von selbst weiter."
+            }
             Code::StoreDamaged => {
                 "Speicherkarte prüfen; budget.monthly_messages bis Monatsende senken, gezählt wird neu. Die Datei (drk-relay status) \
                  enthält Personendaten: löschen, wenn untersucht; dann endet der Alarm."
