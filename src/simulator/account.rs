@@ -43,6 +43,8 @@ pub struct Account {
     pub name_status: String,
     /// Where the number's own webhooks go.
     pub webhook: Option<String>,
+    /// Where those of the account's numbers go that have no address of their own.
+    pub account_webhook: Option<String>,
     /// Whether the app is told of what happens to the account.
     pub subscribed: bool,
     /// Code, words and remedy for each thing that keeps the account from sending.
@@ -64,6 +66,7 @@ impl Default for Account {
             status: own("CONNECTED"),
             name_status: own("APPROVED"),
             webhook: None,
+            account_webhook: None,
             subscribed: true,
             troubles: Vec::new(),
             unknown_fields: Vec::new(),
@@ -113,10 +116,16 @@ impl Account {
             "throughput" => json!({ "level": "STANDARD" }),
             "account_mode" => json!("LIVE"),
             "platform_type" => json!("CLOUD_API"),
-            "webhook_configuration" => match &self.webhook {
-                Some(own) => json!({ "application": "https://app.example/webhook", "phone_number": own }),
-                None => json!({ "application": "https://app.example/webhook" }),
-            },
+            "webhook_configuration" => {
+                let mut addresses = json!({ "application": "https://app.example/webhook" });
+                // Only what is set is named.
+                for (whose, address) in [("phone_number", &self.webhook), ("whatsapp_business_account", &self.account_webhook)] {
+                    if let Some(address) = address {
+                        addresses[whose] = json!(address);
+                    }
+                }
+                addresses
+            }
             "health_status" => self.health(id),
             _ => json!(false),
         }

@@ -5,7 +5,7 @@ use super::service::UNCONFIGURED;
 use super::subject::Subject;
 use crate::domain::outbox::fault::{Fault, of_code};
 use crate::domain::time::Timestamp;
-use crate::port::graph::{HealthTrouble, Number, Token, Unanswered};
+use crate::port::graph::{Destination, HealthTrouble, Number, Token, Unanswered, Whose};
 use crate::port::status::{LinkReport, State};
 
 pub(super) const NEW_TOKEN: &str = "in den Business-Einstellungen für den Systembenutzer ein neues erzeugen (Ablauf: nie) und eintragen";
@@ -154,17 +154,30 @@ pub(super) fn webhook(
     };
     match (&number.webhook, expected, subscribed) {
         (_, _, Some(false)) => Finding::fault(of, "die App ist beim WhatsApp-Konto nicht angemeldet: Meta stellt nichts zu", SUBSCRIBE),
-        (Some(found), Some(expected), _) if found != expected => {
-            Finding::fault(of, format!("Meta liefert die der Nummer an {found} statt an {expected}"), ELSEWHERE)
+        (Some(found), Some(expected), _) if found.url != expected => {
+            let remedy = match found.whose {
+                Whose::Number => ELSEWHERE,
+                // The number's own goes before both.
+                Whose::Account | Whose::App => REGISTER,
+            };
+            Finding::fault(of, format!("Meta liefert an {} statt an {expected}", shown(found)), remedy)
         }
-        (None, Some(_), _) => {
-            Finding::warning(of, format!("die Nummer hat keine eigene Adresse: Meta liefert an die der App{came}"), REGISTER)
-        }
+        (None, Some(_), _) => Finding::warning(of, format!("Meta nennt keine Adresse, an die es liefert{came}"), REGISTER),
         (Some(_), Some(_), Some(true)) => Finding::ok(of, format!("gehen hierher, und die App ist angemeldet{came}")),
         (Some(_), Some(_), None) => Finding::ok(of, format!("gehen hierher; ob die App angemeldet ist, sagt Meta nicht{came}")),
-        (Some(found), None, _) => Finding::ok(of, format!("gehen an {found}; ingress.url fehlt zum Vergleich{came}")),
-        (None, None, _) => Finding::ok(of, format!("gehen an die Adresse der App; ingress.url fehlt zum Vergleich{came}")),
+        (Some(found), None, _) => Finding::ok(of, format!("gehen an {}; ingress.url fehlt zum Vergleich{came}", shown(found))),
+        (None, None, _) => Finding::unknown(of, format!("Meta nennt keine Adresse, an die es liefert{came}")),
     }
+}
+
+/// An address, and whose it is.
+fn shown(Destination { url, whose }: &Destination) -> String {
+    let whose = match whose {
+        Whose::Number => "die Adresse der Nummer",
+        Whose::Account => "die des WhatsApp-Kontos",
+        Whose::App => "die der App",
+    };
+    format!("{url} ({whose})")
 }
 
 /// `withholds`: the relay has seen that Meta takes messages and does not deliver them.
@@ -308,7 +321,8 @@ mod tests {
     #[test]
     fn webhooks_come_here_or_go_elsewhere() {
         const HERE: &str = "https://wa.example/webhook";
-        let number = |webhook: Option<&str>| Ok(Number { webhook: webhook.map(str::to_owned), ..Number::default() });
+        let at = |url: &str, whose| Ok(Number { webhook: Some(Destination { url: url.to_owned(), whose }), ..Number::default() });
+        let number = |url: Option<&str>| url.map_or(Ok(Number::default()), |url| at(url, Whose::Number));
         let apps = |ids: &[&str]| Ok(ids.iter().map(|id| (*id).to_owned()).collect());
         let of = |webhook: Option<&str>, ids: &[&str], expected| {
             super::webhook(Some(&number(webhook)), Some(&apps(ids)), Some("7"), expected, None)
@@ -317,14 +331,19 @@ mod tests {
         let nowhere = "die App ist beim WhatsApp-Konto nicht angemeldet: Meta stellt nichts zu";
         is(&of(Some(HERE), &[], Some(HERE)), Outcome::Fault, nowhere, Some(SUBSCRIBE));
         is(&of(Some(HERE), &["8"], Some(HERE)), Outcome::Fault, nowhere, Some(SUBSCRIBE));
-        let elsewhere = format!("Meta liefert die der Nummer an https://other.example statt an {HERE}");
+        let elsewhere = format!("Meta liefert an https://other.example (die Adresse der Nummer) statt an {HERE}");
         is(&of(Some("https://other.example"), &["7"], Some(HERE)), Outcome::Fault, &elsewhere, Some(ELSEWHERE));
-        let of_app = "die Nummer hat keine eigene Adresse: Meta liefert an die der App";
-        is(&of(None, &["7"], Some(HERE)), Outcome::Warning, of_app, Some(REGISTER));
-        let unknown = format!("gehen an {HERE}; ingress.url fehlt zum Vergleich");
+        for (whose, shown) in [(Whose::Account, "die des WhatsApp-Kontos"), (Whose::App, "die der App")] {
+            let of = |url| super::webhook(Some(&at(url, whose)), Some(&apps(&["7"])), Some("7"), Some(HERE), None);
+            is(&of(HERE), Outcome::Ok, "gehen hierher, und die App ist angemeldet", None);
+            let elsewhere = format!("Meta liefert an https://other.example ({shown}) statt an {HERE}");
+            is(&of("https://other.example"), Outcome::Fault, &elsewhere, Some(REGISTER));
+        }
+        let none = "Meta nennt keine Adresse, an die es liefert";
+        is(&of(None, &["7"], Some(HERE)), Outcome::Warning, none, Some(REGISTER));
+        let unknown = format!("gehen an {HERE} (die Adresse der Nummer); ingress.url fehlt zum Vergleich");
         is(&of(Some(HERE), &["7"], None), Outcome::Ok, &unknown, None);
-        let text = "gehen an die Adresse der App; ingress.url fehlt zum Vergleich";
-        is(&of(None, &["7"], None), Outcome::Ok, text, None);
+        is(&of(None, &["7"], None), Outcome::Unknown, none, None);
         let hidden = super::webhook(Some(&number(Some(HERE))), None, None, Some(HERE), None);
         is(&hidden, Outcome::Ok, "gehen hierher; ob die App angemeldet ist, sagt Meta nicht", None);
         let link = |state, why: Option<&str>| LinkReport { state, since: NOW.instant(), why: why.map(str::to_owned), latest: None };

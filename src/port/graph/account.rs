@@ -2,7 +2,7 @@
 //! and the apps that are told of it (subscribed_apps). Judges nothing, changes nothing. Whatever Meta leaves out is not known.
 
 use super::ask::{Asking, Unanswered, words};
-use super::register::own_address;
+use super::register::{Destination, destination};
 use crate::config::GraphConfig;
 use crate::domain::time::Timestamp;
 use secrecy::ExposeSecret;
@@ -66,8 +66,8 @@ pub struct Number {
     pub mode: Option<String>,
     /// Where it is registered.
     pub platform: Option<String>,
-    /// Where its webhooks go, if it has an address of its own.
-    pub webhook: Option<String>,
+    /// Where its webhooks go.
+    pub webhook: Option<Destination>,
     /// Whether it and what it depends on can send.
     pub health: Vec<Health>,
 }
@@ -167,7 +167,7 @@ fn read_number(answer: &Value) -> Option<Number> {
         throughput: text(&answer["throughput"]["level"]),
         mode: text(&answer["account_mode"]),
         platform: text(&answer["platform_type"]),
-        webhook: own_address(answer).flatten(),
+        webhook: destination(answer),
         health: health.map(read_health).collect(),
     })
 }

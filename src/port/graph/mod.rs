@@ -22,7 +22,7 @@ mod wire;
 
 pub use account::{Account, Health, HealthTrouble, Number, Token, account};
 pub use ask::Unanswered;
-pub use register::{register, registered};
+pub use register::{Destination, Whose, register, registered};
 pub use trouble::Trouble;
 
 use super::clock::{Clock, Mark};

@@ -39,7 +39,7 @@ async fn a_relay_that_is_well_is_said_to_be() {
     seen.is("certificate", "not_applicable", "TLS endet vor dem Relay: dort nachsehen");
     seen.is("token", "ok", "gültig ohne Ablauf, mit beiden Rechten");
     seen.is("number", "ok", "verbunden, Qualität hoch, Durchsatz STANDARD");
-    seen.is("webhook", "ok", "gehen an die Adresse der App; ingress.url fehlt zum Vergleich");
+    seen.is("webhook", "ok", "gehen an https://app.example/webhook (die der App); ingress.url fehlt zum Vergleich");
     seen.is("sending", "ok", "seit dem Start noch nichts gesendet; Meta ist erreichbar");
     seen.is("payment", "ok", "Meta meldet nichts; ob eine Zahlungsart hinterlegt ist, sagt die API nicht");
     seen.is("budget", "ok", "0 von 1000 Nachrichten in diesem Monat, voraussichtlich 0 bis zum Ende");
@@ -95,7 +95,7 @@ async fn without_a_relay_everything_is_looked_at_and_nothing_is_taken_from_anybo
 #[tokio::test]
 async fn what_meta_says_of_the_account_is_judged() {
     let world = World::new().await;
-    let table: [(Otherwise, &str, &str, &str); 9] = [
+    let table: [(Otherwise, &str, &str, &str); 10] = [
         (|account| account.refused = Some(190), "token", "fault", "abgelaufen oder falsch, sagt Meta: Access token has expired"),
         (
             |account| account.scopes = vec!["whatsapp_business_messaging".to_owned()],
@@ -125,6 +125,12 @@ async fn what_meta_says_of_the_account_is_judged() {
             "die App ist beim WhatsApp-Konto nicht angemeldet: Meta stellt nichts zu",
         ),
         (
+            |account| account.account_webhook = Some("https://wa.example/webhook".to_owned()),
+            "webhook",
+            "ok",
+            "gehen an https://wa.example/webhook (die des WhatsApp-Kontos); ingress.url fehlt zum Vergleich",
+        ),
+        (
             |account| account.troubles = vec![(141_006, "No payment method.".to_owned(), "Add one.".to_owned())],
             "payment",
             "fault",
@@ -143,7 +149,7 @@ async fn what_meta_says_of_the_account_is_judged() {
     let seen = world.doctor().await;
     seen.is("number", "ok", "Qualität hoch, Durchsatz STANDARD");
     seen.is("payment", "unknown", "Meta sagt nichts über das WhatsApp-Konto");
-    seen.is("webhook", "ok", "gehen an die Adresse der App; ingress.url fehlt zum Vergleich");
+    seen.is("webhook", "ok", "gehen an https://app.example/webhook (die der App); ingress.url fehlt zum Vergleich");
 }
 
 #[tokio::test]
