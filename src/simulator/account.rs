@@ -49,6 +49,8 @@ pub struct Account {
     pub subscribed: bool,
     /// Code, words and remedy for each thing that keeps the account from sending.
     pub troubles: Vec<(u32, String, String)>,
+    /// What is limited, and by what: `WABA`, `BUSINESS`, `APP`, `PHONE_NUMBER`, and Meta's words.
+    pub limits: Vec<(String, String)>,
     /// Fields that an older version of the API does not know: a question with one of them is refused.
     pub unknown_fields: Vec<String>,
 }
@@ -69,6 +71,7 @@ impl Default for Account {
             account_webhook: None,
             subscribed: true,
             troubles: Vec::new(),
+            limits: Vec::new(),
             unknown_fields: Vec::new(),
         }
     }
@@ -137,14 +140,22 @@ impl Account {
             error["possible_solution"] = json!(solution);
             error
         };
-        let can = if self.troubles.is_empty() { "AVAILABLE" } else { "BLOCKED" };
-        let mut waba = json!({ "entity_type": "WABA", "id": self.waba_id, "can_send_message": can });
-        if !self.troubles.is_empty() {
-            waba["errors"] = self.troubles.iter().map(error).collect();
-        }
-        let entity = |kind: &str, id: &str| json!({ "entity_type": kind, "id": id, "can_send_message": "AVAILABLE" });
-        let entities = [entity("PHONE_NUMBER", id), waba, entity("BUSINESS", "506914307656634"), entity("APP", &self.app_id)];
-        json!({ "can_send_message": can, "entities": entities })
+        let entity = |kind: &str, id: &str| {
+            let limits: Vec<_> = self.limits.iter().filter(|(limited, _)| limited == kind).map(|(_, words)| words).collect();
+            let mut entity = json!({ "entity_type": kind, "id": id, "can_send_message": "AVAILABLE" });
+            if kind == "WABA" && !self.troubles.is_empty() {
+                entity["can_send_message"] = json!("BLOCKED");
+                entity["errors"] = self.troubles.iter().map(error).collect();
+            } else if !limits.is_empty() {
+                entity["can_send_message"] = json!("LIMITED");
+                entity["additional_info"] = json!(limits);
+            }
+            entity
+        };
+        let of = [("PHONE_NUMBER", id), ("WABA", &self.waba_id), ("BUSINESS", "506914307656634"), ("APP", &self.app_id)];
+        let entities = of.map(|(kind, id)| entity(kind, id));
+        let worst = ["BLOCKED", "LIMITED"].into_iter().find(|worst| entities.iter().any(|entity| entity["can_send_message"] == **worst));
+        json!({ "can_send_message": worst.unwrap_or("AVAILABLE"), "entities": entities })
     }
 
     /// `GET /{waba_id}/subscribed_apps`.

@@ -11,6 +11,7 @@ use crate::config::{
     Checked, ClockConfig, Config, ConfigError, EgressConfig, Files, GraphConfig, IngressConfig, RUNTIME_DIRECTORY, SOCKET, TunnelConfig,
     service_at,
 };
+use crate::domain::budget::FREE;
 use crate::domain::time::Timestamp;
 use crate::port::certificate;
 use crate::port::clock::Clock;
@@ -270,7 +271,10 @@ impl Seen<'_> {
                 meta::webhook(number, apps, app, expected.as_deref(), report.map(|report| &report.links.webhook))
             }
             Subject::Sending => relay::sending(asked, meta::reached(token)),
-            Subject::Payment => meta::payment(number, relay::withholds(asked)),
+            Subject::Payment => {
+                let limit = self.config().and_then(|config| config.rules.monthly_messages);
+                meta::payment(number, relay::withholds(asked), limit.is_some_and(|limit| limit <= FREE))
+            }
             Subject::Budget => relay::budget(asked),
             Subject::Store => self.store(),
             Subject::StateFolder => {

@@ -5,7 +5,7 @@ use super::service::UNCONFIGURED;
 use super::subject::Subject;
 use crate::domain::outbox::fault::{Fault, of_code};
 use crate::domain::time::Timestamp;
-use crate::port::graph::{Destination, HealthTrouble, Number, Token, Unanswered, Whose};
+use crate::port::graph::{Destination, Health, HealthTrouble, Number, Token, Unanswered, Whose};
 use crate::port::status::{LinkReport, State};
 
 pub(super) const NEW_TOKEN: &str = "in den Business-Einstellungen für den Systembenutzer ein neues erzeugen (Ablauf: nie) und eintragen";
@@ -28,8 +28,11 @@ pub(super) const BLOCKED: &str = "im WhatsApp Manager unter Kontoübersicht nach
 const NEEDED: [&str; 2] = ["whatsapp_business_messaging", "whatsapp_business_management"];
 /// A token that ends within so many seconds: it takes a person to make another one, and people have holidays.
 const SOON: u32 = 14 * 24 * 3600;
-/// WhatsApp docs, health status: there is an error with the payment method; error codes: payment issue.
-const PAYMENT: [u32; 2] = [141_006, 131_042];
+/// WhatsApp docs, health status: "There is an error with the payment method." What to do, Meta says there: "Please add a new payment
+/// method", so it may be said where there is none, too.
+const METHOD: u32 = 141_006;
+/// WhatsApp docs, error codes: payment issue.
+const UNPAID: u32 = 131_042;
 
 /// Whether Meta answered at all; nothing if it was not asked.
 pub(super) fn reached<T>(answer: Option<&Result<T, Unanswered>>) -> Option<bool> {
@@ -180,8 +183,9 @@ fn shown(Destination { url, whose }: &Destination) -> String {
     format!("{url} ({whose})")
 }
 
-/// `withholds`: the relay has seen that Meta takes messages and does not deliver them.
-pub(super) fn payment(number: Option<&Result<Number, Unanswered>>, withholds: bool) -> Finding {
+/// `withholds`: the relay has seen that Meta takes messages and does not deliver them. `free`: it sends no more than is free, for which no
+/// payment method is needed.
+pub(super) fn payment(number: Option<&Result<Number, Unanswered>>, withholds: bool, free: bool) -> Finding {
     let of = Subject::Payment;
     if withholds {
         return Finding::fault(of, "Meta nimmt Nachrichten an und stellt sie nicht zu", super::relay::WITHHELD);
@@ -192,21 +196,38 @@ pub(super) fn payment(number: Option<&Result<Number, Unanswered>>, withholds: bo
         Some(Ok(number)) => number,
     };
     let account: Vec<_> = number.health.iter().filter(|health| health.entity != "PHONE_NUMBER").collect();
-    let troubles = || account.iter().flat_map(|health| &health.troubles);
-    if let Some(trouble) = troubles().find(|trouble| PAYMENT.contains(&trouble.code)) {
-        return Finding::fault(of, format!("Meta meldet: {}", said(trouble)), PAY).with("code", trouble.code);
-    }
-    if account.is_empty() {
-        return Finding::unknown(of, "Meta sagt nichts über das WhatsApp-Konto");
+    let trouble = account.iter().flat_map(|health| &health.troubles).find(|trouble| [METHOD, UNPAID].contains(&trouble.code));
+    match trouble {
+        Some(trouble) if trouble.code == METHOD && free => {
+            let text = format!("Meta meldet: {}; ohne Zahlungsart gehen nur die freien Nachrichten hinaus", said(trouble));
+            return Finding::warning(of, text, PAY).with("code", trouble.code);
+        }
+        Some(trouble) => return Finding::fault(of, format!("Meta meldet: {}", said(trouble)), PAY).with("code", trouble.code),
+        None if account.is_empty() => return Finding::unknown(of, "Meta sagt nichts über das WhatsApp-Konto"),
+        None => {}
     }
     let blocked = account.iter().find(|health| health.can_send == "BLOCKED");
-    let limited = account.iter().find(|health| health.can_send == "LIMITED");
-    let why = || troubles().next().map_or(String::new(), |trouble| format!(": {}", said(trouble)));
+    // What limits the business or the app is not about sending to those who write: a business that was never verified, an app without a webhook.
+    let limited = account.iter().find(|health| health.can_send == "LIMITED" && health.entity == "WABA");
     match (blocked, limited) {
-        (Some(_), _) => Finding::fault(of, format!("das WhatsApp-Konto darf nicht senden{}", why()), BLOCKED),
-        (None, Some(_)) => Finding::warning(of, format!("das WhatsApp-Konto darf nicht alles senden{}", why()), BLOCKED),
+        (Some(health), _) => Finding::fault(of, format!("{} darf nicht senden{}", named(health), why(health)), BLOCKED),
+        (None, Some(health)) => Finding::warning(of, format!("{} darf nicht alles senden{}", named(health), why(health)), BLOCKED),
         (None, None) => Finding::ok(of, "Meta meldet nichts; ob eine Zahlungsart hinterlegt ist, sagt die API nicht"),
     }
+}
+
+fn named(health: &Health) -> &str {
+    match health.entity.as_str() {
+        "WABA" => "das WhatsApp-Konto",
+        "BUSINESS" => "das Unternehmensportfolio",
+        "APP" => "die App",
+        other => other,
+    }
+}
+
+fn why(health: &Health) -> String {
+    let first = health.troubles.first().map(said).or_else(|| health.limits.first().cloned());
+    first.map_or(String::new(), |first| format!(": {first}"))
 }
 
 /// Meta's own words.
@@ -241,7 +262,7 @@ fn is_metas(code: u32) -> bool {
 mod tests {
     use super::super::tests::is;
     use super::*;
-    use crate::port::graph::{Health, Trouble};
+    use crate::port::graph::Trouble;
 
     const NOW: Timestamp = Timestamp(1_795_305_600);
 
@@ -355,25 +376,35 @@ mod tests {
 
     #[test]
     fn payment_is_judged_by_what_meta_reports() {
-        let health = |can_send: &str, code: u32| {
+        let of_entity = |entity: &str, can_send: &str, code: u32, limit: Option<&str>| {
             let trouble = HealthTrouble { code, words: "Payment.".to_owned(), solution: "Pay.".to_owned() };
             let troubles = if code == 0 { Vec::new() } else { vec![trouble] };
-            Ok(Number {
-                health: vec![Health { entity: "WABA".to_owned(), id: "1".to_owned(), can_send: can_send.to_owned(), troubles }],
-                ..Number::default()
-            })
+            let limits = limit.map(str::to_owned).into_iter().collect();
+            let health = Health { entity: entity.to_owned(), id: "1".to_owned(), can_send: can_send.to_owned(), troubles, limits };
+            Ok(Number { health: vec![health], ..Number::default() })
         };
-        let of = |number| super::payment(Some(&number), false);
+        let health = |can_send: &str, code| of_entity("WABA", can_send, code, None);
+        let of = |number| super::payment(Some(&number), false, false);
         let text = "Meta meldet nichts; ob eine Zahlungsart hinterlegt ist, sagt die API nicht";
         is(&of(health("AVAILABLE", 0)), Outcome::Ok, text, None);
         is(&of(health("BLOCKED", 141_006)), Outcome::Fault, "Meta meldet: Payment. Pay. (Code 141006)", Some(PAY));
         is(&of(health("BLOCKED", 7)), Outcome::Fault, "das WhatsApp-Konto darf nicht senden: Payment. Pay. (Code 7)", Some(BLOCKED));
         is(&of(health("LIMITED", 0)), Outcome::Warning, "das WhatsApp-Konto darf nicht alles senden", Some(BLOCKED));
+        let limited = of(of_entity("WABA", "LIMITED", 0, Some("Under review.")));
+        is(&limited, Outcome::Warning, "das WhatsApp-Konto darf nicht alles senden: Under review.", Some(BLOCKED));
+        let unverified = of_entity("BUSINESS", "LIMITED", 0, Some("Not verified."));
+        is(&of(unverified), Outcome::Ok, text, None);
+        let banned = "das Unternehmensportfolio darf nicht senden: Payment. Pay. (Code 7)";
+        is(&of(of_entity("BUSINESS", "BLOCKED", 7, None)), Outcome::Fault, banned, Some(BLOCKED));
+        let free = |code| super::payment(Some(&health("BLOCKED", code)), false, true);
+        let warned = "Meta meldet: Payment. Pay. (Code 141006); ohne Zahlungsart gehen nur die freien Nachrichten hinaus";
+        is(&free(METHOD), Outcome::Warning, warned, Some(PAY));
+        is(&free(UNPAID), Outcome::Fault, "Meta meldet: Payment. Pay. (Code 131042)", Some(PAY));
         is(&of(Ok(Number::default())), Outcome::Unknown, "Meta sagt nichts über das WhatsApp-Konto", None);
-        let withheld = super::payment(Some(&health("AVAILABLE", 0)), true);
+        let withheld = super::payment(Some(&health("AVAILABLE", 0)), true, true);
         let text = "Meta nimmt Nachrichten an und stellt sie nicht zu";
         is(&withheld, Outcome::Fault, text, Some(super::super::relay::WITHHELD));
-        assert_eq!(super::payment(None, false).outcome, Outcome::Unknown);
+        assert_eq!(super::payment(None, false, false).outcome, Outcome::Unknown);
     }
 
     #[test]

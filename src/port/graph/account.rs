@@ -72,7 +72,7 @@ pub struct Number {
     pub health: Vec<Health>,
 }
 
-/// Whether something that is needed for sending lets us send.
+/// Whether something that is needed for sending lets us send (WhatsApp docs: messaging and calling health status, of 17 June 2026).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Health {
     /// `PHONE_NUMBER`, `WABA`, `BUSINESS`, `APP`.
@@ -81,8 +81,10 @@ pub struct Health {
     pub id: String,
     /// `AVAILABLE`, `LIMITED`, `BLOCKED`.
     pub can_send: String,
-    /// Why not.
+    /// Why not: `errors`, which come with `BLOCKED`.
     pub troubles: Vec<HealthTrouble>,
+    /// What it is limited by, in Meta's words: `additional_info`, which comes with `LIMITED`.
+    pub limits: Vec<String>,
 }
 
 /// Why something does not let us send, or not everything.
@@ -178,8 +180,9 @@ fn read_health(entity: &Value) -> Health {
         words: text(&trouble["error_description"]).unwrap_or_default(),
         solution: text(&trouble["possible_solution"]).unwrap_or_default(),
     });
+    let limits = entity["additional_info"].as_array().into_iter().flatten().filter_map(text).take(TROUBLES).collect();
     let word = |key: &str| text(&entity[key]).unwrap_or_default();
-    Health { entity: word("entity_type"), id: word("id"), can_send: word("can_send_message"), troubles: troubles.collect() }
+    Health { entity: word("entity_type"), id: word("id"), can_send: word("can_send_message"), troubles: troubles.collect(), limits }
 }
 
 /// A word or an id: Meta writes the latter as text, and now and then as a number.
@@ -231,7 +234,11 @@ mod tests {
             words: "There is an error with the payment method.".to_owned(),
             solution: "Add one.".to_owned(),
         };
-        let waba = Health { entity: "WABA".to_owned(), id: "2".to_owned(), can_send: "BLOCKED".to_owned(), troubles: vec![trouble] };
+        let (entity, id, can_send) = ("WABA".to_owned(), "2".to_owned(), "BLOCKED".to_owned());
+        let waba = Health { entity, id, can_send, troubles: vec![trouble], limits: Vec::new() };
         assert_eq!(number.health.last(), Some(&waba));
+        let limited = json!({ "entity_type": "PHONE_NUMBER", "id": "1", "can_send_message": "LIMITED",
+            "additional_info": ["Your display name has not been approved yet.", 5] });
+        assert_eq!(read_health(&limited).limits, ["Your display name has not been approved yet.", "5"]);
     }
 }

@@ -95,7 +95,7 @@ async fn without_a_relay_everything_is_looked_at_and_nothing_is_taken_from_anybo
 #[tokio::test]
 async fn what_meta_says_of_the_account_is_judged() {
     let world = World::new().await;
-    let table: [(Otherwise, &str, &str, &str); 10] = [
+    let table: [(Otherwise, &str, &str, &str); 12] = [
         (|account| account.refused = Some(190), "token", "fault", "abgelaufen oder falsch, sagt Meta: Access token has expired"),
         (
             |account| account.scopes = vec!["whatsapp_business_messaging".to_owned()],
@@ -133,8 +133,20 @@ async fn what_meta_says_of_the_account_is_judged() {
         (
             |account| account.troubles = vec![(141_006, "No payment method.".to_owned(), "Add one.".to_owned())],
             "payment",
-            "fault",
-            "Meta meldet: No payment method. Add one. (Code 141006)",
+            "warning",
+            "Meta meldet: No payment method. Add one. (Code 141006); ohne Zahlungsart gehen nur die freien Nachrichten hinaus",
+        ),
+        (
+            |account| account.limits = vec![("WABA".to_owned(), "Your account is under review.".to_owned())],
+            "payment",
+            "warning",
+            "das WhatsApp-Konto darf nicht alles senden: Your account is under review.",
+        ),
+        (
+            |account| account.limits = vec![("BUSINESS".to_owned(), "Your business is not verified.".to_owned())],
+            "payment",
+            "ok",
+            "Meta meldet nichts; ob eine Zahlungsart hinterlegt ist, sagt die API nicht",
         ),
     ];
     for (otherwise, id, outcome, text) in table {
