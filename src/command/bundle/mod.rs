@@ -15,8 +15,8 @@ use discretion::{Discretion, without_quoted};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +32,8 @@ const JOURNAL: &str = "500";
 const FILES: usize = 100;
 /// Units that concern the relay, besides its own.
 const UNITS: [&str; 3] = ["drk-relay-provision.service", "drk-relay-update.service", "mosquitto.service"];
+/// Debian's mosquitto writes here, and next to nothing into its journal (/etc/mosquitto/mosquitto.conf: log_dest).
+const BROKER_LOG: &str = "/var/log/mosquitto/mosquitto.log";
 /// Packages whose versions matter.
 const PACKAGES: [&str; 6] = ["drk-relay", "mosquitto", "systemd", "systemd-timesyncd", "chrony", "raspi-firmware"];
 
@@ -113,6 +115,8 @@ async fn bundle(config: &Path, now: Timestamp) -> String {
         let journal = ["-u", unit, "-n", JOURNAL, "--no-pager", "--quiet", "-o", "short-iso", "--no-hostname"];
         bundle.journal(&format!("{unit}: Journal"), &journal).await;
     }
+    let broker = tail(Path::new(BROKER_LOG)).unwrap_or_else(|error| format!("nicht lesbar: {error}"));
+    bundle.part(&format!("MQTT-Broker ({BROKER_LOG})"), &broker);
     bundle.text
 }
 
@@ -125,8 +129,8 @@ fn head(now: Timestamp) -> String {
     format!(
         "drk-relay support-bundle, drk-relay {}, {now}\n\n\
          Enthalten sind: die Prüfungen von drk-relay doctor, der Status (Anzahlen, keine Personen), die Konfiguration, wie sie gilt, die\n\
-         Ereignisse, die Journale von drk-relay und mosquitto, Modell, System, Pakete, Dateisysteme. Darin stehen Namen von Geräten,\n\
-         Zugängen und Rechnern, Adressen im eigenen Netz und die öffentliche Adresse des Relays.\n\n\
+         Ereignisse, die Journale von drk-relay und mosquitto, das Log des Brokers, Modell, System, Pakete, Dateisysteme. Darin stehen\n\
+         Namen von Geräten, Zugängen und Rechnern, Adressen im eigenen Netz und die öffentliche Adresse des Relays.\n\n\
          Nicht enthalten sind: wer dem Relay schreibt (Nummern, Namen, Kennungen, Texte), Geheimnisse (Token, Passwörter, Schlüssel),\n\
          Telefonnummern, Ansprechpartner, E-Mail-Adressen, was dem Alarmbefehl mitgegeben wird, Zugangsdaten in Adressen. Wo so etwas\n\
          stand oder gestanden haben könnte, steht „…“. Die Texte der Sätze und Themen fehlen ganz.\n\n\
@@ -148,10 +152,11 @@ impl Bundle {
     }
 
     fn append(&mut self, title: &str, text: &str) {
-        if self.text.len() + text.len() > WHOLE {
-            return;
-        }
-        let text = if text.trim().is_empty() { "(nichts)\n" } else { text };
+        let text = match () {
+            () if self.text.len() + text.len() > WHOLE => "(ausgelassen: Die Datei wird zu lang.)\n",
+            () if text.trim().is_empty() => "(nichts)\n",
+            () => text,
+        };
         // Writing to a String cannot fail.
         let _ = write!(self.text, "\n==== {title}\n\n{text}");
     }
@@ -194,6 +199,18 @@ impl Bundle {
             }
         }
     }
+}
+
+/// The end of a file that another program writes, from the beginning of a line: half a number would not be known for one.
+fn tail(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let from = file.metadata()?.len().saturating_sub(PART as u64);
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.take(PART as u64).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let whole = if from == 0 { &*text } else { text.split_once('\n').map_or("", |(_, rest)| rest) };
+    Ok(whole.to_owned())
 }
 
 /// The end of a text, from the beginning of a line.
@@ -258,9 +275,21 @@ mod tests {
     }
 
     #[test]
+    fn of_a_long_file_the_end_is_read_from_the_beginning_of_a_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log");
+        std::fs::write(&path, format!("{}\nletzte Zeile\n", "07751 5550100 ".repeat(PART))).expect("written");
+        assert_eq!(tail(&path).expect("readable"), "letzte Zeile\n");
+        std::fs::write(&path, "kurz\n").expect("written");
+        assert_eq!(tail(&path).expect("readable"), "kurz\n");
+        assert!(tail(&folder.path().join("none")).is_err());
+    }
+
+    #[test]
     fn the_whole_is_bounded() {
         let mut bundle = Bundle { text: String::new(), discretion: Discretion::default() };
-        (0..100).for_each(|_| bundle.part("t", &"wort \n".repeat(PART / 6)));
-        assert!((WHOLE - 2 * PART..=WHOLE + 100).contains(&bundle.text.len()), "{}", bundle.text.len());
+        (0..20).for_each(|_| bundle.part("t", &"wort \n".repeat(PART / 6)));
+        assert!((WHOLE - 2 * PART..=WHOLE + 1_000).contains(&bundle.text.len()), "{}", bundle.text.len());
+        assert!(bundle.text.ends_with("==== t\n\n(ausgelassen: Die Datei wird zu lang.)\n"), "a part that is not there is said to be");
     }
 }

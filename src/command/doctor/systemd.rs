@@ -16,7 +16,7 @@ const PROPERTIES: &str = "LoadState,ActiveState,SubState,UnitFileState,Result,Ex
                           MemoryHigh";
 /// What the kernel says of the voltage (raspberrypi-hwmon), however it writes it.
 const UNDER_VOLTAGE: [&str; 2] = ["undervoltage detected", "under-voltage detected"];
-/// Of the kernel's log so much is read.
+/// Of the kernel's log so much is kept, the end of it.
 const KERNEL_LOG: usize = 4 << 20;
 /// Of the answer about a unit.
 const ANSWER: usize = 64 << 10;
@@ -95,7 +95,7 @@ pub(crate) async fn under_voltage() -> Option<Vec<String>> {
     })
 }
 
-/// What a program prints, at most so many bytes of it, if it ends well in time.
+/// What a program prints, at most the last so many bytes of it, if it ends well in time.
 pub(crate) async fn said(program: &str, arguments: &[&str], most: usize) -> Option<String> {
     let mut command = Command::new(program);
     // German words of these programs would be taken for others.
@@ -103,11 +103,15 @@ pub(crate) async fn said(program: &str, arguments: &[&str], most: usize) -> Opti
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     let run = async {
         let mut child = command.spawn().ok()?;
-        let (mut bytes, stdout) = (Vec::new(), child.stdout.take()?);
-        let whole = stdout.take(most as u64).read_to_end(&mut bytes).await.ok()? < most;
-        // Who is cut off has not ended well, and has said enough.
-        let good = !whole || child.wait().await.ok()?.success();
-        good.then(|| String::from_utf8_lossy(&bytes).into_owned())
+        let (mut bytes, mut stdout) = (Vec::new(), child.stdout.take()?);
+        // To the end, because what is new stands there; moved only now and then.
+        while stdout.read_buf(&mut bytes).await.ok()? > 0 {
+            if bytes.len() >= 2 * most {
+                bytes.drain(..bytes.len() - most);
+            }
+        }
+        bytes.drain(..bytes.len().saturating_sub(most));
+        child.wait().await.ok()?.success().then(|| String::from_utf8_lossy(&bytes).into_owned())
     };
     timeout(PATIENCE, run).await.ok().flatten()
 }
@@ -144,6 +148,6 @@ mod tests {
         assert_eq!(said("there-is-no-such-program", &[], 10).await, None);
         assert_eq!(said("false", &[], 10).await, None);
         assert_eq!(said("printf", &["wort"], 10).await.as_deref(), Some("wort"));
-        assert_eq!(said("yes", &[], 4).await.as_deref(), Some("y\ny\n"), "an endless one is cut off");
+        assert_eq!(said("seq", &["100000"], 7).await.as_deref(), Some("100000\n"), "of a long answer the end");
     }
 }
