@@ -40,6 +40,8 @@ const BROKER: Duration = Duration::from_secs(15);
 const TUNNEL: Duration = Duration::from_secs(20);
 /// For everything that goes outside: three questions to Meta and a call of our own address, through a tunnel that is built for it.
 const OUTSIDE: Duration = Duration::from_secs(30);
+/// For the call of our own address: so that Meta's answers, which come meanwhile, are not thrown away for it, and with time left for a tunnel.
+const CHALLENGE: Duration = Duration::from_secs(20);
 /// For opening the store's file: a card that is about to die takes long.
 const STORE: Duration = Duration::from_secs(15);
 /// Where the first relay's state lies if no configuration says so; an instance's has its name behind it.
@@ -221,8 +223,9 @@ async fn challenge(config: &Config, outward: &Outward) -> Option<Result<bool, St
         Ok(probe) => probe,
         Err(error) => return Some(Err(format!("{error:#}"))),
     };
-    let answered = probe.challenge(config.webhook.verify_token.expose_secret()).await;
-    Some(answered.map_err(|broken| broken.sentence(&host)))
+    let answered = timeout(CHALLENGE, probe.challenge(config.webhook.verify_token.expose_secret())).await;
+    let late = || Err(format!("{host} antwortet nicht binnen {} s", CHALLENGE.as_secs()));
+    Some(answered.map_or_else(|_| late(), |answered| answered.map_err(|broken| broken.sentence(&host))))
 }
 
 /// Looks at the store's file, on a thread that a dying card may keep.
