@@ -12,7 +12,7 @@ use crate::config::{
     service_at,
 };
 use crate::domain::budget::FREE;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Millis, Timestamp};
 use crate::port::certificate;
 use crate::port::clock::Clock;
 use crate::port::graph::{Account, Trouble, Unanswered, account};
@@ -32,6 +32,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::timeout;
 
+/// For the configuration: each of its secrets may have to be decrypted by another program.
+const CONFIGURATION: Duration = Duration::from_secs(15);
 /// For the relay's answer: it may take five seconds itself, and others may ask, too.
 const RELAY: Duration = Duration::from_secs(12);
 /// For a connection to the broker, which is usually near.
@@ -86,7 +88,7 @@ struct Seen<'a> {
 /// Looks at everything that concerns the relay with the configuration at `path` on this machine.
 pub(crate) async fn examine(path: &Path, machine: &Machine) -> Examination {
     let clock = Clock::System;
-    let checked = Checked::open(path, &Files::of_technician(path), Some(clock.now()));
+    let checked = configuration(path, clock.now()).await;
     let (sockets, state_dir) = whereabouts(path, &checked);
     let unit_name = systemd::unit_of(path);
     let service = async {
@@ -130,6 +132,20 @@ pub(crate) async fn examine(path: &Path, machine: &Machine) -> Examination {
     };
     let findings = Subject::ALL.into_iter().map(|subject| instance::said_of(path, seen.finding(subject))).collect();
     Examination { findings, checked, state_dir, status, under_voltage, unit: unit_name }
+}
+
+/// Reads the configuration, on a thread that a dying card or `systemd-creds` may keep.
+async fn configuration(path: &Path, now: Millis) -> Result<Checked, ConfigError> {
+    let own = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || Checked::open(&own, &Files::of_technician(&own), Some(now)));
+    match timeout(CONFIGURATION, read).await {
+        Ok(Ok(checked)) => checked,
+        Ok(Err(_)) | Err(_) => {
+            let what = format!("Sie und ihre Geheimnisse lassen sich nicht binnen {} s lesen.", CONFIGURATION.as_secs());
+            let remedy = "die Speicherkarte prüfen; hängt systemd-creds an einem Geheimnis, es in /etc/credstore.encrypted neu anlegen.";
+            Err(ConfigError::single(&path.display().to_string(), &what, remedy))
+        }
+    }
 }
 
 /// Where a relay may answer, and where its state lies: as far as the configuration says so, else where systemd puts them.
