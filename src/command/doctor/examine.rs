@@ -42,7 +42,7 @@ const BROKER: Duration = Duration::from_secs(15);
 const TUNNEL: Duration = Duration::from_secs(20);
 /// For everything that goes outside: three questions to Meta and a call of our own address, through a tunnel that is built for it.
 const OUTSIDE: Duration = Duration::from_secs(30);
-/// For the call of our own address: so that Meta's answers, which come meanwhile, are not thrown away for it, and with time left for a tunnel.
+/// For the call of our own address: Meta's answers, which come meanwhile, are not thrown away for it, and a tunnel has time to be built.
 const CHALLENGE: Duration = Duration::from_secs(20);
 /// For opening the store's file: a card that is about to die takes long.
 const STORE: Duration = Duration::from_secs(15);

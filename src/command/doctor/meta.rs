@@ -207,7 +207,7 @@ pub(super) fn payment(number: Option<&Result<Number, Unanswered>>, withholds: bo
         None => {}
     }
     let blocked = account.iter().find(|health| health.can_send == "BLOCKED");
-    // What limits the business or the app is not about sending to those who write: a business that was never verified, an app without a webhook.
+    // What limits the business or the app is not about payment: a business that was never verified, an app without a webhook.
     let limited = account.iter().find(|health| health.can_send == "LIMITED" && health.entity == "WABA");
     match (blocked, limited) {
         (Some(health), _) => Finding::fault(of, format!("{} darf nicht senden{}", named(health), why(health)), BLOCKED),

@@ -8,17 +8,16 @@ use crate::port::status::{self, Answer, LinkReport, Report, Standing, State, Sur
 
 pub(super) const START: &str = "sudo systemctl start drk-relay; startet es nicht: sudo journalctl -u drk-relay -n 50";
 pub(super) const AS_ROOT: &str = "mit sudo aufrufen; läuft es mit einer anderen Konfiguration, diese mit --config nennen";
-pub(super) const HANGS: &str = "sudo journalctl -u drk-relay ansehen; die Speicherkarte prüfen und im Zweifel tauschen";
+pub(super) const HANGS: &str = of_alarm(Code::RelaySilent);
 pub(super) const ROOM: &str = of_alarm(Code::DiskFull);
 pub(super) const RESTART: &str = "das Relay nach einem Update neu starten: sudo systemctl restart drk-relay";
-pub(super) const CLOCK: &str = "timedatectl: Läuft systemd-timesyncd, und lässt das Netz NTP (UDP 123) oder HTTPS zu Meta durch?";
+pub(super) const CLOCK: &str = of_alarm(Code::ClockUntrusted);
 pub(super) const BROKER: &str = "Läuft der Broker (systemctl status mosquitto)? Stimmen host, port und Zugangsdaten unter [mqtt]?";
-pub(super) const TUNNEL: &str = "sudo drk-relay tunnel check zeigt, wie weit er kommt; Internetverbindung und Relay-Host prüfen";
+pub(super) const TUNNEL: &str = of_alarm(Code::TunnelDown);
 pub(super) const ADDRESS: &str = "den genannten Teil des Weges prüfen (DNS, TCP, TLS, Relay-Host, Tunnel, Gerät)";
 pub(super) const CHALLENGE: &str = "dort antwortet etwas anderes: Führt der Name hierher, und gilt dort dieses Prüfwort (verify-token)?";
 pub(super) const CERTIFICATE: &str = "ausgestellt wird nur, wenn Tunnel und öffentliche Adresse funktionieren: diese zuerst prüfen";
-pub(super) const WEBHOOK: &str =
-    "App-Geheimnis mit dem im App-Dashboard vergleichen; ist mTLS eingeschaltet, auch ingress.meta_ca_file prüfen";
+pub(super) const WEBHOOK: &str = of_alarm(Code::WebhooksRefused);
 pub(super) const HELD: &str = "Zugriffstoken, Zahlungsart und Zustand der Nummer im WhatsApp Manager prüfen; es geht von selbst weiter";
 pub(super) const UNREACHABLE: &str = "Internetverbindung, DNS und Firewall prüfen (ausgehend TCP 443)";
 pub(super) const OVER: &str = "nichts: mit der nächsten Nachricht merkt es das Relay";
@@ -26,9 +25,8 @@ pub(super) const WITHHELD: &str =
     "im WhatsApp Manager eine Zahlungsart hinterlegen, oder budget.monthly_messages an das anpassen, was frei ist";
 pub(super) const SHORT: &str =
     "budget.monthly_messages erhöhen oder mit weniger Zahlenreihen auskommen; drk-relay check-config rechnet es vor";
-pub(super) const SPENT: &str = "abwarten oder budget.monthly_messages erhöhen; was darüber hinausgeht, kostet Geld";
-pub(super) const DAMAGED: &str =
-    "die Speicherkarte prüfen; die Dateien (drk-relay status) enthalten Personendaten: löschen, wenn sie untersucht sind";
+pub(super) const SPENT: &str = of_alarm(Code::BudgetSpent);
+pub(super) const DAMAGED: &str = of_alarm(Code::StoreDamaged);
 pub(super) const ALARMS: &str = "sudo drk-relay status zeigt sie mit Grund und Abhilfe";
 pub(super) const FIGURES: &str = "sudo drk-relay figures held zeigt, was angehalten ist; sudo drk-relay status, was überfällig ist";
 

@@ -144,7 +144,7 @@ impl Code {
     /// What to do, in German.
     pub const fn remedy(self) -> &'static str {
         match self {
-            Code::RelaySilent => "journalctl -u drk-relay ansehen; die Speicherkarte prüfen und im Zweifel tauschen.",
+            Code::RelaySilent => "sudo journalctl -u drk-relay ansehen; die Speicherkarte prüfen und im Zweifel tauschen.",
             // Not the journal: Raspberry Pi OS keeps it in memory (40-rpi-volatile-storage.conf).
             Code::DiskFull => {
                 "Platz schaffen: sudo apt-get clean; was ihn belegt, zeigt sudo du -xh --max-depth=3 / | sort -h | tail. Danach geht es \
@@ -163,7 +163,7 @@ impl Code {
                 "budget.monthly_messages erhöhen oder mit weniger Zahlenreihen auskommen; am Monatsanfang endet es von selbst."
             }
             Code::ClockUntrusted => "timedatectl: Läuft systemd-timesyncd, und lässt das Netz NTP (UDP 123) oder HTTPS zu Meta durch?",
-            Code::TunnelDown => "drk-relay tunnel check zeigt, wie weit er kommt; Internetverbindung und Relay-Host prüfen.",
+            Code::TunnelDown => "sudo drk-relay tunnel check zeigt, wie weit er kommt; Internetverbindung und Relay-Host prüfen.",
             Code::AddressUnproven => {
                 "drk-relay status nennt den Teil des Weges, der nicht geht (DNS, TCP, TLS, Relay-Host, Tunnel, Gerät)."
             }
