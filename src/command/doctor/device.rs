@@ -3,6 +3,7 @@
 use super::finding::Finding;
 use super::machine::{Memory, Mount, Voltage, Watchdog};
 use super::relay::ROOM;
+use super::service::AS_ROOT;
 use super::subject::Subject;
 use super::systemd::Unit;
 use crate::domain::time::Timestamp;
@@ -78,7 +79,7 @@ pub(super) fn state_folder(folder: Result<&Path, &io::Error>, mount: Option<&Mou
         Ok(folder) => folder,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Finding::warning(of, "es gibt ihn noch nicht", NO_FOLDER),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            return Finding::unknown(of, "dieser Benutzer darf ihn nicht sehen").remedied("mit sudo aufrufen");
+            return Finding::unknown(of, "dieser Benutzer darf ihn nicht sehen").remedied(AS_ROOT);
         }
         Err(error) => return Finding::unknown(of, format!("nicht zu sehen ({error})")),
     };
@@ -114,8 +115,8 @@ pub(super) fn memory(memory: Option<Memory>, unit: Option<&Unit>) -> Finding {
     used.into_iter().fold(finding, |finding, used| finding.with("relay_bytes", used))
 }
 
-/// `times`: how often the kernel has said so since the start of the machine, if its log may be read. The journal forgets its oldest lines, so
-/// that there are none proves nothing of the first hours.
+/// `times`: how often the kernel has said so since the start of the machine, if its log may be read. The journal forgets its oldest lines:
+/// that there are none proves nothing about the first hours.
 pub(super) fn power(voltage: Voltage, times: Option<usize>) -> Finding {
     let of = Subject::Power;
     let finding = match (voltage, times) {
@@ -176,7 +177,7 @@ pub(super) fn certificate(found: Option<&io::Result<(Timestamp, bool)>>, now: Ti
         Ok(found) => *found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Finding::fault(of, "es gibt noch keines", CERTIFICATE),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            return Finding::unknown(of, "dieser Benutzer darf es nicht lesen").remedied("mit sudo aufrufen");
+            return Finding::unknown(of, "dieser Benutzer darf es nicht lesen").remedied(AS_ROOT);
         }
         Err(error) => return Finding::fault(of, format!("nicht brauchbar: {error}"), CERTIFICATE),
     };
@@ -195,9 +196,7 @@ pub(super) fn store(found: Result<&Inspected, &StoreError>, bytes: Option<u64>, 
     let of = Subject::Store;
     let finding = match found {
         Err(StoreError::Held) => Finding::unknown(of, "ein Relay hat ihn offen, antwortet aber nicht"),
-        Err(StoreError::Disk(error)) if denied(error) => {
-            Finding::unknown(of, "dieser Benutzer darf ihn nicht lesen").remedied("mit sudo aufrufen")
-        }
+        Err(StoreError::Disk(error)) if denied(error) => Finding::unknown(of, "dieser Benutzer darf ihn nicht lesen").remedied(AS_ROOT),
         Err(error) => Finding::broken(of, &error.to_string(), STORE),
         Ok(_) if aside > 0 => super::relay::damaged(aside),
         Ok(Inspected::Absent) => Finding::ok(of, "noch keiner: das Relay legt ihn beim Start an"),
@@ -247,7 +246,7 @@ mod tests {
         let without = |kind: io::ErrorKind| state_folder(Err(&kind.into()), None);
         is(&without(io::ErrorKind::NotFound), Outcome::Warning, "es gibt ihn noch nicht", Some(NO_FOLDER));
         let denied = without(io::ErrorKind::PermissionDenied);
-        is(&denied, Outcome::Unknown, "dieser Benutzer darf ihn nicht sehen", Some("mit sudo aufrufen"));
+        is(&denied, Outcome::Unknown, "dieser Benutzer darf ihn nicht sehen", Some(AS_ROOT));
         let text = "/x: auf welchem Dateisystem er liegt, ist nicht zu sehen";
         is(&state_folder(Ok(Path::new("/x")), None), Outcome::Unknown, text, None);
     }
@@ -320,7 +319,7 @@ mod tests {
         assert_eq!(over.figures["days_left"], -1);
         is(&of(Err(io::ErrorKind::NotFound.into())), Outcome::Fault, "es gibt noch keines", Some(CERTIFICATE));
         let denied = of(Err(io::ErrorKind::PermissionDenied.into()));
-        is(&denied, Outcome::Unknown, "dieser Benutzer darf es nicht lesen", Some("mit sudo aufrufen"));
+        is(&denied, Outcome::Unknown, "dieser Benutzer darf es nicht lesen", Some(AS_ROOT));
         is(&of(Err(io::Error::other("x"))), Outcome::Fault, "nicht brauchbar: x", Some(CERTIFICATE));
         is(&certificate(None, NOW), Outcome::NotApplicable, "TLS endet vor dem Relay: dort nachsehen", None);
     }
@@ -340,6 +339,6 @@ mod tests {
         assert_eq!((newer.outcome, newer.remedy.as_deref()), (Outcome::Fault, Some("die neuere Version starten")));
         let denied = redb::Error::Io(io::ErrorKind::PermissionDenied.into());
         let denied = of(Err(StoreError::Disk(Box::new(denied))), 0);
-        is(&denied, Outcome::Unknown, "dieser Benutzer darf ihn nicht lesen", Some("mit sudo aufrufen"));
+        is(&denied, Outcome::Unknown, "dieser Benutzer darf ihn nicht lesen", Some(AS_ROOT));
     }
 }
