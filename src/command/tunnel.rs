@@ -5,15 +5,14 @@ use super::Failure;
 use crate::command::output::say;
 use crate::config::{Checked, Config, Files, IngressConfig, TunnelConfig, TunnelForward};
 use crate::port::clock::Clock;
+use crate::port::durable;
 use crate::port::link::Link;
 use crate::port::outward::Outward;
 use crate::port::status;
 use crate::port::tunnel::{Milestone, Trouble, Tunnel, generate};
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use secrecy::{ExposeSecret, SecretString};
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Longest comment of a key: a line of `authorized_keys` stays one line on a screen.
@@ -75,25 +74,17 @@ fn keygen(path: &Path, comment: &str) -> anyhow::Result<()> {
 /// Writes a file that was not there; after a power cut it is there as a whole or can be made again.
 fn store(path: &Path, key: &SecretString) -> anyhow::Result<()> {
     let shown = path.display();
-    let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(file) => file,
+    match durable::create(path, key.expose_secret().as_bytes()) {
+        Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => bail!(
             "{shown} gibt es schon, und ein Schlüssel wird nie überschrieben. Abhilfe: einen anderen Namen nennen; oder die Datei löschen, \
              wenn ihn kein Relay-Host mehr kennt"
         ),
         Err(error) => {
-            return Err(anyhow!(error).context(format!("{shown} lässt sich nicht anlegen. Abhilfe: Pfad und Schreibrechte prüfen")));
+            let remedy = "Pfad und Schreibrechte prüfen; ist der Datenträger voll?";
+            Err(anyhow!(error).context(format!("{shown} lässt sich nicht anlegen. Abhilfe: {remedy}")))
         }
-    };
-    let written = file.write_all(key.expose_secret().as_bytes()).and_then(|()| file.sync_all()).and_then(|()| {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()
-    });
-    if written.is_err() {
-        // Half a key is none, and would be in the way of the next attempt.
-        let _ = std::fs::remove_file(path);
     }
-    written.with_context(|| format!("{shown} lässt sich nicht schreiben. Abhilfe: Ist der Datenträger voll?"))
 }
 
 async fn check(path: &Path) -> Result<(), Failure> {

@@ -68,6 +68,23 @@ pub fn place(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     }
 }
 
+/// Makes a file where none is, which only we may read (0600). Unlike [`place`] on any file system, on a stick for PCs, too: after a power
+/// cut there may be half of it. On the disk when this returns.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] if there is one, which stays as it is. If the disk is full or fails, or the directory is not there:
+/// there is no file then.
+pub fn create(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| sync_directory_of(path));
+    if let Err(error) = written {
+        // Half of it would be in the way of the next attempt.
+        let _ = fs::remove_file(path);
+        return Err(error);
+    }
+    Ok(file)
+}
+
 /// Whether [`replace`] would find room for so many bytes.
 ///
 /// # Errors
@@ -109,4 +126,21 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32, group: Option<u32>) -> io::Re
     group.map_or(Ok(()), |group| fchown(&file, None, Some(group)))?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn what_is_there_is_never_written_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("key");
+        let made = create(&path, b"first").expect("there was none");
+        assert_eq!(made.metadata().expect("a file").permissions().mode() & 0o777, PRIVATE);
+        assert_eq!(create(&path, b"second").map(|_| ()).map_err(|error| error.kind()), Err(io::ErrorKind::AlreadyExists));
+        assert_eq!(fs::read(&path).expect("readable"), b"first");
+        assert!(create(&folder.path().join("none/key"), b"x").is_err());
+    }
 }

@@ -9,15 +9,15 @@ use super::{CONFIGURATION_FILE, Failure};
 use crate::command::output::say;
 use crate::config::{Checked, Config, ConfigError};
 use crate::port::clock::Clock;
+use crate::port::durable;
 use crate::port::events::read;
 use anyhow::{Context, bail};
 use discretion::{Discretion, without_quoted};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Bytes of one part, the end of it: what is new stands there. 64 KiB are some 500 lines of the journal, hours of a relay in trouble.
@@ -65,17 +65,16 @@ pub(super) async fn execute(options: &Options) -> Result<(), Failure> {
 /// Writes a file that was not there. Whoever called `sudo` gets it.
 fn store(path: &Path, bundle: &str) -> anyhow::Result<()> {
     let shown = path.display();
-    let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    let file = match durable::create(path, bundle.as_bytes()) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             bail!("{shown} gibt es schon. Abhilfe: mit --into einen anderen Namen nennen")
         }
         Err(error) => {
-            return Err(error)
-                .with_context(|| format!("{shown} lässt sich nicht anlegen. Abhilfe: mit --into einen anderen Ordner nennen, etwa /tmp"));
+            let remedy = "mit --into einen anderen Ordner nennen, etwa /tmp; ist der Datenträger voll?";
+            return Err(error).with_context(|| format!("{shown} lässt sich nicht anlegen. Abhilfe: {remedy}"));
         }
     };
-    file.write_all(bundle.as_bytes()).with_context(|| format!("{shown} lässt sich nicht schreiben. Abhilfe: Ist der Datenträger voll?"))?;
     let id = |name: &str| std::env::var(name).ok()?.parse().ok();
     if let (Some(user), group) = (id("SUDO_UID"), id("SUDO_GID")) {
         // Else only root may read it, who can.
