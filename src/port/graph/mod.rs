@@ -190,7 +190,10 @@ impl Graph {
             self.clock.question().await;
             let asked = Asked::now(&self.clock);
             match self.timekeeper.head(self.root.clone()).timeout(ASKING).send().await {
-                Ok(response) => self.learn_the_time(response.headers(), asked),
+                Ok(response) => {
+                    self.learn_the_time(response.headers(), asked);
+                    self.reached();
+                }
                 Err(error) => tracing::debug!(why = trouble::reason(error), "Meta does not say what time it is"),
             }
         }
@@ -205,6 +208,20 @@ impl Graph {
             if let Some(ahead) = date::ahead(date, asked.shown, self.clock.now()) {
                 self.known().meta_ahead = Some(ahead);
             }
+        }
+    }
+
+    /// Meta answered, though not to a message: what kept us from reaching it is over, and nobody waits for the next figures to hear so.
+    /// What answers to messages in its place may still do so.
+    fn reached(&self) {
+        let of_the_way = |trouble: &mut Trouble| match trouble {
+            Trouble::Name | Trouble::Unreachable | Trouble::Certificate | Trouble::ProxyLogin | Trouble::Proxy | Trouble::Silent => true,
+            Trouble::Stranger(_) => false,
+        };
+        let over = self.known().trouble.take_if(of_the_way);
+        if over.is_some() {
+            self.link.up();
+            tracing::info!("Meta answers again");
         }
     }
 

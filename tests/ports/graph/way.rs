@@ -3,18 +3,23 @@
 use super::attempts::request;
 use super::tls::{Authority, Connect, META, Socks, connect_proxy, serve, socks_proxy};
 use super::{NOW, clock, cloud, config, rejected, send};
+use crate::program::within;
 use crate::webhook::{INSTANCE, pseudonyms};
-use drk_relay::config::GraphConfig;
+use drk_relay::config::{ClockConfig, GraphConfig};
 use drk_relay::domain::event::Outcome;
+use drk_relay::domain::ids::Wamid;
 use drk_relay::domain::time::Timestamp;
 use drk_relay::port::clock::{Clock, Warp};
 use drk_relay::port::graph::{Graph, Trouble};
+use drk_relay::port::link::Condition;
 use drk_relay::simulator::cloud::Cloud;
 use drk_relay::simulator::meta::{Person, Refusal};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
 /// Meta behind TLS, with Erika, whose window is open.
@@ -281,4 +286,38 @@ async fn a_date_over_tls_tells_how_wrong_our_clock_is() {
         let near = seconds.zip(expected).is_none_or(|(seconds, expected)| (seconds - expected).abs() <= 1);
         assert!(ahead.is_some() == expected.is_some() && near, "{scheme} {dates:?}: {ahead:?}, not {expected:?}");
     }
+}
+
+/// A way that failed at night is known to be back before there are figures again.
+#[tokio::test]
+async fn whoever_says_what_time_it_is_can_be_reached() {
+    let world = World::new().await;
+    let (cut, meta) = (Arc::new(AtomicBool::new(true)), world.meta);
+    let gate = Arc::clone(&cut);
+    let (address, _gate) = serve(move |mut stream| {
+        let gate = Arc::clone(&gate);
+        async move {
+            if gate.load(Ordering::SeqCst) {
+                return;
+            }
+            let mut meta = TcpStream::connect(meta).await.expect("somebody listens");
+            let _ = copy_bidirectional(&mut stream, &mut meta).await;
+        }
+    })
+    .await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let kept = Clock::kept(ClockConfig::Proven, directory.path());
+    let graph = Graph::new(world.config(&format!("https://{address}"), None), kept, pseudonyms(), INSTANCE).expect("a client");
+    graph.mark_read(&Wamid::new("wamid.x")).await;
+    assert_eq!(graph.trouble(), Some(Trouble::Unreachable));
+    assert!(matches!(graph.link().view().condition, Condition::Down(_)));
+    cut.store(false, Ordering::SeqCst);
+    within(async {
+        tokio::select! {
+            never = graph.keep_time() => match never {},
+            () = graph.link().reached() => {}
+        }
+    })
+    .await;
+    assert_eq!(graph.trouble(), None);
 }
