@@ -15,7 +15,7 @@ pub use publisher::Publisher;
 use super::document::{Document, Findings, Read, Section};
 use super::files::{Form, Secret};
 use super::kinds::wrong;
-use super::report::{ConfigError, Source, discreet, guarded, why};
+use super::report::{ConfigError, Source, discreet, why};
 use super::{BrokerAddress, Checked, Files, SIZE_MAX, Stored, alarm, ingress, outside, tls};
 use crate::domain::time::Millis;
 use pieces::{Kind, Part, Piece, pieces, suspicious};
@@ -202,24 +202,15 @@ impl Card {
         let mut wiped = String::new();
         for piece in &self.pieces {
             let lines = &self.text[piece.lines.clone()];
-            let secret = match (&piece.kind, piece.part) {
-                (Kind::Header, _) | (_, Part::Relay) => false,
-                (Kind::Pair(key, _), Part::Publisher) => key == publisher::PASSWORD,
-                (Kind::Pair(..), Part::Secrets) => true,
-                (Kind::Other, Part::Secrets | Part::Publisher) => may_hold_secrets(lines),
-            };
-            match (&piece.kind, secret) {
-                (_, false) => wiped.push_str(lines),
-                // Never longer than it was: a full card has no room.
-                (Kind::Pair(key, _), true) if lines.len() > key.len() + WIPED.len() + "# : ".len() => {
-                    wiped.push_str(&format!("# {key}: {WIPED}\n"));
+            match &piece.kind {
+                Kind::Pair(key, _) if is_secret(piece.part, key) => {
+                    // Never longer than it was: a full card has no room.
+                    let room = lines.len() > key.len() + WIPED.len() + "# : ".len();
+                    wiped.push_str(&if room { format!("# {key}: {WIPED}\n") } else { "#\n".to_owned() });
+                    // Whoever is told of a line later finds it.
+                    wiped.push_str(&"#\n".repeat(lines.matches('\n').count().saturating_sub(1)));
                 }
-                (Kind::Pair(..), true) => wiped.push_str("#\n"),
-                (Kind::Header | Kind::Other, true) => wiped.push_str("#\n"),
-            }
-            // Whoever is told of a line later finds it.
-            if secret {
-                wiped.push_str(&"#\n".repeat(lines.matches('\n').count().saturating_sub(1)));
+                Kind::Header | Kind::Pair(..) | Kind::Other => wiped.push_str(&self.discreet(piece)),
             }
         }
         wiped
@@ -257,9 +248,25 @@ impl Card {
     /// `relay.toml`: as it is written, without what is the card's.
     pub fn configuration(&self) -> String {
         let own = self.pieces.iter().filter(|piece| piece.part == Part::Relay);
-        let lines = own.flat_map(|piece| self.text[piece.lines.clone()].split_inclusive('\n'));
-        // None belongs there, but somebody may have kept an old one in a comment.
-        lines.map(|line| guarded(line.trim_end_matches('\n')) + "\n").collect()
+        let text: String = own.map(|piece| self.discreet(piece)).collect();
+        if text.ends_with('\n') { text } else { text + "\n" }
+    }
+
+    /// Lines as they are written, but for the secrets that somebody may have kept in a comment. Never longer.
+    fn discreet(&self, piece: &Piece) -> String {
+        let (mut kept, mut at) = (String::new(), piece.lines.start);
+        for comment in &piece.comments {
+            kept.push_str(&self.text[at..comment.start]);
+            let text = &self.text[comment.clone()];
+            let shown = match piece.part {
+                Part::Relay => discreet(text),
+                Part::Secrets | Part::Publisher if may_hold_secrets(text) => "#".to_owned(),
+                Part::Secrets | Part::Publisher => text.to_owned(),
+            };
+            kept.push_str(if shown.len() > text.len() { "#" } else { &shown });
+            at = comment.end;
+        }
+        kept + &self.text[at..piece.lines.end]
     }
 
     /// The text with spaces in the place of other parts.
@@ -363,6 +370,16 @@ impl Taken {
     }
 }
 
+/// Whether the value of this key is one.
+fn is_secret(part: Part, key: &str) -> bool {
+    match part {
+        Part::Relay => false,
+        Part::Secrets => true,
+        // `publisher = [{ … }]` has its passwords in one value with all the rest.
+        Part::Publisher => !publisher::OPEN.contains(&key),
+    }
+}
+
 /// Whether a comment may be an old secret, or hold one.
 fn may_hold_secrets(comment: &str) -> bool {
     let odd = |word: &str| word.len() >= 12 && word.contains(|char: char| char.is_ascii_digit());
@@ -377,14 +394,12 @@ fn blanked(text: &str) -> String {
 /// The text without what nobody may see.
 fn shown(text: &str, pieces: &[Piece]) -> String {
     let mut hidden = suspicious(text);
-    for Piece { lines, part, kind } in pieces {
+    for Piece { lines, part, kind, comments } in pieces {
         match (part, kind) {
-            (Part::Relay, _) | (_, Kind::Header) => {}
-            (Part::Secrets, Kind::Pair(_, value)) => hidden.push(*value..lines.end),
-            (Part::Publisher, Kind::Pair(key, value)) => {
-                hidden.extend((key.contains("pass") || key.contains("wort")).then_some(*value..lines.end));
-            }
-            (Part::Secrets | Part::Publisher, Kind::Other) => hidden.push(lines.clone()),
+            (Part::Relay, _) => {}
+            (_, Kind::Pair(key, value)) if is_secret(*part, key) => hidden.push(*value..lines.end),
+            (_, Kind::Header | Kind::Pair(..)) => hidden.extend(comments.iter().cloned()),
+            (_, Kind::Other) => hidden.push(lines.clone()),
         }
     }
     hidden.sort_by_key(|range| (range.start, range.end));

@@ -32,6 +32,8 @@ pub(super) struct Piece {
     pub(super) lines: Range<usize>,
     pub(super) part: Part,
     pub(super) kind: Kind,
+    /// Where comments stand in it, from their `#` to the end of the line.
+    pub(super) comments: Vec<Range<usize>>,
 }
 
 /// All pieces, which together are the text.
@@ -41,6 +43,8 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
     while at < text.len() {
         let line = text[at..].split_inclusive('\n').next().unwrap_or_default();
         let trimmed = line.trim_start();
+        let mut comments: Vec<Range<usize>> =
+            line.find('#').map(|begin| at + begin..at + line.trim_end_matches('\n').len()).into_iter().collect();
         let (kind, end) = if trimmed.starts_with('[') {
             (current, top) = (part_of(header(trimmed)), false);
             (Kind::Header, at + line.len())
@@ -50,7 +54,9 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
             match line.split_once('=') {
                 Some((key, _)) => {
                     let value = at + key.len() + 1;
-                    (Kind::Pair(key.trim().trim_matches(['"', '\'']).to_owned(), value), end_of(text, value))
+                    let end;
+                    (end, comments) = end_of(text, value);
+                    (Kind::Pair(key.trim().trim_matches(['"', '\'']).to_owned(), value), end)
                 }
                 None => (Kind::Other, at + line.len()),
             }
@@ -59,7 +65,7 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
             Kind::Pair(key, _) if top => part_of(key.split('.').next().unwrap_or_default().trim()),
             Kind::Header | Kind::Pair(..) | Kind::Other => current,
         };
-        all.push(Piece { lines: at..end, part, kind });
+        all.push(Piece { lines: at..end, part, kind, comments });
         at = end;
     }
     all
@@ -83,10 +89,10 @@ fn part_of(name: &str) -> Part {
     }
 }
 
-/// Where the line ends in which a value ends that begins at `from`: texts and lists may have several. A header that is the card's ends it,
-/// too: then a bracket was forgotten.
-fn end_of(text: &str, from: usize) -> usize {
-    let (mut at, mut depth) = (from, 0_usize);
+/// Where the line ends in which a value ends that begins at `from`, and the comments until there: texts and lists may have several lines. A
+/// header that is the card's ends it, too: then a bracket was forgotten.
+fn end_of(text: &str, from: usize) -> (usize, Vec<Range<usize>>) {
+    let (mut at, mut depth, mut comments) = (from, 0_usize, Vec::new());
     let line_end = |at: usize| text[at..].find('\n').map_or(text.len(), |found| at + found);
     while at < text.len() {
         let rest = &text[at..];
@@ -97,8 +103,9 @@ fn end_of(text: &str, from: usize) -> usize {
         }
         let char = rest.chars().next().unwrap_or_default();
         match char {
-            '\n' if depth == 0 || part_of_line(&rest[1..]) != Part::Relay => return at + 1,
+            '\n' if depth == 0 || part_of_line(&rest[1..]) != Part::Relay => return (at + 1, comments),
             '#' => {
+                comments.push(at..line_end(at));
                 at = line_end(at);
                 continue;
             }
@@ -112,7 +119,7 @@ fn end_of(text: &str, from: usize) -> usize {
         }
         at += char.len_utf8();
     }
-    text.len()
+    (text.len(), comments)
 }
 
 fn end_of_quoted(text: &str, from: usize, quote: char) -> usize {
@@ -187,5 +194,12 @@ mod tests {
         for relay in ["[status]", "[texts]", "[topics]", "[tunnel]", "[whatsapp]", "[feed]", "[budget]", "[reminder]", "[egress]"] {
             assert_eq!(parts(relay)[0].0, Relay, "{relay}");
         }
+    }
+
+    #[test]
+    fn comments_are_not_in_texts() {
+        let text = "[a] # 1\n# 2\nb = \"#\" # 3\nc = [ # 4\n '#', # 5\n]\nd = '''\n# kein\n''' # 6\n";
+        let comments: Vec<&str> = pieces(text).into_iter().flat_map(|piece| piece.comments).map(|comment| &text[comment]).collect();
+        assert_eq!(comments, ["# 1", "# 2", "# 3", "# 4", "# 5", "# 6"]);
     }
 }

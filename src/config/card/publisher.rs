@@ -8,7 +8,9 @@ use secrecy::SecretString;
 use toml::de::DeValue;
 
 /// The key of its password.
-pub(super) const PASSWORD: &str = "password";
+const PASSWORD: &str = "password";
+/// What else stands there, and is no secret.
+pub(super) const OPEN: [&str; 2] = ["name", "feeds"];
 /// Accounts at most: more local systems than a branch has.
 const PUBLISHERS_MAX: usize = 32;
 /// Characters of a password at least: it is typed once, and a broker in a house answers guesses quickly.

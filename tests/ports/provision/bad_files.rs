@@ -162,6 +162,14 @@ fn mistakes_in_both_parts_are_told_at_once_in_the_order_of_the_file() {
     assert_eq!(contents(text.as_bytes()).expect_err("two").matches(" Abhilfe: ").count(), 2);
 }
 
+/// A value that a configuration needs stays in it, whatever it looks like.
+#[test]
+fn only_comments_are_looked_through_for_secrets() {
+    let command = "command = [\"/bin/true\", \"--token=abc\", 'a # password=b', \"https://u:p@relay.example\"]";
+    let read = contents(format!("{}\n[alarm]\n{command} # token=abc\n", filled_in()).as_bytes()).expect("good");
+    assert!(read.configuration.ends_with(&format!("[alarm]\n{command} # token=…\n")), "{}", read.configuration);
+}
+
 #[tokio::test]
 async fn files_that_are_none_are_answered() {
     for (name, bytes, what) in [
@@ -216,6 +224,7 @@ fn piece() -> impl Strategy<Value = String> {
     let other = prop_oneof![
         Just("[mqtt]\n".to_owned()),
         Just("[[publisher]]\nname = \"a\"\nfeeds = [\"b\"]\n".to_owned()),
+        Just(format!("publisher = [{{ name = \"a\", feeds = [\"b\"], password = \"{PASSWORD}\" }}]\n")),
         Just("[alarm]\ncommand = [\n\"a\",\n".to_owned()),
         Just("x = '''\n".to_owned()),
         Just("x = \"\"\"\n".to_owned()),

@@ -58,6 +58,32 @@ async fn a_good_card_is_taken_over() {
     assert_eq!(bench.calls(), expected);
 }
 
+/// Comments and accounts as some write them: what the page says is deleted, is.
+#[tokio::test]
+async fn no_secret_stays_wherever_it_stood() {
+    let old = "EAAOldToken0123456789abc";
+    let text = edited(&filled_in(), "[whatsapp]\n", &format!("[whatsapp]\n# token = \"{old}\"\n"));
+    let text = edited(&text, "phone_number = \"+49 7751 5550100\"\n", &format!("phone_number = \"+49 7751 5550100\" # {old}\n"));
+    let text = edited(&text, "[secrets]\n", &format!("# vorher {old}\n[secrets] # alt: geheim-0123456\n"));
+    let text = edited(&text, "feeds = [\"corona\"]\n", "feeds = [ # früher pass-0123456789\n\"corona\"]\n");
+    let account =
+        format!("[[publisher]]\nname = \"hausnotruf\"\nfeeds = [ # früher pass-0123456789\n\"corona\"]\npassword = \"{PASSWORD}\"\n");
+    let inline = format!("publisher = [{{ name = \"hausnotruf\", feeds = [\"corona\"], password = \"{PASSWORD}\" }}]\n");
+    for text in [text.clone(), inline + &edited(&text, &account, "")] {
+        let bench = Bench::with_card(&text);
+        let (code, words) = bench.boot().await;
+        assert_eq!(code, Some(0), "{words}");
+        for folder in ["boot", "root"] {
+            bench.holds_none(folder, &[TOKEN, APP_SECRET, PASSWORD, old, "geheim-0123456", "pass-0123456789"]);
+        }
+        assert!(bench.read("root/etc/mosquitto/drk-relay.passwd").contains("\nhausnotruf:"));
+        let card = bench.read("boot/drk-relay.toml");
+        assert!(card.contains("\nphone_number = \"+49 7751 5550100\" # ") && card.contains("\n[secrets] #\n"), "{card}");
+        assert_eq!(card.lines().count(), text.lines().count(), "lines keep their numbers");
+        assert_eq!(bench.boot().await, (Some(0), String::new()), "then it is taken");
+    }
+}
+
 #[tokio::test]
 async fn a_card_that_was_taken_changes_nothing() {
     let bench = Bench::with_card(&filled_in());
