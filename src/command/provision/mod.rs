@@ -220,7 +220,8 @@ fn what_happens_next(contents: &Contents) -> String {
          Das Gerät ist nicht kaputt, solange die grüne LED blinkt.\n\
          3. Auf der Karte steht danach {GOOD} oder {BAD}: ausschalten (am Gerät: sudo poweroff), Karte in den PC, lesen.\n   \
          Oder auf dem Gerät: cat /boot/firmware/{GOOD}\n\n\
-         War die Karte schon einmal in Betrieb, installiert das Gerät nichts neu, sondern übernimmt nur die Konfiguration, \
-         beim nächsten Start."
+         War die Karte schon einmal in Betrieb, installiert das Gerät von selbst nichts, sondern übernimmt nur die Konfiguration, \
+         beim nächsten Start.\n\
+         Fehlt drk-relay dort noch, oder ist das Paket neuer, einmal am Gerät: sudo sh /boot/firmware/{FOLDER}/{SCRIPT}"
     )
 }
