@@ -2,6 +2,7 @@
 
 use super::{APP_SECRET, Bench, FEHLER, OK, PASSWORD, TOKEN, edited, filled_in};
 use std::collections::BTreeMap;
+use std::fs;
 
 /// More changes than there are.
 const MANY: usize = 200;
@@ -76,4 +77,31 @@ async fn half_a_clean_file_is_none() {
     let whole = super::power_cut::bench();
     assert_eq!(whole.boot().await.0, Some(0));
     sound(&bench, &end(&whole), "beside half a file").await;
+}
+
+/// Nothing says OK, so the card comes back from a PC with a better file, while the clean one of before still lies beside it.
+#[tokio::test]
+async fn a_file_that_was_corrected_meanwhile_is_taken() {
+    let whole = bench();
+    assert_eq!(whole.boot().await.0, Some(0));
+    let clean = whole.read("boot/drk-relay.toml");
+    let other = "EAAother0123456789";
+    let text = edited(&card(), "title = \"Corona im Kreis Musterstadt\"", "title = \"Corona in Musterstadt\"");
+    let text = edited(&text, "[secrets]\n", &format!("[secrets]\nwhatsapp-app-secret-next = \"{other}\"\n"));
+    whole.write("boot/drk-relay.toml", text.as_bytes());
+    whole.write("boot/drk-relay.toml.new", clean.as_bytes());
+    fs::remove_file(whole.path(&format!("boot/{OK}"))).expect("there");
+    let (code, words) = whole.boot().await;
+    assert_eq!(code, Some(0), "{words}");
+    assert!(whole.read("root/etc/drk-relay/relay.toml").contains("Corona in Musterstadt") && !whole.is_there("boot/drk-relay.toml.new"));
+    assert_eq!(whole.credential("drk-relay", "whatsapp-app-secret-next").await.as_deref(), Some(other));
+    // What was written over, even in part, is finished.
+    let clean = whole.read("boot/drk-relay.toml");
+    let (old, signs) = (text.as_bytes(), vec![b'#'; text.len()]);
+    for old in [signs.clone(), [&signs[..512], &old[512..]].concat(), [&old[..1024], &signs[1024..]].concat()] {
+        whole.write("boot/drk-relay.toml", &old);
+        whole.write("boot/drk-relay.toml.new", clean.as_bytes());
+        assert_eq!(whole.boot().await, (Some(0), String::new()));
+        assert_eq!(whole.read("boot/drk-relay.toml"), clean);
+    }
 }

@@ -154,13 +154,23 @@ fn in_place(system: &System, path: &Path, clean: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// After a power cut in the middle of that: the clean file takes the place of the old one, if it is the one that was recorded; else what
-/// there is of it goes, because the old one is still whole.
+/// After a power cut in the middle of that: the clean file takes the place of the old one, if it is the one that was recorded and the old
+/// one is what it was made of, or what is left of that; else it goes. Somebody may have put a corrected file there since.
 pub(super) fn resume(system: &System, found: &Found) -> anyhow::Result<()> {
     let fresh = beside(&found.path);
-    let Ok(bytes) = fs::read(&fresh) else { return Ok(()) };
+    let Ok(clean) = fs::read(&fresh) else { return Ok(()) };
     let recorded = fs::read_to_string(record_path(system, found)).unwrap_or_default();
-    let known = recorded.lines().nth(1) == Some(&hexadecimal(Sha256::digest(&bytes).as_slice()));
-    let done = if known { finish(system, &fresh, &found.path) } else { system.remove(&fresh) };
+    let known = recorded.lines().nth(1) == Some(&hexadecimal(Sha256::digest(&clean).as_slice()));
+    let old = fs::read(&found.path).unwrap_or_default();
+    let source = || Card::read(&found.name(), &old).is_ok_and(|card| card.wiped().as_bytes() == clean);
+    let done = if known && (is_overwritten(&old) || source()) { finish(system, &fresh, &found.path) } else { system.remove(&fresh) };
     done.with_context(|| fresh.display().to_string())
+}
+
+/// What a medium writes whole or not at all.
+const SECTOR: usize = 512;
+
+/// Whether [`System::overwrite`] has begun: nobody writes a whole sector of its sign.
+fn is_overwritten(bytes: &[u8]) -> bool {
+    bytes.chunks(SECTOR).any(|sector| sector.iter().all(|byte| *byte == b'#'))
 }
