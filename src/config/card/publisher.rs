@@ -71,11 +71,18 @@ fn possible(first: &Section<'_>, broker: &BrokerAddress) {
     } else if broker.tls || broker.certificate {
         let what = "einen Broker mit TLS richtet das Gerät nicht selbst ein: ihm fehlen Zertifikat und Schlüssel.".to_owned();
         (what, "tls unter [mqtt] löschen, oder [[publisher]] löschen und den Broker mit drk-relay publisher add einrichten.")
-    } else if broker.user.is_none() {
-        let what = "mit Zugängen lässt der Broker auch das Relay nur noch mit einem herein, und mqtt.user fehlt.".to_owned();
-        (what, "unter [mqtt] ergänzen: user = \"relay\". Das Passwort dazu macht sich das Gerät selbst.")
     } else {
-        return;
+        match &broker.user {
+            None => {
+                let what = "mit Zugängen lässt der Broker auch das Relay nur noch mit einem herein, und mqtt.user fehlt.".to_owned();
+                (what, "unter [mqtt] ergänzen: user = \"relay\". Das Passwort dazu macht sich das Gerät selbst.")
+            }
+            Some(user) if Name::new(user).is_none() => {
+                let what = format!("auch das Relay bekommt einen Zugang, und „{user}“ (mqtt.user) kann keiner heißen.");
+                (what, "unter [mqtt] nur Kleinbuchstaben von a bis z, Ziffern, - und _ nehmen: user = \"relay\"")
+            }
+            Some(_) => return,
+        }
     };
     first.refuse("name", &what, remedy);
 }

@@ -111,6 +111,13 @@ const ANSWERS: &[(&str, &str, &str)] = &[
     ),
     (
         "user = \"relay\"\n",
+        "user = \"Relay\"\n",
+        "drk-relay.toml:57:8: publisher.name: auch das Relay bekommt einen Zugang, und „Relay“ (mqtt.user) kann keiner heißen.\n    |\n 57 | \
+         name = \"hausnotruf\"\n    |        ^^^^^^^^^^^^\n Abhilfe: unter [mqtt] nur Kleinbuchstaben von a bis z, Ziffern, - und _ nehmen: \
+         user = \"relay\"",
+    ),
+    (
+        "user = \"relay\"\n",
         "user = \"relay\"\nhost = \"broker.example\"\n",
         "drk-relay.toml:58:8: publisher.name: Zugänge richtet das Gerät nur beim eigenen Broker ein; dieser hier steht auf \
          broker.example.\n    |\n 58 | name = \"hausnotruf\"\n    |        ^^^^^^^^^^^^\n Abhilfe: [[publisher]] löschen; \
