@@ -26,15 +26,16 @@ pub(super) struct Broker {
     pub(super) changed: bool,
 }
 
-/// mosquitto was installed after its files were written: now there is a group that must read them.
-pub(super) fn heal(system: &System) -> anyhow::Result<()> {
-    let Some(group) = system.group("mosquitto") else { return Ok(()) };
+/// mosquitto was installed after its files were written: now there is a group that must read them. Says whether it could not until now.
+pub(super) fn heal(system: &System) -> anyhow::Result<bool> {
+    let Some(group) = system.group("mosquitto") else { return Ok(false) };
+    let mut changed = false;
     for path in [PASSWORDS, RIGHTS] {
         if let Ok(bytes) = fs::read(system.at(path)) {
-            system.write(&system.at(path), &bytes, Readers::Group(group))?;
+            changed |= system.write(&system.at(path), &bytes, Readers::Group(group))?;
         }
     }
-    Ok(())
+    Ok(changed)
 }
 
 /// Names without a password, of which the broker knows none either.

@@ -71,12 +71,20 @@ pub(in crate::command) fn execute(options: &Options) -> Result<(), Failure> {
     if let Err(error) = finish(&system, &cards) {
         eprintln!("drk-relay: {error:#}");
     }
-    broker::heal(&system)?;
+    let healed = broker::heal(&system)?;
+    if healed {
+        restart_broker(&system);
+    }
     let [is_good, is_bad] = [GOOD, BAD].map(|name| system.boot.join(name).exists());
     let installed = |found: &Found| home(&system, found).exists();
     let unchanged = cards.found.iter().all(|found| installed(found) && wipe::is_taken(&system, found));
     let clear = cards.similar.is_empty() && cards.twice.is_empty();
-    if clear && unchanged && !is_bad && (is_good || cards.found.is_empty() && system.at(CONFIGURATIONS).join("relay.toml").exists()) {
+    if clear
+        && unchanged
+        && !healed
+        && !is_bad
+        && (is_good || cards.found.is_empty() && system.at(CONFIGURATIONS).join("relay.toml").exists())
+    {
         return Ok(());
     }
     let outcome = take_all(&system, &cards);
@@ -209,19 +217,26 @@ fn secret<'s>(secrets: &'s [Taken], name: &str) -> Option<&'s SecretString> {
 /// Starts what has to know of it. Without waiting: the relay itself is ordered behind us. At a boot all of it starts by itself.
 fn begin(system: &System, unit: &str, instance: bool, broker: Option<Broker>) {
     let service = format!("{unit}.service");
-    let systemctl = |arguments: &[&str]| {
-        if let Err(error) = system.program("systemctl", arguments, &[]) {
-            eprintln!("drk-relay: systemctl {}: {error}", arguments.join(" "));
-        }
-    };
-    systemctl(&["daemon-reload"]);
+    systemctl(system, &["daemon-reload"]);
     if broker.is_some_and(|broker| broker.installed && broker.changed) {
-        systemctl(&["--no-block", "restart", "mosquitto.service"]);
+        restart_broker(system);
     }
     if instance {
-        systemctl(&["enable", &service]);
+        systemctl(system, &["enable", &service]);
     }
-    systemctl(&["--no-block", "restart", &service]);
+    systemctl(system, &["--no-block", "restart", &service]);
+}
+
+/// Also if it could not read its files so often that systemd has given it up.
+fn restart_broker(system: &System) {
+    systemctl(system, &["reset-failed", "mosquitto.service"]);
+    systemctl(system, &["--no-block", "restart", "mosquitto.service"]);
+}
+
+fn systemctl(system: &System, arguments: &[&str]) {
+    if let Err(error) = system.program("systemctl", arguments, &[]) {
+        eprintln!("drk-relay: systemctl {}: {error}", arguments.join(" "));
+    }
 }
 
 /// One of the two files, never both, and the same to journal and console.
