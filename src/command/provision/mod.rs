@@ -10,7 +10,7 @@ mod user_data;
 use super::Failure;
 use super::publisher::password;
 use crate::command::output::say;
-use crate::config::{Card, ConfigError, Contents, Origin, Spare, Surroundings, Taken};
+use crate::config::{Card, ConfigError, Contents, Neighbour, Origin, Spare, Surroundings, Taken};
 use crate::port::clock::Clock;
 use crate::port::tunnel::generate;
 use anyhow::{Context, anyhow};
@@ -52,7 +52,9 @@ pub(super) fn execute(options: &Options) -> Result<(), Failure> {
     let partition = Partition::of(&options.boot)?;
     let own = options.name.as_deref();
     let cards = Cards::of(&options.boot).with_context(|| options.boot.display().to_string())?;
-    let others = others(&cards, own);
+    // Its own file is called the same.
+    let others =
+        neighbours(&cards, own).map(|other| Neighbour { name: format!("{} auf der Karte", other.name), ..other }).collect::<Vec<_>>();
     let card = Card::open(&options.config)?;
     let contents = contents(options, &card, &others)?;
     if !options.replace {
@@ -75,13 +77,13 @@ pub(super) fn execute(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The other relays on the card.
-fn others(cards: &Cards, own: Option<&str>) -> Vec<(String, String)> {
-    let others = cards.found.iter().filter(|found| found.instance.as_deref() != own);
-    others.filter_map(|found| Some((format!("{} auf der Karte", found.name()), Card::open(&found.path).ok()?.configuration()))).collect()
+/// The other relays on a card.
+fn neighbours(cards: &Cards, own: Option<&str>) -> impl Iterator<Item = Neighbour> {
+    let others = cards.found.iter().filter(move |found| found.instance.as_deref() != own);
+    others.filter_map(|found| Some(Card::open(&found.path).ok()?.neighbour(found.name())))
 }
 
-fn contents(options: &Options, card: &Card, others: &[(String, String)]) -> Result<Contents, Failure> {
+fn contents(options: &Options, card: &Card, others: &[Neighbour]) -> Result<Contents, Failure> {
     let random = || password().context("der Kernel gibt keinen Zufall her");
     // Only so that their absence is no fault: the device makes its own.
     let (tunnel_key, _) = generate("drk-relay").context("der Kernel gibt keinen Zufall her")?;
@@ -142,13 +144,13 @@ fn files(options: &Options, contents: &Contents) -> anyhow::Result<Vec<(String, 
 }
 
 /// Two relays share one folder on the device: a file of one must not become that of the other.
-fn collisions(partition: &Partition, files: &[(String, Vec<u8>)], others: &[(String, String)], replace: bool) -> anyhow::Result<()> {
+fn collisions(partition: &Partition, files: &[(String, Vec<u8>)], others: &[Neighbour], replace: bool) -> anyhow::Result<()> {
     let other = |(name, bytes): &&(String, Vec<u8>)| fs::read(partition.at(&format!("{FOLDER}/{name}"))).is_ok_and(|there| there != *bytes);
     match files.iter().find(other) {
         Some((name, _)) if !others.is_empty() && !replace => Err(anyhow!(
             "{name} liegt schon anders auf der Karte, und vielleicht gehört es {}. Abhilfe: hier anders nennen; oder --replace, wenn es \
              ersetzt werden soll",
-            others[0].0
+            others[0].name
         )),
         Some(_) | None => Ok(()),
     }

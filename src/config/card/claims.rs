@@ -4,6 +4,7 @@ use super::super::credentials::service;
 use super::super::document::Document;
 use super::super::kinds;
 use super::super::report::Source;
+use super::Neighbour;
 use std::path::Path;
 
 /// Where systemd/drk-relay.service may write: StateDirectory=.
@@ -21,7 +22,7 @@ const ALONE: [(&str, &str, Option<&str>, &str); 7] = [
 ];
 
 /// Refuses what would be in the way of the `others`, or of the service itself. `text` is the document's.
-pub(super) fn check(document: &Document<'_>, text: &str, instance: Option<&str>, others: &[(String, String)]) {
+pub(super) fn check(document: &Document<'_>, text: &str, instance: Option<&str>, others: &[Neighbour]) {
     let folder = instance.map_or(STATE.to_owned(), |instance| format!("{STATE}-{instance}"));
     let own = values(text);
     let astray = own[0].as_ref().is_some_and(|state| !Path::new(&state.shown).starts_with(&folder));
@@ -29,8 +30,14 @@ pub(super) fn check(document: &Document<'_>, text: &str, instance: Option<&str>,
         let what = format!("dort darf der Dienst {} nicht schreiben.", service(instance));
         document.root().refuse("state_dir", &what, &format!("state_dir = \"{folder}\" schreiben."));
     }
-    for (name, other) in others {
-        for ((section, key, _, why), (own, other)) in ALONE.iter().zip(own.iter().zip(values(other))) {
+    let user = local_user(text);
+    for Neighbour { name, configuration, publishers } in others {
+        let publisher = user.as_ref().filter(|user| publishers.contains(user));
+        if let (Some(user), Some(section)) = (publisher, document.root().section("mqtt")) {
+            let what = format!("„{user}“ ist ein Absender von {name}, und beim Broker gibt es jeden Namen nur einmal.");
+            section.refuse("user", &what, "in einer der beiden Dateien einen anderen Namen nehmen.");
+        }
+        for ((section, key, _, why), (own, other)) in ALONE.iter().zip(own.iter().zip(values(configuration))) {
             let Some(value) = own.as_ref().filter(|own| other.as_ref() == Some(own)) else { continue };
             let what = format!("„{}“ hat auch {name}. {why}", value.shown);
             let remedy = "in einer der beiden Dateien etwas anderes angeben; was hier fehlt, hat seine Vorgabe.";
@@ -42,6 +49,12 @@ pub(super) fn check(document: &Document<'_>, text: &str, instance: Option<&str>,
             }
         }
     }
+}
+
+/// As whom a relay logs in at the broker of this device.
+pub(super) fn local_user(text: &str) -> Option<String> {
+    let [.., user, _, _, _] = values(text);
+    user.map(|user| user.shown)
 }
 
 /// Something that a configuration claims.

@@ -17,6 +17,7 @@ use super::files::{Form, Secret};
 use super::kinds::wrong;
 use super::report::{ConfigError, Source, discreet, why};
 use super::{BrokerAddress, Checked, Files, SIZE_MAX, Stored, alarm, ingress, outside, tls};
+use crate::domain::ids::Name;
 use crate::domain::time::Millis;
 use pieces::{Kind, Part, Piece, pieces, suspicious};
 use secrecy::SecretString;
@@ -70,6 +71,25 @@ pub struct Spare {
     pub mqtt_password: Option<SecretString>,
 }
 
+/// Another relay on the same device.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Neighbour {
+    /// What its file is called in reports.
+    pub name: String,
+    /// Its configuration.
+    pub configuration: String,
+    /// The broker's accounts that its card asks for.
+    pub publishers: Vec<String>,
+}
+
+impl Neighbour {
+    /// Whether it has this account at the broker on the device.
+    fn has(&self, account: &Name) -> bool {
+        let named = |name: &String| name == account.as_str();
+        self.publishers.iter().any(named) || claims::local_user(&self.configuration).as_ref().is_some_and(named)
+    }
+}
+
 /// Where a card's file is looked at.
 #[derive(Clone, Debug)]
 pub struct Surroundings<'a> {
@@ -79,8 +99,8 @@ pub struct Surroundings<'a> {
     pub instance: Option<&'a str>,
     /// What the device has of its secrets already; nothing on a technician's computer.
     pub kept: Option<Stored>,
-    /// The configurations of the other relays on the same device, and what each is called in reports.
-    pub others: &'a [(String, String)],
+    /// The other relays on the same device.
+    pub others: &'a [Neighbour],
     /// What is made if it is missing.
     pub spare: Spare,
     /// If the clock can be trusted: it tells which topics are old.
@@ -160,7 +180,7 @@ impl Card {
         let carried = parsed.map(|document| {
             let mut root = document.root();
             let secrets = secrets(&mut root);
-            let publishers = publisher::read(&mut root, broker.as_ref()).unwrap_or_default();
+            let publishers = publisher::read(&mut root, broker.as_ref(), around.others).unwrap_or_default();
             root.end();
             let Findings { problems, .. } = document.into_findings();
             (secrets, publishers, (!problems.is_empty()).then(|| ConfigError::new(&self.name, problems)))
@@ -195,6 +215,14 @@ impl Card {
     /// Whose relay it is, as far as that can be read.
     pub fn phone_number_id(&self) -> Option<String> {
         claims::phone_number_id(&self.only(|part| part == Part::Relay))
+    }
+
+    /// What the cards of other relays have to know of it; in reports it is called `name`.
+    pub fn neighbour(&self, name: String) -> Neighbour {
+        let text = self.only(|part| part == Part::Publisher);
+        let document = Document::parse(Source { name: "", text: &text }).ok();
+        let publishers = document.map(|document| publisher::names(&mut document.root())).unwrap_or_default();
+        Neighbour { name, configuration: self.configuration(), publishers }
     }
 
     /// The file without what was taken from it: accounts stay, so that the next card need not repeat them.

@@ -3,6 +3,7 @@
 use super::super::document::{Complaint, Item, Section};
 use super::super::kinds::{WORD_MAX, name, text, wrong};
 use super::super::public::BrokerAddress;
+use super::Neighbour;
 use crate::domain::ids::Name;
 use secrecy::SecretString;
 use toml::de::DeValue;
@@ -27,8 +28,8 @@ pub struct Publisher {
     pub password: Option<SecretString>,
 }
 
-/// All of them. `broker`: what the relay's part says of it, if that can be read.
-pub(super) fn read(root: &mut Section<'_>, broker: Option<&BrokerAddress>) -> Option<Vec<Publisher>> {
+/// All of them. `broker`: what the relay's part says of it, if that can be read. The `others` have accounts at the same broker.
+pub(super) fn read(root: &mut Section<'_>, broker: Option<&BrokerAddress>, others: &[Neighbour]) -> Option<Vec<Publisher>> {
     let sections = root.sections("publisher", 0..=PUBLISHERS_MAX)?;
     if let (Some(first), Some(broker)) = (sections.first(), broker) {
         possible(first, broker);
@@ -47,6 +48,10 @@ pub(super) fn read(root: &mut Section<'_>, broker: Option<&BrokerAddress>) -> Op
         if all.iter().any(|other| other.name == name) {
             section.refuse("name", &format!("„{name}“ gibt es schon."), "jedem Absender einen eigenen Namen geben.");
         }
+        if let Some(other) = others.iter().find(|other| other.has(&name)) {
+            let what = format!("„{name}“ heißt auch ein Zugang von {}, und beim Broker gibt es jeden Namen nur einmal.", other.name);
+            section.refuse("name", &what, "in einer der beiden Dateien einen anderen Namen nehmen, und dem Absender diesen sagen.");
+        }
         if let Some(broker) = broker {
             if broker.user.as_deref() == Some(name.as_str()) {
                 section.refuse("name", &format!("als „{name}“ meldet sich das Relay selbst an."), "einen anderen Namen nennen.");
@@ -61,6 +66,12 @@ pub(super) fn read(root: &mut Section<'_>, broker: Option<&BrokerAddress>) -> Op
         all.push(Publisher { name, feeds, password });
     }
     complete.then_some(all)
+}
+
+/// What the accounts of a card are called, as far as that can be read.
+pub(super) fn names(root: &mut Section<'_>) -> Vec<String> {
+    let sections = root.sections("publisher", 0..=PUBLISHERS_MAX).unwrap_or_default();
+    sections.into_iter().filter_map(|mut section| section.optional("name", name)?).map(|name| name.to_string()).collect()
 }
 
 /// Refuses accounts of a broker whose files this device does not write.

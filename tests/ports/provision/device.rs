@@ -206,15 +206,43 @@ async fn settings_that_somebody_else_wrote_stay() {
     assert!(bench.read(&format!("boot/{OK}")).contains("ist von Hand geschrieben und bleibt"));
 }
 
-#[tokio::test]
-async fn two_relays_live_on_one_device() {
-    let bench = Bench::with_card(&filled_in());
+/// A card for a second relay on the same device.
+fn second() -> String {
     let second = filled_in();
     let second = edited(&second, "state_dir = \"/var/lib/drk-relay\"", "state_dir = \"/var/lib/drk-relay-zweite\"");
     let second = edited(&second, "200000000000002", "200000000000003");
     let second = edited(&second, "user = \"relay\"\n", "user = \"relay2\"\nclient_id = \"drk-relay-zweite\"\n");
     let second = edited(&second, "musterstadt/in.sock", "zweite/in.sock");
-    bench.write("boot/DRK-Relay@Zweite.toml.txt", edited(&second, "name = \"hausnotruf\"", "name = \"pegel\"").as_bytes());
+    edited(&second, "name = \"hausnotruf\"", "name = \"pegel\"")
+}
+
+/// The broker has one account of each name, and each card would give it rights and a password of its own.
+#[tokio::test]
+async fn two_relays_share_no_account() {
+    for (first, name, what) in [
+        ("hausnotruf", "name = \"hausnotruf\"", "„hausnotruf“ heißt auch ein Zugang von drk-relay"),
+        ("hausnotruf", "name = \"relay\"", "„relay“ heißt auch ein Zugang von drk-relay.toml"),
+        ("relay2", "name = \"pegel\"", "„relay2“ heißt auch ein Zugang von drk-relay@zweite.toml"),
+    ] {
+        let bench = Bench::with_card(&edited(&filled_in(), "name = \"hausnotruf\"", &format!("name = \"{first}\"")));
+        bench.write("boot/drk-relay@zweite.toml", edited(&second(), "name = \"pegel\"", name).as_bytes());
+        let (code, words) = bench.boot().await;
+        assert!(code == Some(1) && words.contains(what), "{words}");
+        assert!(!bench.is_there("root/etc/drk-relay") && !bench.is_there("root/etc/mosquitto"), "neither is taken");
+    }
+    // The first relay is on the device alone, the card has the second only.
+    let bench = Bench::with_card(&filled_in());
+    assert_eq!(bench.boot().await.0, Some(0));
+    fs::rename(bench.path("boot/drk-relay.toml"), bench.path("alt.toml")).expect("renamed");
+    bench.write("boot/drk-relay@zweite.toml", edited(&second(), "name = \"pegel\"", "name = \"relay\"").as_bytes());
+    let (code, words) = bench.boot().await;
+    assert!(code == Some(1) && words.contains("„relay“ heißt auch ein Zugang von /etc/drk-relay/relay.toml"), "{words}");
+}
+
+#[tokio::test]
+async fn two_relays_live_on_one_device() {
+    let bench = Bench::with_card(&filled_in());
+    bench.write("boot/DRK-Relay@Zweite.toml.txt", second().as_bytes());
     let (code, words) = bench.boot().await;
     assert_eq!(code, Some(0), "{words}");
     assert_eq!(bench.credential("drk-relay@zweite", "whatsapp-token").await.as_deref(), Some(TOKEN));

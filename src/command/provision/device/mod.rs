@@ -13,9 +13,10 @@ mod system;
 mod wipe;
 
 use super::names::{BAD, Cards, FOLDER, Found, GOOD, of_card};
+use super::neighbours;
 use crate::command::Failure;
 use crate::command::publisher::password;
-use crate::config::{Card, ConfigError, Contents, Spare, Stored, Surroundings, Taken, service};
+use crate::config::{Card, ConfigError, Contents, Neighbour, Spare, Stored, Surroundings, Taken, service};
 use crate::domain::ids::Name;
 use crate::port::durable::Readers;
 use crate::port::tunnel::generate;
@@ -168,20 +169,19 @@ fn take(system: &System, cards: &Cards, found: &Found) -> Result<Said, Refused> 
     Ok(Said::of(found, &unit, contents, broker, wiped.is_ok()))
 }
 
-/// The configurations of the other relays on this device: those on the card as they will be, else as they are.
-fn others(system: &System, cards: &Cards, own: &Found) -> Vec<(String, String)> {
-    let mut others = Vec::new();
-    for found in cards.found.iter().filter(|found| *found != own) {
-        others.extend(Card::open(&found.path).map(|card| (found.name(), card.configuration())));
-    }
+/// The other relays on this device: those on the card as they will be, else as they are.
+fn others(system: &System, cards: &Cards, own: &Found) -> Vec<Neighbour> {
+    let mut others: Vec<Neighbour> = neighbours(cards, own.instance.as_deref()).collect();
     for entry in fs::read_dir(system.at(CONFIGURATIONS)).into_iter().flatten().flatten() {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
         let Some(stem) = name.strip_suffix(".toml").filter(|stem| Name::new(stem).is_some()) else { continue };
-        if stem != own.stem() && !cards.found.iter().any(|found| found.stem() == stem) {
-            others.extend(fs::read_to_string(&path).map(|text| (format!("/etc/drk-relay/{name}"), text)));
+        if !cards.found.iter().any(|found| found.stem() == stem)
+            && let Ok(configuration) = fs::read_to_string(&path)
+        {
+            others.push(Neighbour { name: format!("/etc/drk-relay/{name}"), configuration, publishers: Vec::new() });
         }
     }
-    others.sort();
+    others.sort_by(|one, other| one.name.cmp(&other.name));
     others
 }
 
