@@ -98,6 +98,36 @@ async fn a_card_that_was_taken_changes_nothing() {
     assert!(bench.is_there(&format!("boot/{OK}")) && before.0 == bench.files("root"));
 }
 
+/// The other way to change something: only what is changed on the card takes its place.
+#[tokio::test]
+async fn what_was_edited_on_the_device_stays_until_the_card_changes() {
+    let bench = Bench::with_card(&(filled_in() + "\n[topics]\nfolder = \"topics\"\n"));
+    bench.write("boot/drk-relay/topics/symptome.md", include_bytes!("../../../topics/symptome.md"));
+    assert_eq!(bench.boot().await.0, Some(0));
+    assert!(!bench.read(&format!("boot/{OK}")).contains("wurde auf dem Gerät geändert"));
+    let [configuration, topic] = ["root/etc/drk-relay/relay.toml", "root/etc/drk-relay/topics/symptome.md"];
+    bench.write(configuration, edited(&bench.read(configuration), "Corona im Kreis", "Corona im Landkreis").as_bytes());
+    bench.write(topic, format!("{}\n", bench.read(topic)).as_bytes());
+    let before = bench.files("root");
+    // Neither who throws the page away, nor a stray file, nor another relay's card changes it.
+    fs::remove_file(bench.path(&format!("boot/{OK}"))).expect("there");
+    assert_eq!(bench.boot().await.0, Some(0));
+    assert!(bench.read(&format!("boot/{OK}")).contains("\r\n/etc/drk-relay/relay.toml wurde auf dem Gerät geändert; das gilt, bis sich"));
+    bench.write("boot/drk-relay (1).toml", b"x");
+    assert_eq!(bench.boot().await.0, Some(1));
+    fs::remove_file(bench.path("boot/drk-relay (1).toml")).expect("there");
+    assert_eq!(bench.boot().await.0, Some(0));
+    assert!(before == bench.files("root"));
+    bench.write("boot/drk-relay@zweite.toml", second().as_bytes());
+    assert_eq!(bench.boot().await.0, Some(0));
+    let now = bench.files("root");
+    assert!(["etc/drk-relay/relay.toml", "etc/drk-relay/topics/symptome.md"].iter().all(|name| before[*name] == now[*name]));
+    let card = bench.read("boot/drk-relay.toml");
+    bench.write("boot/drk-relay.toml", edited(&card, "Corona im Kreis", "Zahlen im Kreis").as_bytes());
+    assert_eq!(bench.boot().await.0, Some(0));
+    assert!(bench.read(configuration).contains("Zahlen im Kreis"));
+}
+
 #[tokio::test]
 async fn what_a_corrected_card_leaves_out_is_kept() {
     let bench = Bench::with_card(&filled_in());

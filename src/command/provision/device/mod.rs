@@ -77,8 +77,7 @@ pub(in crate::command) fn execute(options: &Options) -> Result<(), Failure> {
         restart_broker(&system);
     }
     let [is_good, is_bad] = [GOOD, BAD].map(|name| system.boot.join(name).exists());
-    let installed = |found: &Found| home(&system, found).exists();
-    let unchanged = cards.found.iter().all(|found| installed(found) && wipe::is_taken(&system, found));
+    let unchanged = cards.found.iter().all(|found| is_installed(&system, found));
     let clear = cards.similar.is_empty() && cards.twice.is_empty();
     if clear
         && unchanged
@@ -101,6 +100,11 @@ fn finish(system: &System, cards: &Cards) -> anyhow::Result<()> {
 /// Where a configuration belongs on the device.
 fn home(system: &System, found: &Found) -> PathBuf {
     system.at(CONFIGURATIONS).join(format!("{}.toml", found.stem()))
+}
+
+/// Whether the device has it as it is on the card, but for what somebody has edited there since.
+fn is_installed(system: &System, found: &Found) -> bool {
+    home(system, found).exists() && wipe::is_taken(system, found)
 }
 
 /// What became of each.
@@ -156,9 +160,16 @@ fn take(system: &System, cards: &Cards, found: &Found) -> Result<Said, Refused> 
         let what = format!("publisher „{first}“: das Passwort fehlt, und der Broker kennt noch keines.");
         return Err(ConfigError::single(&found.name(), &what, "unter [[publisher]] ergänzen: password = \"…\"").into());
     }
-    install_files(system, &folder, &contents)?;
+    // What was edited on the device holds until the card changes.
+    let installed = is_installed(system, found);
+    if !installed {
+        install_files(system, &folder, &contents)?;
+    }
     Vault { system, stored: &stored, unit: &unit }.store(&contents.secrets)?;
-    system.write(&home(system, found), contents.configuration.as_bytes(), Readers::Everybody)?;
+    if !installed {
+        system.write(&home(system, found), contents.configuration.as_bytes(), Readers::Everybody)?;
+    }
+    let edited = fs::read(home(system, found)).is_ok_and(|there| there != contents.configuration.as_bytes());
     let broker = accounts(system, &contents)?;
     wipe::record(system, found, &card, &contents.secrets)?;
     let wiped = wipe::wipe(system, found, &card, &contents.secrets);
@@ -166,7 +177,7 @@ fn take(system: &System, cards: &Cards, found: &Found) -> Result<Said, Refused> 
         eprintln!("drk-relay: {}: die Geheimnisse stehen noch auf der Boot-Partition ({error})", found.name());
     }
     begin(system, &unit, instance.is_some(), broker);
-    Ok(Said::of(found, &unit, contents, broker, wiped.is_ok()))
+    Ok(Said::of(found, &unit, contents, broker, wiped.is_ok(), edited))
 }
 
 /// The other relays on this device: those on the card as they will be, else as they are.

@@ -25,10 +25,12 @@ pub(super) struct Said {
     broker: Option<Broker>,
     warnings: Vec<String>,
     wiped: bool,
+    /// Whether somebody has edited the configuration on the device.
+    edited: bool,
 }
 
 impl Said {
-    pub(super) fn of(found: &Found, unit: &str, contents: Contents, broker: Option<Broker>, wiped: bool) -> Said {
+    pub(super) fn of(found: &Found, unit: &str, contents: Contents, broker: Option<Broker>, wiped: bool, edited: bool) -> Said {
         let config = &contents.checked.config;
         let key = contents.secrets.iter().find(|taken| taken.credential == "tunnel-key");
         let line = key.and_then(|key| admitted(&key.secret).ok());
@@ -49,6 +51,7 @@ impl Said {
             broker,
             warnings: contents.checked.warnings.iter().map(ToString::to_string).collect(),
             wiped,
+            edited,
         }
     }
 }
@@ -118,6 +121,9 @@ fn device(system: &System) -> String {
 fn relay(said: &Said) -> String {
     let mut text = format!("\n==== {}: {} ====\n\n", said.file, said.branch);
     let _ = writeln!(text, "Dienst {}, Zahlenreihen: {}.", said.unit, said.feeds.join(", "));
+    if said.edited {
+        let _ = writeln!(text, "{} wurde auf dem Gerät geändert; das gilt, bis sich {} hier ändert.", home(said), said.file);
+    }
     if said.files > 0 {
         let _ = writeln!(text, "{} Dateien, die die Konfiguration nennt, liegen jetzt in /etc/drk-relay.", said.files);
     }
