@@ -193,6 +193,7 @@ impl Card {
         let accounts = self.pieces.iter().any(|piece| piece.part == Part::Publisher);
         let spare = spare(around.spare, accounts && broker.as_ref().is_some_and(|broker| broker.user.is_some()));
         let here = around.kept.is_some();
+        let given = secrets.given.keys().copied().collect::<Vec<_>>();
         let carried = Carried { given: secrets.given, refused: secrets.refused, spare, kept: around.kept, here, seen: RefCell::default() };
         let files = Files::of_card(around.folder, carried);
         let mut checked = Document::parse_as(&of_relay, source).and_then(|document| {
@@ -206,8 +207,9 @@ impl Card {
             });
         }
         let seen = files.carried().map(|carried| carried.seen.take()).unwrap_or_default();
-        let files = seen.files.into_iter().collect();
         let (checked, configuration) = (checked?, self.configuration());
+        self.idle(source, &given, &seen)?;
+        let files = seen.files.into_iter().collect();
         let unknown = || ConfigError::single(&self.name, "Der Broker ist nicht zu verstehen.", "den Abschnitt [mqtt] prüfen.");
         Ok(Contents { checked, configuration, secrets: seen.secrets, files, publishers, broker: broker.ok_or_else(unknown)? })
     }
@@ -320,11 +322,30 @@ impl Card {
         Some(ConfigError::new(&self.name, vec![source.problem(&(piece.lines.start..piece.lines.end - 1), what, remedy)]))
     }
 
+    /// Refuses secrets that nothing asks for: they would be wiped, and be nowhere.
+    fn idle(&self, source: Source<'_>, given: &[&'static str], seen: &carried::Seen) -> Result<(), ConfigError> {
+        let idle = given.iter().filter(|name| !seen.secrets.iter().any(|taken| taken.credential == **name));
+        let problem = |name: &&'static str| {
+            let lines = self.lines_of(name).unwrap_or(0..0);
+            let belongs = [(&tls::SERVER_PAIR, "tls = \"file\""), (&ingress::TUNNEL_KEY, "mode = \"tunnel\"")];
+            let belongs = belongs.iter().find(|(secret, _)| secret.credential == *name);
+            let or = belongs.map_or(String::new(), |(_, line)| format!(", oder unter [ingress] ergänzen, wozu es gehört: {line}"));
+            let what = format!("secrets.{name}: die Konfiguration braucht dieses Geheimnis nicht, und hier würde es gelöscht.");
+            source.problem(&(lines.start..lines.end.min(lines.start + name.len())), &what, &format!("die Zeile löschen{or}."))
+        };
+        let problems: Vec<_> = idle.map(problem).collect();
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError::new(&self.name, problems)) }
+    }
+
     /// The secrets that stand there, whatever is wrong with them.
     fn named(&self) -> BTreeSet<&'static str> {
-        let names = |piece: &Piece, secret: &Secret| matches!(&piece.kind, Kind::Pair(key, _) if key == secret.credential);
-        let is_there = |secret: &&&Secret| self.pieces.iter().any(|piece| piece.part == Part::Secrets && names(piece, secret));
-        SECRETS.iter().filter(is_there).map(|secret| secret.credential).collect()
+        credential_names().filter(|name| self.lines_of(name).is_some()).collect()
+    }
+
+    /// Where a secret stands.
+    fn lines_of(&self, credential: &str) -> Option<Range<usize>> {
+        let names = |piece: &&Piece| piece.part == Part::Secrets && matches!(&piece.kind, Kind::Pair(key, _) if key == credential);
+        self.pieces.iter().find(names).map(|piece| piece.lines.clone())
     }
 }
 

@@ -96,6 +96,12 @@ const ANSWERS: &[(&str, &str, &str)] = &[
          eine der beiden Zeilen löschen.",
     ),
     (
+        "[secrets]\n",
+        "[secrets]\ntls-key = '''\n-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n'''\n",
+        "drk-relay.toml:50:1: secrets.tls-key: die Konfiguration braucht dieses Geheimnis nicht, und hier würde es gelöscht.\n    |\n 50 | \
+         tls-key =…\n    | ^^^^^^^\n Abhilfe: die Zeile löschen, oder unter [ingress] ergänzen, wozu es gehört: tls = \"file\".",
+    ),
+    (
         "feeds = [\"corona\"]",
         "feeds = [\"pegel\"]",
         "drk-relay.toml:58:9: publisher.feeds: die Zahlenreihe „pegel“ gibt es nicht. Eingerichtet: \"corona\".\n    |\n 58 | feeds = \
