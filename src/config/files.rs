@@ -161,7 +161,11 @@ impl Files {
     pub(super) fn nowhere(&self, section: &Section<'_>, secret: &Secret) -> String {
         let name = section.name(secret.key);
         let credential = match (self.credential(secret), self.carried()) {
-            (None, Some(_)) => return format!("unter [secrets] steht kein {}, und {name} steht auch nicht da", secret.credential),
+            (None, Some(carried)) => {
+                let there = if carried.forgets(secret) { "ist" } else { "steht kein" };
+                let empty = if carried.forgets(secret) { " leer" } else { "" };
+                return format!("unter [secrets] {there} {}{empty}, und {name} steht auch nicht da", secret.credential);
+            }
             (None, None) => format!("das Credential {} gibt es auch nicht", secret.credential),
             (Some((path, Err(Refusal::Denied))), _) => format!("{} darf dieser Benutzer nicht lesen (als root aufrufen)", path.display()),
             (Some((path, _)), _) => format!("{} gibt es auch nicht", path.display()),
@@ -185,6 +189,14 @@ impl Files {
              als {} ablegen, dann gibt systemd es dem Dienst.",
             place.display()
         )
+    }
+
+    /// What to do about a secret that is there and is not wanted: `otherwise`, unless only the device still has it.
+    pub(super) fn dropping(&self, secret: &Secret, otherwise: &str) -> String {
+        match self.carried().is_some_and(|carried| carried.found_on_device(secret)) {
+            true => format!("das Gerät hat es noch; damit es vergessen wird, unter [secrets] schreiben: {} = \"\"", secret.credential),
+            false => otherwise.to_owned(),
+        }
     }
 
     /// What systemd has of a secret, and where.

@@ -327,11 +327,9 @@ fn egress(root: &mut Section<'_>, files: &Files, mode: Option<Mode>) -> Option<(
             return None;
         }
         (Out::Direct | Out::Tunnel, Some(_)) => {
-            section.refuse(
-                "mode",
-                "ein Proxy ist angegeben, der so nicht benutzt wird.",
-                "mode = \"proxy\" schreiben oder den Proxy löschen.",
-            );
+            let drop = files.dropping(&PROXY, "den Proxy löschen.");
+            let remedy = format!("mode = \"proxy\" schreiben; oder {drop}");
+            section.refuse("mode", "ein Proxy ist angegeben, der so nicht benutzt wird.", &remedy);
             return None;
         }
         (Out::Tunnel, None) if mode == Some(Mode::Listen) => {
@@ -359,7 +357,8 @@ fn proxy(section: &mut Section<'_>, files: &Files) -> Option<Option<SecretString
     let (open, secret) = (open?, secret?);
     let Some(secret) = secret else { return Some(open) };
     if given {
-        section.refuse("proxy", &format!("{} gibt es auch.", PROXY.key), "nur eines von beiden angeben.");
+        let remedy = files.dropping(&PROXY, "nur eines von beiden angeben.");
+        section.refuse("proxy", &format!("{} gibt es auch.", PROXY.key), &remedy);
         return None;
     }
     if let Err(Complaint { what, remedy }) = proxy_address(secret.expose_secret()) {

@@ -111,8 +111,13 @@ fn login(section: &mut Section<'_>, files: &Files) -> Option<Option<(String, Sec
             None
         }
         (None, Some(_)) => {
-            let remedy = "user = \"…\" ergänzen oder das Passwort weglassen.";
-            section.missing_beside("user", PASSWORD.key, "zum Passwort fehlt der Benutzer.", remedy);
+            let remedy = files.dropping(&PASSWORD, "das Passwort weglassen.");
+            section.missing_beside(
+                "user",
+                PASSWORD.key,
+                "zum Passwort fehlt der Benutzer.",
+                &format!("user = \"…\" ergänzen; oder {remedy}"),
+            );
             None
         }
     }

@@ -32,7 +32,8 @@ pub(super) fn mqtt(section: &mut Section<'_>, files: &Files, encrypted: Option<b
         let given = [(AUTHORITY, roots.is_some()), (CERTIFICATE, chain.is_some()), (KEY.key, key.is_some())];
         let in_vain: Vec<_> = given.into_iter().filter(|(_, given)| *given).collect();
         for (key, _) in &in_vain {
-            section.missing_beside("tls", key, "das gilt nur mit Verschlüsselung.", "tls = true ergänzen oder diese Zeile löschen.");
+            let drop = if *key == KEY.key { files.dropping(&KEY, "diese Zeile löschen.") } else { "diese Zeile löschen.".to_owned() };
+            section.missing_beside("tls", key, "das gilt nur mit Verschlüsselung.", &format!("tls = true ergänzen; oder {drop}"));
         }
         return in_vain.is_empty().then_some(None);
     }
@@ -48,12 +49,9 @@ pub(super) fn mqtt(section: &mut Section<'_>, files: &Files, encrypted: Option<b
             return None;
         }
         (None, Some(_)) => {
-            section.missing_beside(
-                CERTIFICATE,
-                KEY.key,
-                "zum Schlüssel fehlt das Zertifikat.",
-                &format!("{CERTIFICATE} = \"…\" ergänzen."),
-            );
+            let drop = files.dropping(&KEY, "den Schlüssel weglassen.");
+            let remedy = format!("{CERTIFICATE} = \"…\" ergänzen; oder {drop}");
+            section.missing_beside(CERTIFICATE, KEY.key, "zum Schlüssel fehlt das Zertifikat.", &remedy);
             return None;
         }
     };

@@ -41,6 +41,8 @@ pub struct Taken {
 pub(in crate::config) struct Carried {
     /// Below `[secrets]`, by credential.
     pub(super) given: BTreeMap<&'static str, SecretString>,
+    /// What stands there empty: the device is to forget it.
+    pub(super) forgotten: BTreeSet<&'static str>,
     /// What stands there, too, and is wrong: that has been written down.
     pub(super) refused: BTreeSet<&'static str>,
     /// What takes the place of a secret that is nowhere.
@@ -101,7 +103,7 @@ impl Carried {
             match content(&path, 0).and_then(|bytes| secret.text(bytes)) {
                 Ok(text) => Ok(Some((text, Origin::File(path)))),
                 // It was taken from there, and erased.
-                Err(Refusal::Gone) if self.given.contains_key(secret.credential) || self.is_kept(secret) => Ok(None),
+                Err(Refusal::Gone) if self.given.contains_key(secret.credential) || self.kept(secret).is_some() => Ok(None),
                 Err(refusal) => Err(refusal.complaint(Some(&path))),
             }
         });
@@ -109,8 +111,13 @@ impl Carried {
         if self.refused.contains(secret.credential) {
             return None;
         }
+        if let (Some(_), true) = (&named, self.forgets(secret)) {
+            let what = format!("unter [secrets] steht {} leer: es soll vergessen werden.", secret.credential);
+            section.refuse(secret.key, &what, "eine der beiden Zeilen löschen.");
+            return None;
+        }
         let given = self.given.get(secret.credential).map(|text| (text.clone(), Origin::Written));
-        let kept = || Some((self.kept.as_ref()?.read(secret.credential).1.and_then(|bytes| secret.text(bytes)).ok()?, Origin::Kept));
+        let kept = || Some((self.kept(secret)?, Origin::Kept));
         let made = || self.spare.get(secret.credential).map(|text| (text.clone(), Origin::Made));
         let Some((text, origin)) = given.or(named).or_else(kept).or_else(made) else { return Some(None) };
         let path = match &origin {
@@ -123,7 +130,19 @@ impl Carried {
         Some(Some((text, path)))
     }
 
-    fn is_kept(&self, secret: &Secret) -> bool {
-        self.kept.as_ref().is_some_and(|kept| kept.read(secret.credential).1.is_ok())
+    /// What the device has of it, and is not to forget.
+    fn kept(&self, secret: &Secret) -> Option<SecretString> {
+        let stored = self.kept.as_ref().filter(|_| !self.forgets(secret))?;
+        stored.read(secret.credential).1.and_then(|bytes| secret.text(bytes)).ok()
+    }
+
+    /// Whether the device is to forget it.
+    pub(in crate::config) fn forgets(&self, secret: &Secret) -> bool {
+        self.forgotten.contains(secret.credential)
+    }
+
+    /// Whether the secret that was found is none of the card's, but of an earlier one.
+    pub(in crate::config) fn found_on_device(&self, secret: &Secret) -> bool {
+        self.seen.borrow().secrets.iter().any(|taken| taken.credential == secret.credential && taken.origin == Origin::Kept)
     }
 }

@@ -116,6 +116,8 @@ pub struct Contents {
     pub configuration: String,
     /// The secrets that it uses.
     pub secrets: Vec<Taken>,
+    /// Secrets that the device is to forget: credentials.
+    pub forgotten: Vec<&'static str>,
     /// The files that it names, below the folder where it was looked at.
     pub files: Vec<PathBuf>,
     /// Accounts of the broker on the device.
@@ -193,8 +195,9 @@ impl Card {
         let accounts = self.pieces.iter().any(|piece| piece.part == Part::Publisher);
         let spare = spare(around.spare, accounts && broker.as_ref().is_some_and(|broker| broker.user.is_some()));
         let here = around.kept.is_some();
-        let given = secrets.given.keys().copied().collect::<Vec<_>>();
-        let carried = Carried { given: secrets.given, refused: secrets.refused, spare, kept: around.kept, here, seen: RefCell::default() };
+        let (given, mut forgotten) = (secrets.given.keys().copied().collect::<Vec<_>>(), secrets.forgotten.clone());
+        let Given { given: texts, forgotten: empty, refused } = secrets;
+        let carried = Carried { given: texts, forgotten: empty, refused, spare, kept: around.kept, here, seen: RefCell::default() };
         let files = Files::of_card(around.folder, carried);
         let mut checked = Document::parse_as(&of_relay, source).and_then(|document| {
             claims::check(&document, &of_relay, around.instance, around.others);
@@ -209,9 +212,12 @@ impl Card {
         let seen = files.carried().map(|carried| carried.seen.take()).unwrap_or_default();
         let (checked, configuration) = (checked?, self.configuration());
         self.idle(source, &given, &seen)?;
-        let files = seen.files.into_iter().collect();
+        // A new one has been made in its place.
+        forgotten.retain(|name| !seen.secrets.iter().any(|taken| taken.credential == *name));
+        let (files, forgotten) = (seen.files.into_iter().collect(), forgotten.into_iter().collect());
         let unknown = || ConfigError::single(&self.name, "Der Broker ist nicht zu verstehen.", "den Abschnitt [mqtt] prüfen.");
-        Ok(Contents { checked, configuration, secrets: seen.secrets, files, publishers, broker: broker.ok_or_else(unknown)? })
+        let broker = broker.ok_or_else(unknown)?;
+        Ok(Contents { checked, configuration, secrets: seen.secrets, forgotten, files, publishers, broker })
     }
 
     /// Whose relay it is, as far as that can be read.
@@ -233,10 +239,12 @@ impl Card {
         for piece in &self.pieces {
             let lines = &self.text[piece.lines.clone()];
             match &piece.kind {
-                Kind::Pair(key, _) if is_secret(piece.part, key) => {
+                Kind::Pair(key, value) if is_secret(piece.part, key) => {
+                    let end = piece.comments.first().map_or(piece.lines.end, |comment| comment.start);
+                    let given = !self.text[*value..end].trim_matches(|char: char| "\"'".contains(char) || char.is_whitespace()).is_empty();
                     // Never longer than it was: a full card has no room.
                     let room = lines.len() > key.len() + WIPED.len() + "# : ".len();
-                    wiped.push_str(&if room { format!("# {key}: {WIPED}\n") } else { "#\n".to_owned() });
+                    wiped.push_str(&if given && room { format!("# {key}: {WIPED}\n") } else { "#\n".to_owned() });
                     // Whoever is told of a line later finds it.
                     wiped.push_str(&"#\n".repeat(lines.matches('\n').count().saturating_sub(1)));
                 }
@@ -353,6 +361,7 @@ impl Card {
 #[derive(Default)]
 struct Given {
     given: BTreeMap<&'static str, SecretString>,
+    forgotten: BTreeSet<&'static str>,
     refused: BTreeSet<&'static str>,
 }
 
@@ -367,13 +376,17 @@ fn secrets(root: &mut Section<'_>) -> Given {
             };
             let lines: Vec<&str> = text.trim().lines().map(str::trim).collect();
             let text = if secret.form == Form::Pem { lines.join("\n") + "\n" } else { text.trim().to_owned() };
+            if text.trim().is_empty() {
+                return Ok(None);
+            }
             if text.len() > SECRET_MAX {
                 return Err(wrong("so lang ist kein Geheimnis.", "nur das Geheimnis selbst hineinschreiben."));
             }
-            secret.text(text.into_bytes()).map_err(|refusal| refusal.said_of("der Wert"))
+            secret.text(text.into_bytes()).map(Some).map_err(|refusal| refusal.said_of("der Wert"))
         });
         match read {
-            Read::Given(value) => drop(found.given.insert(secret.credential, value)),
+            Read::Given(Some(value)) => drop(found.given.insert(secret.credential, value)),
+            Read::Given(None) => drop(found.forgotten.insert(secret.credential)),
             Read::Refused => drop(found.refused.insert(secret.credential)),
             Read::Absent => {}
         }

@@ -98,6 +98,52 @@ async fn a_card_that_was_taken_changes_nothing() {
     assert!(bench.is_there(&format!("boot/{OK}")) && before.0 == bench.files("root"));
 }
 
+/// What only the device has can be dropped with the next card, and whoever leaves it out is told how.
+#[tokio::test]
+async fn an_empty_secret_is_forgotten() {
+    let proxy = "http://benutzer:wort-0123@proxy.example:3128";
+    let address = "https://herz.example/ping/geheim-0123456";
+    let closed = "[egress]\nmode = \"proxy\"\n\n";
+    let open = "[egress]\nmode = \"proxy\"\nproxy = \"http://proxy.example:3128\"\n\n";
+    let text = edited(&filled_in(), "[ingress]\n", &format!("{closed}[ingress]\n"));
+    let text = edited(&text, "[secrets]\n", &format!("[secrets]\nproxy = \"{proxy}\"\nheartbeat-url = \"{address}\"\n"));
+    let bench = Bench::with_card(&text);
+    let (code, words) = bench.boot().await;
+    assert_eq!(code, Some(0), "{words}");
+    assert_eq!(bench.credential("drk-relay", "heartbeat-url").await.as_deref(), Some(address));
+    let taken = bench.read("boot/drk-relay.toml");
+    let nobody = edited(&taken[..taken.find("# Wer Zahlen senden darf").expect("there")], "user = \"relay\"\n", "");
+    let wanted = [(edited(&taken, closed, open), "proxy"), (edited(&taken, closed, ""), "proxy"), (nobody.clone(), "mqtt-password")];
+    for (text, name) in wanted {
+        bench.write("boot/drk-relay.toml", text.as_bytes());
+        let (code, words) = bench.boot().await;
+        let remedy = format!("das Gerät hat es noch; damit es vergessen wird, unter [secrets] schreiben: {name} = \"\"");
+        assert!(code == Some(1) && words.contains(&remedy), "{words}");
+    }
+    let empty = "[secrets]\nproxy = \"\"\nheartbeat-url = ''  # wird hier nicht mehr gebraucht\nmqtt-password = \"\"\n";
+    let without = edited(&edited(&nobody, closed, open), "[secrets]\n", empty);
+    bench.write("boot/drk-relay.toml", without.as_bytes());
+    let (code, words) = bench.boot().await;
+    assert_eq!(code, Some(0), "{words}");
+    let drop_in = bench.read("root/etc/systemd/system/drk-relay.service.d/10-credentials.conf");
+    for name in ["proxy", "heartbeat-url", "mqtt-password"] {
+        assert!(bench.credential("drk-relay", name).await.is_none() && !drop_in.contains(&format!("={name}:")), "{name}: {drop_in}");
+    }
+    assert_eq!(bench.credential("drk-relay", "whatsapp-token").await.as_deref(), Some(TOKEN));
+    assert!(!bench.read("boot/drk-relay.toml").contains("heartbeat-url"));
+    assert_eq!(bench.boot().await, (Some(0), String::new()));
+    // What the device can make it makes anew, what it needs it says.
+    let card = bench.read("boot/drk-relay.toml");
+    let old = bench.credential("drk-relay", "tunnel-key").await;
+    bench.write("boot/drk-relay.toml", edited(&card, "[secrets]\n", "[secrets]\ntunnel-key = \"\"\n").as_bytes());
+    assert_eq!(bench.boot().await.0, Some(0));
+    assert!(bench.credential("drk-relay", "tunnel-key").await.is_some_and(|key| Some(key) != old));
+    bench.write("boot/drk-relay.toml", edited(&card, "[secrets]\n", "[secrets]\nwhatsapp-token = \"\"\n").as_bytes());
+    let (code, words) = bench.boot().await;
+    assert!(code == Some(1) && words.contains("fehlt: unter [secrets] ist whatsapp-token leer, und"), "{words}");
+    assert_eq!(bench.credential("drk-relay", "whatsapp-token").await.as_deref(), Some(TOKEN), "a bad card changes nothing");
+}
+
 /// The other way to change something: only what is changed on the card takes its place.
 #[tokio::test]
 async fn what_was_edited_on_the_device_stays_until_the_card_changes() {

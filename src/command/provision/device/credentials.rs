@@ -36,6 +36,14 @@ impl Vault<'_> {
         Ok(())
     }
 
+    /// Removes what the relay is no longer to have.
+    pub(super) fn forget(&self, names: &[&str]) -> anyhow::Result<()> {
+        for path in names.iter().flat_map(|name| [self.stored.plain(name), self.stored.encrypted(name)]) {
+            self.system.remove(&path).with_context(|| path.display().to_string())?;
+        }
+        self.drop_in()
+    }
+
     fn put(&self, name: &str, secret: &SecretString) -> anyhow::Result<()> {
         let (plain, encrypted) = (self.stored.plain(name), self.stored.encrypted(name));
         if self.is_kept(&encrypted, name, secret) {

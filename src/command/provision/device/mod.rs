@@ -1,8 +1,8 @@
 //! `drk-relay provision-device`: what systemd/drk-relay-provision.service runs before any relay starts. Takes over what lies on the boot
 //! partition and writes there, for whoever puts the card into a computer, what became of it. Waits for nothing; a bad card changes nothing.
 //!
-//! What a power cut may interrupt is done in this order: files that the configuration names, secrets, the configuration, the broker's
-//! files, the record, the secrets on the card, the result. Until the record is written the card is simply taken again, with the same end;
+//! What a power cut may interrupt is done in this order: files that the configuration names, secrets, the configuration, secrets that are to
+//! be forgotten, the broker's files, the record, the secrets on the card, the result. Until the record is written the card is simply taken again, with the same end;
 //! from then on only its wiping has to be finished.
 #![expect(clippy::print_stderr, reason = "the journal and the console are the only other places to look when the card cannot be written")]
 
@@ -165,10 +165,13 @@ fn take(system: &System, cards: &Cards, found: &Found) -> Result<Said, Refused> 
     if !installed {
         install_files(system, &folder, &contents)?;
     }
-    Vault { system, stored: &stored, unit: &unit }.store(&contents.secrets)?;
+    let vault = Vault { system, stored: &stored, unit: &unit };
+    vault.store(&contents.secrets)?;
     if !installed {
         system.write(&home(system, found), contents.configuration.as_bytes(), Readers::Everybody)?;
     }
+    // Last, because the configuration of before may need it.
+    vault.forget(&contents.forgotten)?;
     let edited = fs::read(home(system, found)).is_ok_and(|there| there != contents.configuration.as_bytes());
     let broker = accounts(system, &contents)?;
     wipe::record(system, found, &card, &contents.secrets)?;
