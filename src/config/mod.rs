@@ -25,7 +25,7 @@ mod ways;
 mod written;
 
 pub use alarm::{AlarmConfig, HeartbeatConfig};
-pub use card::{Card, Contents, Neighbour, Origin, Publisher, Spare, Surroundings, Taken, credential_names};
+pub use card::{Card, Contents, Marks, Neighbour, Origin, Publisher, Spare, Surroundings, Taken, credential_names};
 pub use credentials::{FIRST_RELAY, Stored, service, service_at};
 pub use files::Files;
 pub use maps::{JsonPointer, MqttMap};

@@ -10,7 +10,7 @@ mod user_data;
 use super::Failure;
 use super::publisher::password;
 use crate::command::output::say;
-use crate::config::{Card, ConfigError, Contents, Neighbour, Origin, Spare, Surroundings, Taken};
+use crate::config::{Card, ConfigError, Contents, Marks, Neighbour, Origin, Publisher, Spare, Surroundings};
 use crate::port::clock::Clock;
 use crate::port::tunnel::generate;
 use anyhow::{Context, anyhow};
@@ -55,8 +55,11 @@ pub(super) fn execute(options: &Options) -> Result<(), Failure> {
     // Its own file is called the same.
     let others =
         neighbours(&cards, own).map(|other| Neighbour { name: format!("{} auf der Karte", other.name), ..other }).collect::<Vec<_>>();
+    if let unclear @ [_, ..] = cards.unclear().as_slice() {
+        return Err(anyhow!("Auf der Karte: {}", unclear.join("\n\n")).into());
+    }
     let card = Card::open(&options.config)?;
-    let contents = contents(options, &card, &others)?;
+    let contents = contents(options, &card, &marks(&cards, own, &card), &others)?;
     if !options.replace {
         vacant(&cards, own, &card)?;
     }
@@ -67,12 +70,9 @@ pub(super) fn execute(options: &Options) -> Result<(), Failure> {
     let user_data =
         String::from_utf8(user_data).map_err(|_| anyhow!("user-data ist nicht in UTF-8 geschrieben. Abhilfe: neu beschreiben"))?;
     let user_data = user_data::with_entry(&user_data).map_err(anyhow::Error::from)?;
-    write(
-        &partition,
-        &cards,
-        own,
-        &Written { card: &card, contents: &contents, packages: &packages, files: &files, user_data: &user_data },
-    )?;
+    let text = card.with_secrets(&contents.secrets, &contents.publishers)?;
+    let written = Written { text: &text, contents: &contents, packages: &packages, files: &files, user_data: &user_data };
+    write(&partition, &cards, own, &written)?;
     say!("{}", what_happens_next(&contents));
     Ok(())
 }
@@ -83,16 +83,24 @@ fn neighbours(cards: &Cards, own: Option<&str>) -> impl Iterator<Item = Neighbou
     others.filter_map(|found| Some(Card::open(&found.path).ok()?.neighbour(found.name())))
 }
 
-fn contents(options: &Options, card: &Card, others: &[Neighbour]) -> Result<Contents, Failure> {
+/// What the device has of this relay from the card, if it was in one before.
+fn marks(cards: &Cards, own: Option<&str>, card: &Card) -> Marks {
+    let there = cards.found.iter().find(|found| found.instance.as_deref() == own).and_then(|found| Card::open(&found.path).ok());
+    let same = there.filter(|there| there.phone_number_id() == card.phone_number_id());
+    same.map_or_else(Marks::default, |there| there.marks())
+}
+
+fn contents(options: &Options, card: &Card, marks: &Marks, others: &[Neighbour]) -> Result<Contents, Failure> {
     let random = || password().context("der Kernel gibt keinen Zufall her");
     // Only so that their absence is no fault: the device makes its own.
     let (tunnel_key, _) = generate("drk-relay").context("der Kernel gibt keinen Zufall her")?;
     let spare = Spare { verify_token: Some(random()?), tunnel_key: Some(tunnel_key), mqtt_password: Some(random()?) };
     let folder = options.config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let now = Some(Clock::System.now());
-    let around = Surroundings { folder, instance: options.name.as_deref(), kept: None, others, spare, now };
+    let around = Surroundings { folder, instance: options.name.as_deref(), kept: None, marks: marks.clone(), others, spare, now };
     let contents = card.contents(around)?;
-    if let Some(publisher) = contents.publishers.iter().find(|publisher| publisher.password.is_none()) {
+    let unknown = |publisher: &&Publisher| publisher.password.is_none() && !marks.publishers.contains(publisher.name.as_str());
+    if let Some(publisher) = contents.publishers.iter().find(unknown) {
         let what = format!("publisher „{}“: das Passwort fehlt.", publisher.name);
         let remedy = "unter [[publisher]] ergänzen: password = \"…\"";
         return Err(ConfigError::single(&options.config.display().to_string(), &what, remedy).into());
@@ -158,7 +166,8 @@ fn collisions(partition: &Partition, files: &[(String, Vec<u8>)], others: &[Neig
 
 /// What is put onto a card.
 struct Written<'a> {
-    card: &'a Card,
+    /// The configuration, with its secrets.
+    text: &'a str,
     contents: &'a Contents,
     packages: &'a [Package],
     files: &'a [(String, Vec<u8>)],
@@ -176,17 +185,20 @@ fn write(partition: &Partition, cards: &Cards, own: Option<&str>, written: &Writ
     for package in written.packages {
         let bytes = fs::read(&package.path).with_context(|| package.path.display().to_string())?;
         put(&format!("{FOLDER}/{}", package.name), &bytes)?;
+        // The device takes the newest that it finds.
+        for name in partition.other_packages(package)? {
+            fs::remove_file(partition.at(&format!("{FOLDER}/{name}"))).with_context(|| name.clone())?;
+            say!("  {FOLDER}/{name}: gelöscht, {} gilt", package.version);
+        }
     }
     for (name, bytes) in written.files {
         put(&format!("{FOLDER}/{name}"), bytes)?;
     }
     put(&format!("{FOLDER}/{SCRIPT}"), INSTALL.as_bytes())?;
-    let from_files = |taken: &&Taken| matches!(taken.origin, Origin::File(_));
-    let secrets: Vec<Taken> = written.contents.secrets.iter().filter(from_files).cloned().collect();
     // Under whatever name it lies there, and only once.
     let there = cards.found.iter().find(|found| found.instance.as_deref() == own);
     let name = there.map_or_else(|| of_card(own), names::Found::name);
-    put(&name, written.card.with_secrets(&secrets).as_bytes())?;
+    put(&name, written.text.as_bytes())?;
     put("user-data", written.user_data.as_bytes())?;
     // What an earlier start has said is no longer true.
     for name in [GOOD, BAD] {
@@ -208,13 +220,14 @@ fn write(partition: &Partition, cards: &Cards, own: Option<&str>, written: &Writ
 
 /// Every waiting time as it is, or people flash a healthy card anew.
 fn what_happens_next(contents: &Contents) -> String {
-    let made: Vec<&str> = contents.secrets.iter().filter(|taken| taken.origin == Origin::Made).map(|taken| taken.credential).collect();
-    let made = match made.as_slice() {
-        [] => String::new(),
-        names => format!("\nDas Gerät macht sich selbst: {}.", names.join(", ")),
+    let names = |origin: Origin, words: &str| {
+        let names: Vec<&str> = contents.secrets.iter().filter(|taken| taken.origin == origin).map(|taken| taken.credential).collect();
+        if names.is_empty() { String::new() } else { format!("\n{words}: {}.", names.join(", ")) }
     };
+    let made = names(Origin::Made, "Das Gerät macht sich selbst");
+    let kept = names(Origin::Kept, "Das Gerät hat schon, wenn es dasselbe ist");
     format!(
-        "\nDie Karte ist vorbereitet.{made}\nAuf ihr stehen jetzt Geheimnisse im Klartext, bis das Gerät sie übernommen hat: \
+        "\nDie Karte ist vorbereitet.{made}{kept}\nAuf ihr stehen jetzt Geheimnisse im Klartext, bis das Gerät sie übernommen hat: \
          nicht herumliegen \
          lassen.\n\n\
          1. Die Karte am PC auswerfen, in den Pi stecken, Netzwerkkabel und Strom anschließen.\n\

@@ -83,6 +83,20 @@ impl Cards {
         cards.found.sort_by(|one, other| one.instance.cmp(&other.instance));
         Ok(cards)
     }
+
+    /// What of it nobody can understand, with remedies.
+    pub(super) fn unclear(&self) -> Vec<String> {
+        let similar = self.similar.iter().map(|name| {
+            let (first, second) = (of_card(None), of_card(Some("zweite")));
+            format!(
+                "{name}: So heißt keine Konfiguration.\n Abhilfe: die richtige heißt {first}, eine zweite etwa {second}; alles andere löschen."
+            )
+        });
+        let twice = self.twice.iter().map(|[one, other]| {
+            format!("{one} und {other}: Welche von beiden gilt, ist nicht zu erkennen.\n Abhilfe: eine von beiden löschen.")
+        });
+        similar.chain(twice).collect()
+    }
 }
 
 #[derive(PartialEq, Eq, Debug)]

@@ -1,6 +1,8 @@
 //! The boot partition of a card on a technician's computer: whether it is one that will do what is asked of it, and files onto it, each
 //! whole or not at all. FAT has no rights and keeps no journal.
 
+use super::names::FOLDER;
+use super::packages::Package;
 use crate::port::durable::{Readers, replace_for};
 use anyhow::{Context, bail};
 use std::fs::{self, File};
@@ -71,9 +73,20 @@ impl Partition {
         Ok(true)
     }
 
+    /// The names of packages for the same devices as this one.
+    pub(super) fn other_packages(&self, package: &Package) -> anyhow::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.at(FOLDER)).context(FOLDER)? {
+            let name = entry.context(FOLDER)?.file_name().to_string_lossy().into_owned();
+            let other = name.starts_with("drk-relay_") && name.ends_with(&format!("_{}.deb", package.architecture));
+            names.extend((other && name != package.name).then_some(name));
+        }
+        Ok(names)
+    }
+
     /// Everything is on the card, also the names.
     pub(super) fn sync(&self) -> anyhow::Result<()> {
-        let folders = [self.folder.clone(), self.at(super::names::FOLDER)];
+        let folders = [self.folder.clone(), self.at(FOLDER)];
         let synced = folders.iter().try_for_each(|folder| File::open(folder)?.sync_all());
         synced.with_context(|| format!("{}: die Karte nimmt nicht alles an. Abhilfe: eine andere nehmen", self.folder.display()))
     }

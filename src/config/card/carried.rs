@@ -5,6 +5,7 @@ use super::super::credentials::Stored;
 use super::super::document::{Complaint, Section, quoted};
 use super::super::files::{Files, Refusal, Secret, content};
 use super::super::kinds;
+use super::secrets::stand_in;
 use secrecy::SecretString;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +50,8 @@ pub(in crate::config) struct Carried {
     pub(super) spare: BTreeMap<&'static str, SecretString>,
     /// What the device has already.
     pub(super) kept: Option<Stored>,
+    /// What it is said to have, where this is another computer.
+    pub(super) marked: BTreeSet<&'static str>,
     /// Whether this is the device that it will run on, so that absolute paths mean what they will mean.
     pub(super) here: bool,
     pub(super) seen: RefCell<Seen>,
@@ -132,8 +135,14 @@ impl Carried {
 
     /// What the device has of it, and is not to forget.
     fn kept(&self, secret: &Secret) -> Option<SecretString> {
-        let stored = self.kept.as_ref().filter(|_| !self.forgets(secret))?;
-        stored.read(secret.credential).1.and_then(|bytes| secret.text(bytes)).ok()
+        if self.forgets(secret) {
+            return None;
+        }
+        match &self.kept {
+            Some(stored) => stored.read(secret.credential).1.and_then(|bytes| secret.text(bytes)).ok(),
+            None if self.marked.contains(secret.credential) => self.spare.get(secret.credential).cloned().or_else(|| stand_in(secret)),
+            None => None,
+        }
     }
 
     /// Whether the device is to forget it.

@@ -5,49 +5,32 @@
 mod carried;
 mod claims;
 mod pieces;
+mod prepared;
 mod publisher;
+mod secrets;
 mod text;
 
 pub(super) use carried::Carried;
 pub use carried::{Origin, Taken};
+pub use prepared::Marks;
 pub use publisher::Publisher;
+pub use secrets::credential_names;
 
-use super::document::{Document, Findings, Read, Section};
-use super::files::{Form, Secret};
-use super::kinds::wrong;
+use super::document::{Document, Findings};
 use super::report::{ConfigError, Source, discreet, why};
-use super::{BrokerAddress, Checked, Files, SIZE_MAX, Stored, alarm, ingress, outside, tls};
+use super::{BrokerAddress, Checked, Files, SIZE_MAX, Stored, ingress, tls};
 use crate::domain::ids::Name;
 use crate::domain::time::Millis;
 use pieces::{Kind, Part, Piece, pieces, suspicious};
 use secrecy::SecretString;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use toml::de::DeValue;
 
 /// What stands in the place of a secret that was taken from a card.
 const WIPED: &str = "übernommen";
-/// Every secret that a service may see: the names of its credentials are the keys of `[secrets]`.
-const SECRETS: [&Secret; 10] = [
-    &outside::TOKEN,
-    &outside::APP_SECRET,
-    &outside::VERIFY_TOKEN,
-    &outside::APP_SECRET_NEXT,
-    &outside::PASSWORD,
-    &tls::KEY,
-    &ingress::PROXY,
-    &ingress::TUNNEL_KEY,
-    &tls::SERVER_PAIR,
-    &alarm::URL,
-];
-
-/// What the secrets of a service are called.
-pub fn credential_names() -> impl Iterator<Item = &'static str> {
-    SECRETS.into_iter().map(|secret| secret.credential)
-}
 
 /// A card's file, read and taken apart, but not understood yet.
 #[derive(Debug)]
@@ -99,6 +82,8 @@ pub struct Surroundings<'a> {
     pub instance: Option<&'a str>,
     /// What the device has of its secrets already; nothing on a technician's computer.
     pub kept: Option<Stored>,
+    /// What the card says that the device has; nothing on the device, which knows it.
+    pub marks: Marks,
     /// The other relays on the same device.
     pub others: &'a [Neighbour],
     /// What is made if it is missing.
@@ -181,7 +166,7 @@ impl Card {
         let parsed = self.stray(source).map_or_else(|| Document::parse_as(&of_card, source), Err);
         let carried = parsed.map(|document| {
             let mut root = document.root();
-            let secrets = secrets(&mut root);
+            let secrets = secrets::read(&mut root);
             let publishers = publisher::read(&mut root, broker.as_ref(), around.others).unwrap_or_default();
             root.end();
             let Findings { problems, .. } = document.into_findings();
@@ -190,14 +175,15 @@ impl Card {
         let (secrets, publishers, wrong) = match carried {
             Ok(read) => read,
             // What cannot be read is not missing.
-            Err(error) => (Given { refused: self.named(), ..Given::default() }, Vec::new(), Some(error)),
+            Err(error) => (secrets::Given { refused: self.named(), ..secrets::Given::default() }, Vec::new(), Some(error)),
         };
         let accounts = self.pieces.iter().any(|piece| piece.part == Part::Publisher);
-        let spare = spare(around.spare, accounts && broker.as_ref().is_some_and(|broker| broker.user.is_some()));
+        let spare = secrets::spare(around.spare, accounts && broker.as_ref().is_some_and(|broker| broker.user.is_some()));
         let here = around.kept.is_some();
-        let (given, mut forgotten) = (secrets.given.keys().copied().collect::<Vec<_>>(), secrets.forgotten.clone());
-        let Given { given: texts, forgotten: empty, refused } = secrets;
-        let carried = Carried { given: texts, forgotten: empty, refused, spare, kept: around.kept, here, seen: RefCell::default() };
+        let secrets::Given { given, forgotten, refused } = secrets;
+        let (names, mut dropped) = (given.keys().copied().collect::<Vec<_>>(), forgotten.clone());
+        let (kept, marked) = (around.kept, around.marks.secrets);
+        let carried = Carried { given, forgotten, refused, spare, kept, marked, here, seen: RefCell::default() };
         let files = Files::of_card(around.folder, carried);
         let mut checked = Document::parse_as(&of_relay, source).and_then(|document| {
             claims::check(&document, &of_relay, around.instance, around.others);
@@ -211,10 +197,10 @@ impl Card {
         }
         let seen = files.carried().map(|carried| carried.seen.take()).unwrap_or_default();
         let (checked, configuration) = (checked?, self.configuration());
-        self.idle(source, &given, &seen)?;
+        self.idle(source, &names, &seen)?;
         // A new one has been made in its place.
-        forgotten.retain(|name| !seen.secrets.iter().any(|taken| taken.credential == *name));
-        let (files, forgotten) = (seen.files.into_iter().collect(), forgotten.into_iter().collect());
+        dropped.retain(|name| !seen.secrets.iter().any(|taken| taken.credential == *name));
+        let (files, forgotten) = (seen.files.into_iter().collect(), dropped.into_iter().collect());
         let unknown = || ConfigError::single(&self.name, "Der Broker ist nicht zu verstehen.", "den Abschnitt [mqtt] prüfen.");
         let broker = broker.ok_or_else(unknown)?;
         Ok(Contents { checked, configuration, secrets: seen.secrets, forgotten, files, publishers, broker })
@@ -240,8 +226,7 @@ impl Card {
             let lines = &self.text[piece.lines.clone()];
             match &piece.kind {
                 Kind::Pair(key, value) if is_secret(piece.part, key) => {
-                    let end = piece.comments.first().map_or(piece.lines.end, |comment| comment.start);
-                    let given = !self.text[*value..end].trim_matches(|char: char| "\"'".contains(char) || char.is_whitespace()).is_empty();
+                    let given = !self.word(piece, *value).trim().is_empty();
                     // Never longer than it was: a full card has no room.
                     let room = lines.len() > key.len() + WIPED.len() + "# : ".len();
                     wiped.push_str(&if given && room { format!("# {key}: {WIPED}\n") } else { "#\n".to_owned() });
@@ -252,35 +237,6 @@ impl Card {
             }
         }
         wiped
-    }
-
-    /// The file as it goes onto a card: these secrets, which were in files, stand in it, and the keys that named the files do not.
-    pub fn with_secrets(&self, files: &[Taken]) -> String {
-        let (mut text, mut placed) = (String::new(), files.is_empty());
-        let lines: String = files.iter().map(written).collect();
-        let mut section = String::new();
-        for piece in &self.pieces {
-            let content = &self.text[piece.lines.clone()];
-            if let Kind::Header = piece.kind {
-                section = content.trim().trim_matches(['[', ']']).to_owned();
-            }
-            let named = |taken: &&Taken| matches!(&piece.kind, Kind::Pair(key, _) if key == taken.key) && taken.belongs_to(&section);
-            match files.iter().find(named).filter(|_| piece.part == Part::Relay) {
-                Some(_) => text.push_str(&content.split_inclusive('\n').map(|line| format!("# {line}")).collect::<String>()),
-                None => text.push_str(content),
-            }
-            if !text.ends_with('\n') {
-                text.push('\n');
-            }
-            if piece.part == Part::Secrets && piece.kind == Kind::Header && !placed {
-                text.push_str(&lines);
-                placed = true;
-            }
-        }
-        if !placed {
-            text.push_str(&format!("\n[secrets]\n{lines}"));
-        }
-        text
     }
 
     /// `relay.toml`: as it is written, without what is the card's.
@@ -357,81 +313,6 @@ impl Card {
     }
 }
 
-/// What stands below `[secrets]`.
-#[derive(Default)]
-struct Given {
-    given: BTreeMap<&'static str, SecretString>,
-    forgotten: BTreeSet<&'static str>,
-    refused: BTreeSet<&'static str>,
-}
-
-/// Reads `[secrets]`.
-fn secrets(root: &mut Section<'_>) -> Given {
-    let mut found = Given::default();
-    let Some(mut section) = root.section("secrets") else { return found };
-    for secret in SECRETS {
-        let read = section.read_silently(secret.credential, |item| {
-            let DeValue::String(text) = item.value else {
-                return Err(wrong("erwartet wird Text in Anführungszeichen.", "den Wert in Anführungszeichen setzen: \"…\""));
-            };
-            let lines: Vec<&str> = text.trim().lines().map(str::trim).collect();
-            let text = if secret.form == Form::Pem { lines.join("\n") + "\n" } else { text.trim().to_owned() };
-            if text.trim().is_empty() {
-                return Ok(None);
-            }
-            if text.len() > SECRET_MAX {
-                return Err(wrong("so lang ist kein Geheimnis.", "nur das Geheimnis selbst hineinschreiben."));
-            }
-            secret.text(text.into_bytes()).map(Some).map_err(|refusal| refusal.said_of("der Wert"))
-        });
-        match read {
-            Read::Given(Some(value)) => drop(found.given.insert(secret.credential, value)),
-            Read::Given(None) => drop(found.forgotten.insert(secret.credential)),
-            Read::Refused => drop(found.refused.insert(secret.credential)),
-            Read::Absent => {}
-        }
-    }
-    section.end();
-    found
-}
-
-/// What is made of a spare secret, by credential.
-fn spare(spare: Spare, accounts: bool) -> BTreeMap<&'static str, SecretString> {
-    let Spare { verify_token, tunnel_key, mqtt_password } = spare;
-    let made = [
-        (outside::VERIFY_TOKEN.credential, verify_token),
-        (ingress::TUNNEL_KEY.credential, tunnel_key),
-        (outside::PASSWORD.credential, mqtt_password.filter(|_| accounts)),
-    ];
-    made.into_iter().filter_map(|(name, secret)| Some((name, secret?))).collect()
-}
-
-/// A line, or some, of `[secrets]`.
-fn written(taken: &Taken) -> String {
-    use secrecy::ExposeSecret;
-    let text = taken.secret.expose_secret();
-    if text.trim().contains('\n') {
-        format!("{} = '''\n{}\n'''\n", taken.credential, text.trim_end())
-    } else {
-        format!("{} = {}\n", taken.credential, super::document::quoted(text))
-    }
-}
-
-impl Taken {
-    /// Whether a key of this section may name its file.
-    fn belongs_to(&self, section: &str) -> bool {
-        let of = match self.credential {
-            "mqtt-password" | "mqtt-client-key" => "mqtt",
-            "proxy" => "egress",
-            "tunnel-key" => "tunnel",
-            "tls-key" => "ingress",
-            "heartbeat-url" => "heartbeat",
-            _ => "whatsapp",
-        };
-        section == of
-    }
-}
-
 /// Whether the value of this key is one.
 fn is_secret(part: Part, key: &str) -> bool {
     match part {
@@ -492,5 +373,3 @@ fn masked(line: &str) -> String {
 
 /// Longest name of a secret.
 const KEY_MAX: usize = 32;
-/// Longest secret: a key of 4,096 bits in PEM has a quarter of that.
-const SECRET_MAX: usize = 16 * 1024;

@@ -72,7 +72,7 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
 }
 
 /// The first name of a header.
-fn header(line: &str) -> &str {
+pub(super) fn header(line: &str) -> &str {
     let inner = line.trim_start_matches(['[', ' ', '\t']);
     inner.split([']', '.', '\n', '#']).next().unwrap_or_default().trim().trim_matches(['"', '\''])
 }

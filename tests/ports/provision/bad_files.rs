@@ -2,7 +2,7 @@
 //! was typed.
 
 use super::{APP_SECRET, Bench, FEHLER, OK, PASSWORD, TOKEN, edited, filled_in};
-use drk_relay::config::{Card, Contents, Spare, Stored, Surroundings};
+use drk_relay::config::{Card, Contents, Marks, Spare, Stored, Surroundings};
 use drk_relay::port::tunnel::generate;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
@@ -17,8 +17,15 @@ fn spare() -> Spare {
 /// What a device without anything makes of these bytes.
 fn contents(bytes: &[u8]) -> Result<Contents, String> {
     let nowhere = Path::new("/nowhere");
-    let around =
-        Surroundings { folder: nowhere, instance: None, kept: Some(Stored::new(nowhere, None)), others: &[], spare: spare(), now: None };
+    let around = Surroundings {
+        folder: nowhere,
+        instance: None,
+        kept: Some(Stored::new(nowhere, None)),
+        marks: Marks::default(),
+        others: &[],
+        spare: spare(),
+        now: None,
+    };
     let card = Card::read("drk-relay.toml", bytes).map_err(|error| error.to_string())?;
     card.contents(around).map_err(|error| error.to_string())
 }

@@ -101,6 +101,82 @@ async fn what_could_not_work_on_the_device_is_refused_at_once() {
     refused(&bench, &[], 1, "drk-relay_1.2.3_armhf.deb ist kein ganzes Debian-Paket.").await;
 }
 
+/// A card that was in the device comes back: secrets are on neither the PC nor the card, but the device has them.
+#[tokio::test]
+async fn a_corrected_card_needs_no_secret_again() {
+    let bench = bench();
+    let heartbeat = "https://herz.example/ping/geheim-0123456";
+    let first = edited(
+        &filled_in(),
+        "[secrets]\n",
+        &format!("[secrets]\nheartbeat-url = \"{heartbeat}\"\nproxy = \"http://u:p@proxy.example:1\"\n"),
+    );
+    let first = edited(&first, "[ingress]\n", "[egress]\nmode = \"proxy\"\n\n[ingress]\n");
+    bench.write("pc/drk-relay.toml", first.as_bytes());
+    assert_eq!(bench.provision("pc/drk-relay.toml", &[]).await.0, Some(0));
+    let (code, words) = bench.boot().await;
+    assert_eq!(code, Some(0), "{words}");
+    let old = bench.credential("drk-relay", "tunnel-key").await;
+    let text = edited(&first, "title = \"Corona im Kreis Musterstadt\"", "title = \"Corona in Musterstadt\"");
+    let text = edited(&text, &format!("password = \"{PASSWORD}\"\n"), "");
+    let begin = text.find("[secrets]").expect("there");
+    let text = edited(&text, &text[begin..text.find("[[publisher]]").expect("there")], "");
+    bench.write("pc/drk-relay.toml", text.as_bytes());
+    // And once more, before it was in the device.
+    for _ in 0..2 {
+        let (code, said, words) = bench.provision("pc/drk-relay.toml", &[]).await;
+        let kept = "Das Gerät hat schon, wenn es dasselbe ist: proxy, whatsapp-token, whatsapp-app-secret, heartbeat-url.";
+        assert!(code == Some(0) && said.contains(kept), "{said}{words}");
+    }
+    assert!(bench.read("boot/drk-relay.toml").contains("\n# password: übernommen\n"));
+    let (code, words) = bench.boot().await;
+    assert_eq!(code, Some(0), "{words}");
+    assert!(bench.read("root/etc/drk-relay/relay.toml").contains("Corona in Musterstadt"));
+    assert_eq!(bench.credential("drk-relay", "whatsapp-token").await.as_deref(), Some(TOKEN));
+    assert_eq!(bench.credential("drk-relay", "heartbeat-url").await.as_deref(), Some(heartbeat));
+    assert_eq!(bench.credential("drk-relay", "tunnel-key").await, old);
+    // Another relay's card says nothing of this one.
+    bench.write("pc/drk-relay.toml", edited(&text, "200000000000002", "200000000000003").as_bytes());
+    refused(&bench, &["--replace"], 64, "unter [secrets] steht kein whatsapp-token").await;
+}
+
+#[tokio::test]
+async fn what_the_device_would_not_understand_is_refused_at_once() {
+    for (name, what) in [
+        ("drk-relay (1).toml", "drk-relay (1).toml: So heißt keine Konfiguration.\n Abhilfe: "),
+        ("drk-relay.toml.txt", "drk-relay.toml und drk-relay.toml.txt: Welche von beiden gilt, ist nicht zu erkennen."),
+    ] {
+        let bench = bench();
+        bench.write("boot/drk-relay.toml", filled_in().as_bytes());
+        bench.write(&format!("boot/{name}"), b"a = 1\n");
+        refused(&bench, &[], 1, what).await;
+    }
+    // A secret from a file has no place beside others that stand above all sections.
+    let bench = bench();
+    let text = edited(&filled_in(), "[whatsapp]\n", "[whatsapp]\ntoken_file = \"token\"\n");
+    let text = edited(
+        &text,
+        &format!("[secrets]\n# Aus den Business-Einstellungen: Systembenutzer, Token generieren.\nwhatsapp-token = \"{TOKEN}\"\n"),
+        "",
+    );
+    let text = edited(&text, &format!("whatsapp-app-secret = \"{APP_SECRET}\"\n"), "");
+    bench.write("pc/drk-relay.toml", format!("secrets.whatsapp-app-secret = \"{APP_SECRET}\"\n{text}").as_bytes());
+    bench.write("pc/token", TOKEN.as_bytes());
+    refused(&bench, &[], 64, "die Geheimnisse stehen nicht unter einer Zeile [secrets]").await;
+}
+
+#[tokio::test]
+async fn the_card_has_one_package_for_each_architecture() {
+    let bench = bench();
+    for name in ["drk-relay_2.0.0_arm64.deb", "drk-relay_2.0.0_armhf.deb"] {
+        bench.write(&format!("boot/drk-relay/{name}"), &deb());
+    }
+    let (code, said, words) = bench.provision("pc/drk-relay.toml", &["--package", PACKAGE]).await;
+    assert!(code == Some(0) && said.contains("  drk-relay/drk-relay_2.0.0_arm64.deb: gelöscht, 1.2.3 gilt\n"), "{said}{words}");
+    let packages: Vec<String> = bench.files("boot/drk-relay").into_keys().filter(|name| name.ends_with(".deb")).collect();
+    assert_eq!(packages, [PACKAGE, "drk-relay_2.0.0_armhf.deb"]);
+}
+
 #[tokio::test]
 async fn a_second_relay_needs_a_word() {
     let bench = bench();

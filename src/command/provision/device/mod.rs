@@ -16,7 +16,7 @@ use super::names::{BAD, Cards, FOLDER, Found, GOOD, of_card};
 use super::neighbours;
 use crate::command::Failure;
 use crate::command::publisher::password;
-use crate::config::{Card, ConfigError, Contents, Neighbour, Spare, Stored, Surroundings, Taken, service};
+use crate::config::{Card, ConfigError, Contents, Marks, Neighbour, Spare, Stored, Surroundings, Taken, service};
 use crate::domain::ids::Name;
 use crate::port::durable::Readers;
 use crate::port::tunnel::generate;
@@ -78,7 +78,7 @@ pub(in crate::command) fn execute(options: &Options) -> Result<(), Failure> {
     }
     let [is_good, is_bad] = [GOOD, BAD].map(|name| system.boot.join(name).exists());
     let unchanged = cards.found.iter().all(|found| is_installed(&system, found));
-    let clear = cards.similar.is_empty() && cards.twice.is_empty();
+    let clear = cards.unclear().is_empty();
     if clear
         && unchanged
         && !healed
@@ -111,7 +111,7 @@ fn is_installed(system: &System, found: &Found) -> bool {
 type Outcome = (Vec<Said>, Vec<String>);
 
 fn take_all(system: &System, cards: &Cards) -> Outcome {
-    let (mut taken, mut wrong) = (Vec::new(), nearly(cards));
+    let (mut taken, mut wrong) = (Vec::new(), cards.unclear());
     if cards.found.is_empty() && wrong.is_empty() {
         wrong.push(format!(
             "{0} fehlt: auf dieser Karte liegt keine Konfiguration.\n Abhilfe: die Datei {0} neben diese hier legen, oder die Karte mit \
@@ -130,20 +130,6 @@ fn take_all(system: &System, cards: &Cards) -> Outcome {
     (taken, wrong)
 }
 
-/// What is called nearly as it should be.
-fn nearly(cards: &Cards) -> Vec<String> {
-    let similar = cards.similar.iter().map(|name| {
-        let (first, second) = (of_card(None), of_card(Some("zweite")));
-        format!(
-            "{name}: So heißt keine Konfiguration.\n Abhilfe: die richtige heißt {first}, eine zweite etwa {second}; alles andere löschen."
-        )
-    });
-    let twice = cards.twice.iter().map(|[one, other]| {
-        format!("{one} und {other}: Welche von beiden gilt, ist nicht zu erkennen.\n Abhilfe: eine von beiden löschen.")
-    });
-    similar.chain(twice).collect()
-}
-
 /// Takes one configuration over. Nothing is written before everything has been understood.
 fn take(system: &System, cards: &Cards, found: &Found) -> Result<Said, Refused> {
     let instance = found.instance.as_deref();
@@ -153,7 +139,8 @@ fn take(system: &System, cards: &Cards, found: &Found) -> Result<Said, Refused> 
     let card = Card::open(&found.path)?;
     let others = others(system, cards, found);
     let spare = spare(&unit)?;
-    let around = Surroundings { folder: &folder, instance, kept: Some(stored.clone()), others: &others, spare, now: None };
+    let around =
+        Surroundings { folder: &folder, instance, kept: Some(stored.clone()), marks: Marks::default(), others: &others, spare, now: None };
     let contents = card.contents(around)?;
     let lacking = broker::unknown(system, &contents.publishers);
     if let [first, ..] = lacking.as_slice() {
