@@ -19,7 +19,7 @@ async fn a_good_card_is_taken_over() {
     let made = bench.credential("drk-relay", "whatsapp-verify-token").await.expect("made");
     assert_eq!(made.len(), "01234-56789-abcde-fghjk".len());
     let drop_in = bench.read("root/etc/systemd/system/drk-relay.service.d/10-credentials.conf");
-    assert!(drop_in.contains("\nLoadCredentialEncrypted=whatsapp-token:/etc/credstore.encrypted/drk-relay.whatsapp-token\n"), "{drop_in}");
+    assert!(drop_in.contains("\nLoadCredentialEncrypted=whatsapp-token:drk-relay.whatsapp-token\n"), "{drop_in}");
     assert_eq!(drop_in.matches("LoadCredentialEncrypted=").count(), 5, "{drop_in}");
     for (name, (mode, _)) in bench.files("root/etc") {
         // Root's alone, or the broker's, too; the others hold no secret.
@@ -323,7 +323,7 @@ async fn two_relays_live_on_one_device() {
     assert_eq!(code, Some(0), "{words}");
     assert_eq!(bench.credential("drk-relay@zweite", "whatsapp-token").await.as_deref(), Some(TOKEN));
     let drop_in = bench.read("root/etc/systemd/system/drk-relay@zweite.service.d/10-credentials.conf");
-    assert!(drop_in.contains("=whatsapp-token:/etc/credstore.encrypted/drk-relay@zweite.whatsapp-token\n"), "{drop_in}");
+    assert!(drop_in.contains("=whatsapp-token:drk-relay@zweite.whatsapp-token\n"), "{drop_in}");
     assert!(bench.is_there("root/etc/drk-relay/zweite.toml"));
     let said = bench.read(&format!("boot/{OK}"));
     assert!(said.contains("webhook register --config /etc/drk-relay/zweite.toml"), "{said}");
