@@ -1,6 +1,6 @@
 //! What two relays on one device cannot share, and what the units of systemd allow a configuration: where its state lies.
 
-use super::super::credentials::service;
+use super::super::credentials::{service, service_at};
 use super::super::document::Document;
 use super::super::kinds;
 use super::super::report::Source;
@@ -40,7 +40,7 @@ pub(super) fn check(document: &Document<'_>, text: &str, instance: Option<&str>,
         for ((section, key, _, why), (own, other)) in ALONE.iter().zip(own.iter().zip(values(configuration))) {
             let Some(value) = own.as_ref().filter(|own| other.as_ref() == Some(own)) else { continue };
             let what = format!("„{}“ hat auch {name}. {why}", value.shown);
-            let remedy = "in einer der beiden Dateien etwas anderes angeben; was hier fehlt, hat seine Vorgabe.";
+            let remedy = &remedy(name);
             match (*section, document.root().section(section)) {
                 ("", _) if astray => {}
                 ("", _) => document.root().refuse(key, &what, remedy),
@@ -49,6 +49,14 @@ pub(super) fn check(document: &Document<'_>, text: &str, instance: Option<&str>,
             }
         }
     }
+}
+
+/// A relay whose file is not on the card any more lives on until somebody ends it.
+fn remedy(other: &str) -> String {
+    let otherwise = "in einer der beiden Dateien etwas anderes angeben; was hier fehlt, hat seine Vorgabe.";
+    service_at(Path::new(other)).map_or(otherwise.to_owned(), |service| {
+        format!("soll es dieses Relay nicht mehr geben, auf dem Gerät: sudo systemctl disable --now {service}; sudo rm {other}. Sonst {otherwise}")
+    })
 }
 
 /// As whom a relay logs in at the broker of this device.

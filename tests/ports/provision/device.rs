@@ -313,6 +313,11 @@ async fn two_relays_share_no_account() {
     bench.write("boot/drk-relay@zweite.toml", edited(&second(), "name = \"pegel\"", "name = \"relay\"").as_bytes());
     let (code, words) = bench.boot().await;
     assert!(code == Some(1) && words.contains("„relay“ heißt auch ein Zugang von /etc/drk-relay/relay.toml"), "{words}");
+    bench.write("boot/drk-relay@zweite.toml", edited(&second(), "200000000000003", "200000000000002").as_bytes());
+    let (code, words) = bench.boot().await;
+    let remedy =
+        "soll es dieses Relay nicht mehr geben, auf dem Gerät: sudo systemctl disable --now drk-relay; sudo rm /etc/drk-relay/relay.toml.";
+    assert!(code == Some(1) && words.contains(remedy), "{words}");
 }
 
 #[tokio::test]
@@ -407,9 +412,18 @@ async fn a_device_that_cannot_be_written_says_so_and_keeps_the_secrets_on_the_ca
     bench.write("root/etc/drk-relay", b"a file where a folder should be");
     let (code, words) = bench.boot().await;
     assert!(code == Some(1) && words.contains("relay.toml lässt sich nicht schreiben"), "{words}");
-    assert!(bench.read("boot/drk-relay.toml").contains(TOKEN) && bench.is_there(&format!("boot/{FEHLER}")));
+    assert!(bench.read("boot/drk-relay.toml").contains(TOKEN));
+    let said = bench.read(&format!("boot/{FEHLER}"));
+    assert!(said.contains(": das Gerät konnte nicht alles übernehmen; beim nächsten Start beginnt es noch einmal.\r\n"), "{said}");
+    assert!(said.contains("sind auf dieser Karte zu lesen: nicht herumliegen lassen."), "{said}");
     fs::remove_file(bench.path("root/etc/drk-relay")).expect("there");
     fs::set_permissions(bench.path("boot"), Permissions::from_mode(0o755)).expect("chmod");
     assert_eq!(bench.boot().await.0, Some(0));
     bench.holds_none("boot", &[TOKEN]);
+    // Whatever it is at: the broker's files cannot be given to their group.
+    bench.write("root/etc/group", b"mosquitto:x:0:\n");
+    fs::create_dir(bench.path("root/etc/mosquitto/drk-relay.passwd.new")).expect("a folder");
+    let (code, _) = bench.boot().await;
+    let said = bench.read(&format!("boot/{FEHLER}"));
+    assert!(code == Some(1) && said.contains("\r\nmosquitto: ") && !bench.is_there(&format!("boot/{OK}")), "{said}");
 }

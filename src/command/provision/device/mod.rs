@@ -72,23 +72,24 @@ pub(in crate::command) fn execute(options: &Options) -> Result<(), Failure> {
     if let Err(error) = finish(&system, &cards) {
         eprintln!("drk-relay: {error:#}");
     }
-    let healed = broker::heal(&system)?;
-    if healed {
+    let healed = broker::heal(&system);
+    if matches!(healed, Ok(true)) {
         restart_broker(&system);
     }
     let [is_good, is_bad] = [GOOD, BAD].map(|name| system.boot.join(name).exists());
-    let unchanged = cards.found.iter().all(|found| is_installed(&system, found));
-    let clear = cards.unclear().is_empty();
-    if clear
-        && unchanged
-        && !healed
-        && !is_bad
-        && (is_good || cards.found.is_empty() && system.at(CONFIGURATIONS).join("relay.toml").exists())
-    {
+    let unchanged = cards.unclear().is_empty() && cards.found.iter().all(|found| is_installed(&system, found));
+    // A card that brings nothing, in a device that is in use.
+    let bare = cards.found.is_empty() && system.at(CONFIGURATIONS).join("relay.toml").exists();
+    let as_said = matches!(healed, Ok(false)) && is_good || bare && healed.is_ok();
+    if unchanged && !is_bad && as_said {
         return Ok(());
     }
-    let outcome = take_all(&system, &cards);
-    report(&system, outcome)
+    let mut outcome = Outcome { wrong: cards.unclear(), ..Outcome::default() };
+    if let Err(error) = healed {
+        outcome.refuse("mosquitto", &Refused::Device(error));
+    }
+    take_all(&system, &cards, &mut outcome);
+    report(&system, &outcome)
 }
 
 /// What a power cut has left half done on the card.
@@ -108,12 +109,30 @@ fn is_installed(system: &System, found: &Found) -> bool {
 }
 
 /// What became of each.
-type Outcome = (Vec<Said>, Vec<String>);
+#[derive(Default)]
+struct Outcome {
+    taken: Vec<Said>,
+    /// What is wrong, with remedies.
+    wrong: Vec<String>,
+    /// Whether something of that was begun on the device.
+    begun: bool,
+}
 
-fn take_all(system: &System, cards: &Cards) -> Outcome {
-    let (mut taken, mut wrong) = (Vec::new(), cards.unclear());
-    if cards.found.is_empty() && wrong.is_empty() {
-        wrong.push(format!(
+impl Outcome {
+    fn refuse(&mut self, name: &str, refused: &Refused) {
+        match refused {
+            Refused::Card(error) => self.wrong.push(error.to_string()),
+            Refused::Device(error) => {
+                self.wrong.push(format!("{name}: {error:#}"));
+                self.begun = true;
+            }
+        }
+    }
+}
+
+fn take_all(system: &System, cards: &Cards, outcome: &mut Outcome) {
+    if cards.found.is_empty() && outcome.wrong.is_empty() {
+        outcome.wrong.push(format!(
             "{0} fehlt: auf dieser Karte liegt keine Konfiguration.\n Abhilfe: die Datei {0} neben diese hier legen, oder die Karte mit \
              drk-relay provision neu vorbereiten.",
             of_card(None)
@@ -122,12 +141,10 @@ fn take_all(system: &System, cards: &Cards) -> Outcome {
     // With two files for one relay nobody knows which is meant.
     for found in cards.found.iter().filter(|found| !cards.twice.iter().any(|[one, _]| *one == found.name())) {
         match take(system, cards, found) {
-            Ok(said) => taken.push(said),
-            Err(Refused::Card(error)) => wrong.push(error.to_string()),
-            Err(Refused::Device(error)) => wrong.push(format!("{}: {error:#}", found.name())),
+            Ok(said) => outcome.taken.push(said),
+            Err(refused) => outcome.refuse(&found.name(), &refused),
         }
     }
-    (taken, wrong)
 }
 
 /// Takes one configuration over. Nothing is written before everything has been understood.
@@ -241,10 +258,10 @@ fn systemctl(system: &System, arguments: &[&str]) {
 }
 
 /// One of the two files, never both, and the same to journal and console.
-fn report(system: &System, (taken, wrong): Outcome) -> Result<(), Failure> {
+fn report(system: &System, Outcome { taken, wrong, begun }: &Outcome) -> Result<(), Failure> {
     let (text, name, other) = match wrong.as_slice() {
-        [] => (good(system, &taken), GOOD, BAD),
-        wrong => (bad(wrong, &taken), BAD, GOOD),
+        [] => (good(system, taken), GOOD, BAD),
+        wrong => (bad(wrong, taken, *begun), BAD, GOOD),
     };
     // As Notepad reads it, of whatever age: a mark that it is UTF-8, and both characters at the end of a line.
     let bytes = format!("\u{feff}{}", text.replace('\n', "\r\n"));

@@ -85,10 +85,16 @@ pub(super) fn good(system: &System, taken: &[Said]) -> String {
     text
 }
 
-/// `drk-relay-FEHLER.txt`.
-pub(super) fn bad(wrong: &[String], taken: &[Said]) -> String {
+/// `drk-relay-FEHLER.txt`. `begun`: whether the device was at it already.
+pub(super) fn bad(wrong: &[String], taken: &[Said], begun: bool) -> String {
+    let how = if begun {
+        "das Gerät konnte nicht alles übernehmen; beim nächsten Start beginnt es noch einmal"
+    } else {
+        "so geht es noch nicht. Auf dem Gerät wurde dafür nichts geändert"
+    };
     let mut text = format!(
-        "drk-relay {}: so geht es noch nicht. Auf dem Gerät wurde dafür nichts geändert.\n\n{}\n",
+        "drk-relay {}: {how}.\n\n{}\n\nGeheimnisse, die noch in einer Datei hier stehen, sind auf dieser Karte zu lesen: nicht herumliegen \
+         lassen.\n",
         env!("CARGO_PKG_VERSION"),
         wrong.join("\n\n")
     );
@@ -179,7 +185,9 @@ fn wiped(said: &Said) -> &'static str {
 }
 
 fn broker(said: &Said) -> String {
-    let mut text = "Zahlen senden dürfen, mit den Passwörtern von dieser Karte (notiert sie euch, hier sind sie gelöscht):\n".to_owned();
+    let mut text = "Zahlen senden dürfen, jeder mit seinem Passwort (hier ist es gelöscht; wer es nicht mehr weiß, trägt hier ein neues \
+                    ein):\n"
+        .to_owned();
     for (name, feeds) in &said.publishers {
         let topics: Vec<String> = feeds.iter().map(|feed| format!("figures/{feed}/…")).collect();
         let _ = writeln!(text, "     {name}: {}", topics.join(", "));
