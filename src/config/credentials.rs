@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 const PLAIN: &str = "etc/credstore";
 /// Where the encrypted ones lie (systemd.exec: credentials).
 const ENCRYPTED: &str = "etc/credstore.encrypted";
-/// Where the configurations of the services lie.
-const CONFIGURATIONS: &str = "etc/drk-relay";
+/// Where the configurations of the services lie, below the root.
+pub const CONFIGURATIONS: &str = "etc/drk-relay";
 /// What the first relay's is called there; every other is an instance of drk-relay@.service.
 pub const FIRST_RELAY: &str = "relay";
 
@@ -47,6 +47,12 @@ impl Stored {
         self.root.join(ENCRYPTED).join(format!("{}.{name}", self.unit))
     }
 
+    /// What is in an encrypted credential, if this machine can open it.
+    pub fn opened(&self, name: &str) -> Option<Vec<u8>> {
+        let path = self.encrypted(name);
+        path.exists().then(|| decrypted(&path, name).ok())?
+    }
+
     /// What is in a credential, and where it was looked for. Encrypted ones go first: a drop-in of the service names them.
     pub(super) fn read(&self, name: &str) -> (PathBuf, Result<Vec<u8>, Refusal>) {
         let (plain, encrypted) = (self.plain(name), self.encrypted(name));
@@ -62,6 +68,11 @@ impl Stored {
             }
         }
     }
+}
+
+/// Where the configuration of a relay lies below the root: `etc/drk-relay/relay.toml`, or `etc/drk-relay/second.toml`.
+pub fn configuration_of(instance: Option<&str>) -> String {
+    format!("{CONFIGURATIONS}/{}.toml", instance.unwrap_or(FIRST_RELAY))
 }
 
 /// What systemd calls the service of a relay: `drk-relay`, or `drk-relay@second`.

@@ -193,10 +193,10 @@ impl Files {
 
     /// What to do about a secret that is there and is not wanted: `otherwise`, unless only the device still has it.
     pub(super) fn dropping(&self, secret: &Secret, otherwise: &str) -> String {
-        match self.carried().is_some_and(|carried| carried.found_on_device(secret)) {
-            true => format!("das Gerät hat es noch; damit es vergessen wird, unter [secrets] schreiben: {} = \"\"", secret.credential),
-            false => otherwise.to_owned(),
+        if self.carried().is_some_and(|carried| carried.found_on_device(secret)) {
+            return format!("unter [secrets] schreiben, damit das Gerät es vergisst: {} = \"\"", secret.credential);
         }
+        otherwise.to_owned()
     }
 
     /// What systemd has of a secret, and where.

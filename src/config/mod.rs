@@ -26,7 +26,7 @@ mod written;
 
 pub use alarm::{AlarmConfig, HeartbeatConfig};
 pub use card::{Card, Contents, Marks, Neighbour, Origin, Publisher, Spare, Surroundings, Taken, credential_names};
-pub use credentials::{FIRST_RELAY, Stored, service, service_at};
+pub use credentials::{CONFIGURATIONS, FIRST_RELAY, Stored, configuration_of, service, service_at};
 pub use files::Files;
 pub use maps::{JsonPointer, MqttMap};
 pub use public::{BrokerAddress, Public, RUNTIME_DIRECTORY, SOCKET, StatusConfig, Whereabouts};

@@ -11,6 +11,7 @@ use super::Failure;
 use super::publisher::password;
 use crate::command::output::say;
 use crate::config::{Card, ConfigError, Contents, Marks, Neighbour, Origin, Publisher, Spare, Surroundings};
+use crate::domain::ids::Name;
 use crate::port::clock::Clock;
 use crate::port::tunnel::generate;
 use anyhow::{Context, anyhow};
@@ -90,20 +91,30 @@ fn marks(cards: &Cards, own: Option<&str>, card: &Card) -> Marks {
     same.map_or_else(Marks::default, |there| there.marks())
 }
 
+/// Secrets that nobody outside has to know beforehand. `unit` is named in the key.
+fn spare(unit: &str) -> anyhow::Result<Spare> {
+    const NO_RANDOMNESS: &str = "der Kernel gibt keinen Zufall her";
+    let random = || password().context(NO_RANDOMNESS);
+    let (tunnel_key, _) = generate(unit).context(NO_RANDOMNESS)?;
+    Ok(Spare { verify_token: Some(random()?), tunnel_key: Some(tunnel_key), mqtt_password: Some(random()?) })
+}
+
+/// What is wrong with an account without a password, in the file that is called `name`.
+fn no_password(name: &str, publisher: &Name) -> ConfigError {
+    let what = format!("publisher „{publisher}“: das Passwort fehlt, und der Broker kennt noch keines.");
+    ConfigError::single(name, &what, "unter [[publisher]] ergänzen: password = \"…\"")
+}
+
 fn contents(options: &Options, card: &Card, marks: &Marks, others: &[Neighbour]) -> Result<Contents, Failure> {
-    let random = || password().context("der Kernel gibt keinen Zufall her");
     // Only so that their absence is no fault: the device makes its own.
-    let (tunnel_key, _) = generate("drk-relay").context("der Kernel gibt keinen Zufall her")?;
-    let spare = Spare { verify_token: Some(random()?), tunnel_key: Some(tunnel_key), mqtt_password: Some(random()?) };
+    let spare = spare("drk-relay")?;
     let folder = options.config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let now = Some(Clock::System.now());
     let around = Surroundings { folder, instance: options.name.as_deref(), kept: None, marks: marks.clone(), others, spare, now };
     let contents = card.contents(around)?;
     let unknown = |publisher: &&Publisher| publisher.password.is_none() && !marks.publishers.contains(publisher.name.as_str());
     if let Some(publisher) = contents.publishers.iter().find(unknown) {
-        let what = format!("publisher „{}“: das Passwort fehlt.", publisher.name);
-        let remedy = "unter [[publisher]] ergänzen: password = \"…\"";
-        return Err(ConfigError::single(&options.config.display().to_string(), &what, remedy).into());
+        return Err(no_password(&options.config.display().to_string(), &publisher.name).into());
     }
     Ok(contents)
 }

@@ -1,6 +1,7 @@
 //! Which lines of the card's file belong to the card only. Cuts a text into headers, pairs and the rest, without understanding values, and
 //! also where it is not TOML: wherever in doubt, lines below `[secrets]` are taken for secrets.
 
+use super::text::end_of_quoted;
 use crate::config::document::nearest;
 use std::ops::Range;
 
@@ -110,7 +111,8 @@ fn end_of(text: &str, from: usize) -> (usize, Vec<Range<usize>>) {
                 continue;
             }
             '"' | '\'' => {
-                at = end_of_quoted(text, at + 1, char).min(line_end(at));
+                let end = end_of_quoted(&rest[1..], char).map_or(text.len(), |end| at + 1 + end + 1);
+                at = end.min(line_end(at));
                 continue;
             }
             '[' | '{' => depth += 1,
@@ -120,16 +122,6 @@ fn end_of(text: &str, from: usize) -> (usize, Vec<Range<usize>>) {
         at += char.len_utf8();
     }
     (text.len(), comments)
-}
-
-fn end_of_quoted(text: &str, from: usize, quote: char) -> usize {
-    let mut escaped = false;
-    let end = text[from..].char_indices().find(|(_, char)| {
-        let ends = *char == quote && !escaped;
-        escaped = quote == '"' && *char == '\\' && !escaped;
-        ends
-    });
-    end.map_or(text.len(), |(at, _)| from + at + 1)
 }
 
 /// Whose section a line begins, if it is nothing but a header of the card.

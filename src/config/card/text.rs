@@ -103,13 +103,7 @@ fn straight_line(line: &str, made: &mut String) -> Within {
 /// A value that begins with a straight quote; what follows it.
 fn quoted<'l>(quote: char, after: &'l str, made: &mut String) -> &'l str {
     made.push(quote);
-    let mut escaped = false;
-    let end = after.char_indices().find(|(_, char)| {
-        let ends = *char == quote && !escaped;
-        escaped = quote == '"' && *char == '\\' && !escaped;
-        ends
-    });
-    if let Some((end, _)) = end {
+    if let Some(end) = end_of_quoted(after, quote) {
         made.push_str(&after[..=end]);
         return &after[end + 1..];
     }
@@ -121,6 +115,17 @@ fn quoted<'l>(quote: char, after: &'l str, made: &mut String) -> &'l str {
     made.push_str(&after[..end]);
     made.push(quote);
     &after[end + after[end..].chars().next().map_or(0, char::len_utf8)..]
+}
+
+/// Where the quote stands that ends a value which began with it right before `text`; a backslash hides one, as in TOML.
+pub(super) fn end_of_quoted(text: &str, quote: char) -> Option<usize> {
+    let mut escaped = false;
+    let end = text.char_indices().find(|(_, char)| {
+        let ends = *char == quote && !escaped;
+        escaped = quote == '"' && *char == '\\' && !escaped;
+        ends
+    });
+    end.map(|(at, _)| at)
 }
 
 /// A value that begins with a round quote; what follows it.

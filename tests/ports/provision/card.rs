@@ -91,7 +91,7 @@ async fn what_could_not_work_on_the_device_is_refused_at_once() {
     with(&(filled_in() + "\n[topics]\nfolder = \"topics\"\n"));
     refused(&bench, &[], 64, "topics: es gibt sie nicht.").await;
     with(&edited(&filled_in(), &format!("password = \"{PASSWORD}\"\n"), ""));
-    refused(&bench, &[], 64, "publisher „hausnotruf“: das Passwort fehlt.").await;
+    refused(&bench, &[], 64, "publisher „hausnotruf“: das Passwort fehlt, und der Broker kennt noch keines.").await;
     with(&filled_in());
     fs::remove_file(bench.path(PACKAGE)).expect("there");
     refused(&bench, &[], 1, "Kein Paket in . und ").await;

@@ -117,7 +117,7 @@ async fn an_empty_secret_is_forgotten() {
     for (text, name) in wanted {
         bench.write("boot/drk-relay.toml", text.as_bytes());
         let (code, words) = bench.boot().await;
-        let remedy = format!("das Gerät hat es noch; damit es vergessen wird, unter [secrets] schreiben: {name} = \"\"");
+        let remedy = format!("unter [secrets] schreiben, damit das Gerät es vergisst: {name} = \"\"");
         assert!(code == Some(1) && words.contains(&remedy), "{words}");
     }
     let empty = "[secrets]\nproxy = \"\"\nheartbeat-url = ''  # wird hier nicht mehr gebraucht\nmqtt-password = \"\"\n";

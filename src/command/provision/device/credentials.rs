@@ -7,7 +7,7 @@ use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The device's secrets of one relay.
 pub(super) struct Vault<'a> {
@@ -46,7 +46,8 @@ impl Vault<'_> {
 
     fn put(&self, name: &str, secret: &SecretString) -> anyhow::Result<()> {
         let (plain, encrypted) = (self.stored.plain(name), self.stored.encrypted(name));
-        if self.is_kept(&encrypted, name, secret) {
+        // However often the same card is taken, nothing has to be written.
+        if self.stored.opened(name).as_deref() == Some(secret.expose_secret().as_bytes()) {
             return Ok(());
         }
         if let Some(sealed) = self.sealed(name, secret) {
@@ -56,16 +57,6 @@ impl Vault<'_> {
             self.system.remove(&encrypted).context("/etc/credstore.encrypted")?;
         }
         Ok(())
-    }
-
-    /// Whether this is what lies there: then nothing has to be written, however often the same card is taken.
-    fn is_kept(&self, path: &Path, name: &str, secret: &SecretString) -> bool {
-        path.exists() && self.opened(path, name).as_deref() == Some(secret.expose_secret().as_bytes())
-    }
-
-    fn opened(&self, path: &Path, name: &str) -> Option<Vec<u8>> {
-        let opened = self.system.program("systemd-creds", &["decrypt", &format!("--name={name}"), path.to_str()?, "-"], &[]).ok()?;
-        opened.status.success().then_some(opened.stdout)
     }
 
     /// Encrypted with the machine's own key (systemd-creds(1)). There is no TPM on a Pi. What cannot be opened again is no use.

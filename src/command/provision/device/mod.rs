@@ -13,13 +13,13 @@ mod system;
 mod wipe;
 
 use super::names::{BAD, Cards, FOLDER, Found, GOOD, of_card};
-use super::neighbours;
+use super::{neighbours, no_password, spare};
 use crate::command::Failure;
-use crate::command::publisher::password;
-use crate::config::{Card, ConfigError, Contents, Marks, Neighbour, Spare, Stored, Surroundings, Taken, service};
+use crate::config::{
+    CONFIGURATIONS, Card, ConfigError, Contents, Marks, Neighbour, Stored, Surroundings, Taken, configuration_of, service,
+};
 use crate::domain::ids::Name;
 use crate::port::durable::Readers;
-use crate::port::tunnel::generate;
 use anyhow::Context;
 use broker::Broker;
 use credentials::Vault;
@@ -28,9 +28,6 @@ use secrecy::SecretString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use system::System;
-
-/// Where the configurations belong.
-const CONFIGURATIONS: &str = "etc/drk-relay";
 
 #[derive(Debug, clap::Args)]
 pub(in crate::command) struct Options {
@@ -79,7 +76,7 @@ pub(in crate::command) fn execute(options: &Options) -> Result<(), Failure> {
     let [is_good, is_bad] = [GOOD, BAD].map(|name| system.boot.join(name).exists());
     let unchanged = cards.unclear().is_empty() && cards.found.iter().all(|found| is_installed(&system, found));
     // A card that brings nothing, in a device that is in use.
-    let bare = cards.found.is_empty() && system.at(CONFIGURATIONS).join("relay.toml").exists();
+    let bare = cards.found.is_empty() && system.at(configuration_of(None)).exists();
     let as_said = matches!(healed, Ok(false)) && is_good || bare && healed.is_ok();
     if unchanged && !is_bad && as_said {
         return Ok(());
@@ -100,7 +97,7 @@ fn finish(system: &System, cards: &Cards) -> anyhow::Result<()> {
 
 /// Where a configuration belongs on the device.
 fn home(system: &System, found: &Found) -> PathBuf {
-    system.at(CONFIGURATIONS).join(format!("{}.toml", found.stem()))
+    system.at(configuration_of(found.instance.as_deref()))
 }
 
 /// Whether the device has it as it is on the card, but for what somebody has edited there since.
@@ -161,8 +158,7 @@ fn take(system: &System, cards: &Cards, found: &Found) -> Result<Said, Refused> 
     let contents = card.contents(around)?;
     let lacking = broker::unknown(system, &contents.publishers);
     if let [first, ..] = lacking.as_slice() {
-        let what = format!("publisher „{first}“: das Passwort fehlt, und der Broker kennt noch keines.");
-        return Err(ConfigError::single(&found.name(), &what, "unter [[publisher]] ergänzen: password = \"…\"").into());
+        return Err(no_password(&found.name(), first).into());
     }
     // What was edited on the device holds until the card changes.
     let installed = is_installed(system, found);
@@ -196,17 +192,11 @@ fn others(system: &System, cards: &Cards, own: &Found) -> Vec<Neighbour> {
         if !cards.found.iter().any(|found| found.stem() == stem)
             && let Ok(configuration) = fs::read_to_string(&path)
         {
-            others.push(Neighbour { name: format!("/etc/drk-relay/{name}"), configuration, publishers: Vec::new() });
+            others.push(Neighbour { name: format!("/{CONFIGURATIONS}/{name}"), configuration, publishers: Vec::new() });
         }
     }
     others.sort_by(|one, other| one.name.cmp(&other.name));
     others
-}
-
-fn spare(unit: &str) -> anyhow::Result<Spare> {
-    let random = || password().context("der Kernel gibt keinen Zufall her");
-    let (tunnel_key, _) = generate(unit)?;
-    Ok(Spare { verify_token: Some(random()?), tunnel_key: Some(tunnel_key), mqtt_password: Some(random()?) })
 }
 
 /// What the configuration names goes where it will be looked for.

@@ -3,7 +3,7 @@
 use super::broker::Broker;
 use super::system::System;
 use crate::command::provision::names::{Found, GOOD};
-use crate::config::{Contents, IngressConfig, Origin, Taken};
+use crate::config::{Contents, IngressConfig, Origin, Taken, configuration_of};
 use crate::port::tunnel::admitted;
 use std::fmt::Write;
 use std::fs;
@@ -13,6 +13,8 @@ use std::net::UdpSocket;
 pub(super) struct Said {
     file: String,
     unit: String,
+    /// `/etc/drk-relay/relay.toml`.
+    home: String,
     branch: String,
     feeds: Vec<String>,
     address: Option<String>,
@@ -41,6 +43,7 @@ impl Said {
         Said {
             file: found.name(),
             unit: unit.to_owned(),
+            home: format!("/{}", configuration_of(found.instance.as_deref())),
             branch: config.rules.branch.clone(),
             feeds: config.rules.feeds.iter().map(|feed| feed.name.as_str().to_owned()).collect(),
             address: config.probe.as_ref().map(|probe| probe.url("")),
@@ -128,7 +131,7 @@ fn relay(said: &Said) -> String {
     let mut text = format!("\n==== {}: {} ====\n\n", said.file, said.branch);
     let _ = writeln!(text, "Dienst {}, Zahlenreihen: {}.", said.unit, said.feeds.join(", "));
     if said.edited {
-        let _ = writeln!(text, "{} wurde auf dem Gerät geändert; das gilt, bis sich {} hier ändert.", home(said), said.file);
+        let _ = writeln!(text, "{} wurde auf dem Gerät geändert; das gilt, bis sich {} hier ändert.", said.home, said.file);
     }
     if said.files > 0 {
         let _ = writeln!(text, "{} Dateien, die die Konfiguration nennt, liegen jetzt in /etc/drk-relay.", said.files);
@@ -150,7 +153,7 @@ fn relay(said: &Said) -> String {
              \n\n{line}\n\nDas Relay versucht es alle paar Minuten von selbst. Nachsehen: sudo drk-relay tunnel check"
         ));
     }
-    let configuration = if said.unit == "drk-relay" { String::new() } else { format!(" --config {}", home(said)) };
+    let configuration = if said.unit == "drk-relay" { String::new() } else { format!(" --config {}", said.home) };
     match &said.address {
         Some(address) => step(&format!(
             "Sobald das Relay unter {address} zu erreichen ist: sudo drk-relay webhook register{configuration}\n   Damit \
@@ -167,10 +170,6 @@ fn relay(said: &Said) -> String {
         let _ = write!(text, "\nHinweis: {warning}\n");
     }
     text
-}
-
-fn home(said: &Said) -> String {
-    format!("/etc/drk-relay/{}.toml", said.unit.split_once('@').map_or("relay", |(_, instance)| instance))
 }
 
 /// Honest: what was written to flash once may be there for long.
