@@ -34,7 +34,7 @@ fehler() {
 [ ! -d "$root/run" ] || { exec 9>"$root/run/drk-relay-install.lock" && flock 9; }
 if [ -d "$root/var/lib/cloud" ]; then
 	mkdir -p "${again%/*}" &&
-		printf '#!/bin/sh\n# Von %s: setzt fort, was unterbrochen wurde.\n[ ! -e %s ] || exec sh %s\n' "$0" "$folder/install.sh" "$folder/install.sh" >"$again.new" &&
+		printf '#!/bin/sh\n# Von %s: setzt fort, was unterbrochen wurde.\n[ ! -e %s ] || exec sh %s\n' "$folder/install.sh" "$folder/install.sh" "$folder/install.sh" >"$again.new" &&
 		chmod 755 "$again.new" && mv -f "$again.new" "$again" && sync "$again" "${again%/*}"
 fi
 architecture=$(dpkg --print-architecture 2>/dev/null) ||

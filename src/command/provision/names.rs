@@ -89,7 +89,8 @@ impl Cards {
         let similar = self.similar.iter().map(|name| {
             let (first, second) = (of_card(None), of_card(Some("zweite")));
             format!(
-                "{name}: So heißt keine Konfiguration.\n Abhilfe: die richtige heißt {first}, eine zweite etwa {second}; alles andere löschen."
+                "{name}: So heißt keine Konfiguration.\n Abhilfe: die richtige heißt {first}, eine zweite etwa {second}; alles andere \
+                 löschen."
             )
         });
         let twice = self.twice.iter().map(|[one, other]| {

@@ -114,9 +114,10 @@ impl Carried {
         if self.refused.contains(secret.credential) {
             return None;
         }
-        if let (Some(_), true) = (&named, self.forgets(secret)) {
-            let what = format!("unter [secrets] steht {} leer: es soll vergessen werden.", secret.credential);
-            section.refuse(secret.key, &what, "eine der beiden Zeilen löschen.");
+        if named.is_some() && (self.given.contains_key(secret.credential) || self.forgets(secret)) {
+            // Of two only one would be taken, and erased.
+            let what = format!("{} steht auch unter [secrets].", secret.credential);
+            section.refuse(secret.key, &what, "nur eines von beiden angeben.");
             return None;
         }
         let given = self.given.get(secret.credential).map(|text| (text.clone(), Origin::Written));

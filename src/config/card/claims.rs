@@ -55,7 +55,8 @@ pub(super) fn check(document: &Document<'_>, text: &str, instance: Option<&str>,
 fn remedy(other: &str) -> String {
     let otherwise = "in einer der beiden Dateien etwas anderes angeben; was hier fehlt, hat seine Vorgabe.";
     service_at(Path::new(other)).map_or(otherwise.to_owned(), |service| {
-        format!("soll es dieses Relay nicht mehr geben, auf dem Gerät: sudo systemctl disable --now {service}; sudo rm {other}. Sonst {otherwise}")
+        let end = format!("sudo systemctl disable --now {service}; sudo rm {other}");
+        format!("soll es dieses Relay nicht mehr geben, auf dem Gerät: {end}. Sonst {otherwise}")
     })
 }
 

@@ -222,14 +222,16 @@ impl Card {
     /// The file without what was taken from it: accounts stay, so that the next card need not repeat them.
     pub fn wiped(&self) -> String {
         let mut wiped = String::new();
+        let forgotten = |name: &str| self.pieces.iter().any(|piece| piece.part == Part::Secrets && self.is_empty(piece, name));
         for piece in &self.pieces {
             let lines = &self.text[piece.lines.clone()];
             match &piece.kind {
-                Kind::Pair(key, value) if is_secret(piece.part, key) => {
-                    let given = !self.word(piece, *value).trim().is_empty();
+                // An earlier card had it.
+                Kind::Other if piece.part == Part::Secrets && self.mark(piece).is_some_and(forgotten) => wiped.push_str("#\n"),
+                Kind::Pair(key, _) if is_secret(piece.part, key) => {
                     // Never longer than it was: a full card has no room.
                     let room = lines.len() > key.len() + WIPED.len() + "# : ".len();
-                    wiped.push_str(&if given && room { format!("# {key}: {WIPED}\n") } else { "#\n".to_owned() });
+                    wiped.push_str(&if room && !self.is_empty(piece, key) { format!("# {key}: {WIPED}\n") } else { "#\n".to_owned() });
                     // Whoever is told of a line later finds it.
                     wiped.push_str(&"#\n".repeat(lines.matches('\n').count().saturating_sub(1)));
                 }
@@ -299,6 +301,11 @@ impl Card {
         };
         let problems: Vec<_> = idle.map(problem).collect();
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::new(&self.name, problems)) }
+    }
+
+    /// Whether this is a key with an empty text.
+    fn is_empty(&self, piece: &Piece, key: &str) -> bool {
+        matches!(&piece.kind, Kind::Pair(name, value) if name == key && self.word(piece, *value).trim().is_empty())
     }
 
     /// The secrets that stand there, whatever is wrong with them.

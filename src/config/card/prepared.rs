@@ -22,8 +22,7 @@ impl Card {
     pub fn marks(&self) -> Marks {
         let (mut marks, mut publisher) = (Marks::default(), None);
         for piece in &self.pieces {
-            let lines = self.text[piece.lines.clone()].trim();
-            let taken = lines.strip_prefix("# ").and_then(|line| line.strip_suffix(WIPED)?.strip_suffix(": "));
+            let taken = self.mark(piece);
             match (&piece.kind, piece.part) {
                 (Kind::Header, _) => publisher = None,
                 (Kind::Pair(key, value), Part::Publisher) if key == "name" => publisher = Some(self.word(piece, *value)),
@@ -35,14 +34,19 @@ impl Card {
         marks
     }
 
+    /// What this line says was taken.
+    pub(super) fn mark(&self, piece: &Piece) -> Option<&str> {
+        self.text[piece.lines.clone()].trim().strip_prefix("# ")?.strip_suffix(WIPED)?.strip_suffix(": ")
+    }
+
     /// The text of a value in quotes.
     pub(super) fn word(&self, piece: &Piece, value: usize) -> String {
         let end = piece.comments.first().map_or(piece.lines.end, |comment| comment.start);
         self.text[value..end].trim().trim_matches(['"', '\'']).to_owned()
     }
 
-    /// The file as it goes onto a card: secrets that were in files stand in it, and the keys that named the files do not; of what the device
-    /// has it keeps the marks.
+    /// The file as it goes onto a card: secrets that were in files stand in it, and the keys that named the files do not; of what the
+    /// device has it keeps the marks.
     ///
     /// # Errors
     /// If there is no `[secrets]` to which they could be added.

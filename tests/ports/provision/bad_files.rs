@@ -125,9 +125,9 @@ const ANSWERS: &[(&str, &str, &str)] = &[
     (
         "user = \"relay\"\n",
         "user = \"Relay\"\n",
-        "drk-relay.toml:57:8: publisher.name: auch das Relay bekommt einen Zugang, und „Relay“ (mqtt.user) kann keiner heißen.\n    |\n 57 | \
-         name = \"hausnotruf\"\n    |        ^^^^^^^^^^^^\n Abhilfe: unter [mqtt] nur Kleinbuchstaben von a bis z, Ziffern, - und _ nehmen: \
-         user = \"relay\"",
+        "drk-relay.toml:57:8: publisher.name: auch das Relay bekommt einen Zugang, und „Relay“ (mqtt.user) kann keiner heißen.\n    \
+         |\n 57 | name = \"hausnotruf\"\n    |        ^^^^^^^^^^^^\n Abhilfe: unter [mqtt] nur Kleinbuchstaben von a bis z, Ziffern, \
+         - und _ nehmen: user = \"relay\"",
     ),
     (
         "user = \"relay\"\n",

@@ -90,6 +90,9 @@ async fn what_could_not_work_on_the_device_is_refused_at_once() {
     refused(&bench, &[], 64, "dieser Pfad gilt nur auf diesem Computer, nicht auf dem Gerät.").await;
     with(&(filled_in() + "\n[topics]\nfolder = \"topics\"\n"));
     refused(&bench, &[], 64, "topics: es gibt sie nicht.").await;
+    bench.write("pc/token", TOKEN.as_bytes());
+    with(&edited(&filled_in(), "[whatsapp]\n", "[whatsapp]\ntoken_file = \"token\"\n"));
+    refused(&bench, &[], 64, "whatsapp.token_file: whatsapp-token steht auch unter [secrets].").await;
     with(&edited(&filled_in(), &format!("password = \"{PASSWORD}\"\n"), ""));
     refused(&bench, &[], 64, "publisher „hausnotruf“: das Passwort fehlt, und der Broker kennt noch keines.").await;
     with(&filled_in());
@@ -125,7 +128,7 @@ async fn a_corrected_card_needs_no_secret_again() {
     // And once more, before it was in the device.
     for _ in 0..2 {
         let (code, said, words) = bench.provision("pc/drk-relay.toml", &[]).await;
-        let kept = "Das Gerät hat schon, wenn es dasselbe ist: proxy, whatsapp-token, whatsapp-app-secret, heartbeat-url.";
+        let kept = "Das Gerät hat schon, wenn es dasselbe ist: whatsapp-token, whatsapp-app-secret, proxy, heartbeat-url.";
         assert!(code == Some(0) && said.contains(kept), "{said}{words}");
     }
     assert!(bench.read("boot/drk-relay.toml").contains("\n# password: übernommen\n"));
@@ -184,12 +187,13 @@ async fn a_second_relay_needs_a_word() {
     let other = edited(&filled_in(), "200000000000002", "200000000000003");
     bench.write("pc/drk-relay.toml", other.as_bytes());
     refused(&bench, &[], 1, "Auf der Karte liegt schon drk-relay.toml, für eine andere Nummer (phone_number_id 200000000000002).").await;
-    refused(&bench, &["--name", "zweite"], 64, "4 Fehler in drk-relay.toml").await;
-    for what in ["state_dir = \"/var/lib/drk-relay-zweite\"", "mqtt.client_id", "mqtt.user", "tunnel.forward"] {
+    refused(&bench, &["--name", "zweite"], 64, "5 Fehler in drk-relay.toml").await;
+    for what in ["state_dir = \"/var/lib/drk-relay-zweite\"", "mqtt.client_id", "mqtt.user", "tunnel.forward", "publisher.name"] {
         refused(&bench, &["--name", "zweite"], 64, what).await;
     }
     let second = edited(&other, "state_dir = \"/var/lib/drk-relay\"", "state_dir = \"/var/lib/drk-relay-zweite\"");
     let second = edited(&second, "user = \"relay\"\n", "user = \"relay2\"\nclient_id = \"drk-relay-zweite\"\n");
+    let second = edited(&second, "name = \"hausnotruf\"", "name = \"pegel\"");
     bench.write("pc/drk-relay.toml", edited(&second, "musterstadt/in.sock", "zweite/in.sock").as_bytes());
     let (code, said, words) = bench.provision("pc/drk-relay.toml", &["--name", "zweite"]).await;
     assert!(code == Some(0) && said.contains("  drk-relay@zweite.toml: geschrieben"), "{said}{words}");

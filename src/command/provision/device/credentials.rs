@@ -70,8 +70,8 @@ impl Vault<'_> {
         (opened.status.success() && opened.stdout == secret).then_some(sealed.stdout)
     }
 
-    /// Tells the service's unit of the encrypted ones: a later line for the same name takes the place of an earlier one. Without a path systemd
-    /// looks into its own folder for them, and starts the service also where one is gone (systemd.exec: credentials).
+    /// Tells the service's unit of the encrypted ones: a later line for the same name takes the place of an earlier one. Without a path
+    /// systemd looks into its own folder for them, and starts the service also where one is gone (systemd.exec: credentials).
     fn drop_in(&self) -> anyhow::Result<()> {
         let path = self.drop_in_path();
         let lines: String = credential_names()

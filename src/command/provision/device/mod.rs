@@ -1,9 +1,9 @@
 //! `drk-relay provision-device`: what systemd/drk-relay-provision.service runs before any relay starts. Takes over what lies on the boot
 //! partition and writes there, for whoever puts the card into a computer, what became of it. Waits for nothing; a bad card changes nothing.
 //!
-//! What a power cut may interrupt is done in this order: files that the configuration names, secrets, the configuration, secrets that are to
-//! be forgotten, the broker's files, the record, the secrets on the card, the result. Until the record is written the card is simply taken again, with the same end;
-//! from then on only its wiping has to be finished.
+//! What a power cut may interrupt is done in this order: files that the configuration names, secrets, the configuration, secrets that are
+//! to be forgotten, the broker's files, the record, the secrets on the card, the result. Until the record is written the card is simply
+//! taken again, with the same end; from then on only its wiping has to be finished.
 #![expect(clippy::print_stderr, reason = "the journal and the console are the only other places to look when the card cannot be written")]
 
 mod broker;
