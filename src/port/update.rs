@@ -88,8 +88,8 @@ impl Trial {
         self.has(PREVIOUS)
     }
 
-    /// Whether rows may be written that the predecessor cannot read. Not while this program is on trial; and not once it was taken back, which
-    /// is written down while it still runs.
+    /// Whether rows may be written that the predecessor cannot read. Not while this program is on trial; and not once it was taken back,
+    /// which is written down while it still runs.
     pub fn may_advance(&self) -> bool {
         !self.has(PREVIOUS) && !self.has(ROLLED_BACK)
     }
