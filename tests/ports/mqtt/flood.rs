@@ -25,8 +25,8 @@ const FLOOD: u64 = 3_000;
 /// Meta gives up on a webhook after some seconds more, and sends it again.
 const META: Duration = Duration::from_secs(10);
 
-/// A figure of QoS 1 is acknowledged, and its receipt comes. Receipts of a flood may stand before it, and what then finds no room is dropped:
-/// whoever hears none sends it again.
+/// A figure of QoS 1 is acknowledged, and its receipt comes. Receipts of a flood may stand before it, and what then finds no room is
+/// dropped: whoever hears none sends it again.
 async fn goes_through(broker: &mut Peer, first: u16) {
     for packet in first.. {
         broker.send(&[publish("figures/corona/incidence", "57,4", packet)]).await;
