@@ -2,6 +2,7 @@
 //! nothing.
 
 use super::files::{OTHERS_AND_GROUP, Refusal, content};
+use super::service::{instance_at, service};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -9,11 +10,6 @@ use std::process::{Command, Stdio};
 const PLAIN: &str = "etc/credstore";
 /// Where the encrypted ones lie (systemd.exec: credentials).
 const ENCRYPTED: &str = "etc/credstore.encrypted";
-/// Where the configurations of the services lie, below the root.
-pub const CONFIGURATIONS: &str = "etc/drk-relay";
-/// What the first relay's is called there; every other is an instance of drk-relay@.service.
-pub const FIRST_RELAY: &str = "relay";
-
 /// The credentials of one service.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stored {
@@ -34,7 +30,7 @@ impl Stored {
 
     /// Those of the service whose configuration lies at `path`: `/etc/drk-relay/second.toml` is that of `drk-relay@second.service`.
     pub(super) fn of(path: &Path) -> Stored {
-        Stored::new(Path::new("/"), instance(path))
+        Stored::new(Path::new("/"), instance_at(path))
     }
 
     /// Where a credential lies in the clear.
@@ -68,32 +64,6 @@ impl Stored {
             }
         }
     }
-}
-
-/// Where the configuration of a relay lies below the root: `etc/drk-relay/relay.toml`, or `etc/drk-relay/second.toml`.
-pub fn configuration_of(instance: Option<&str>) -> String {
-    format!("{CONFIGURATIONS}/{}.toml", instance.unwrap_or(FIRST_RELAY))
-}
-
-/// What systemd calls the service of a relay: `drk-relay`, or `drk-relay@second`.
-pub fn service(instance: Option<&str>) -> String {
-    instance.map_or("drk-relay".to_owned(), |instance| format!("drk-relay@{instance}"))
-}
-
-/// The service whose configuration lies at `path`; nothing if that is not where services have theirs.
-pub fn service_at(path: &Path) -> Option<String> {
-    stem(path).map(|_| service(instance(path)))
-}
-
-/// Which instance the configuration at `path` belongs to; nothing for the first relay, and for one that lies anywhere else.
-pub(super) fn instance(path: &Path) -> Option<&str> {
-    stem(path).filter(|stem| *stem != FIRST_RELAY)
-}
-
-/// `second` of `/etc/drk-relay/second.toml`.
-fn stem(path: &Path) -> Option<&str> {
-    let folder = path.parent()?.strip_prefix("/").ok()?;
-    path.file_name()?.to_str()?.strip_suffix(".toml").filter(|_| folder == Path::new(CONFIGURATIONS))
 }
 
 fn decrypted(path: &Path, name: &str) -> Result<Vec<u8>, Refusal> {

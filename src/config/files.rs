@@ -162,9 +162,12 @@ impl Files {
         let name = section.name(secret.key);
         let credential = match (self.credential(secret), self.carried()) {
             (None, Some(carried)) => {
-                let there = if carried.forgets(secret) { "ist" } else { "steht kein" };
-                let empty = if carried.forgets(secret) { " leer" } else { "" };
-                return format!("unter [secrets] {there} {}{empty}, und {name} steht auch nicht da", secret.credential);
+                let there = if carried.forgets(secret) {
+                    format!("ist {} leer", secret.credential)
+                } else {
+                    format!("steht kein {}", secret.credential)
+                };
+                return format!("unter [secrets] {there}, und {name} steht auch nicht da");
             }
             (None, None) => format!("das Credential {} gibt es auch nicht", secret.credential),
             (Some((path, Err(Refusal::Denied))), _) => format!("{} darf dieser Benutzer nicht lesen (als root aufrufen)", path.display()),

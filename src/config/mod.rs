@@ -18,6 +18,7 @@ mod outside;
 pub mod phone;
 mod public;
 mod report;
+mod service;
 mod texts;
 mod tls;
 mod topics;
@@ -26,11 +27,14 @@ mod written;
 
 pub use alarm::{AlarmConfig, HeartbeatConfig};
 pub use card::{Card, Contents, Marks, Neighbour, Origin, Publisher, Spare, Surroundings, Taken, credential_names};
-pub use credentials::{CONFIGURATIONS, FIRST_RELAY, Stored, configuration_of, service, service_at};
+pub use credentials::Stored;
 pub use files::Files;
 pub use maps::{JsonPointer, MqttMap};
-pub use public::{BrokerAddress, Public, RUNTIME_DIRECTORY, SOCKET, StatusConfig, Whereabouts};
+pub use public::{BrokerAddress, Public, SOCKET, StatusConfig, Whereabouts};
 pub use report::{ConfigError, Problem, discreet};
+pub use service::{
+    CONFIGURATIONS, FIRST_RELAY, RUNTIME_DIRECTORY, STATE_DIRECTORY, configuration_of, directory, instance_at, service, service_at,
+};
 pub use ways::{
     AcmeConfig, Address, CertificateConfig, EgressConfig, IngressConfig, ProbeConfig, TlsConfig, TlsServer, TunnelConfig, TunnelForward,
 };

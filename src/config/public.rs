@@ -2,7 +2,6 @@
 //! and for the broker's own configuration.
 
 use super::branch::zone;
-use super::credentials::instance;
 use super::document::{Document, Section, quoted};
 use super::files::Files;
 use super::kinds::{WORD_MAX, is_local, name as a_name, path as a_path, text};
@@ -10,6 +9,7 @@ use super::maps;
 use super::outside::{broker, phone_number, topic_root};
 use super::phone::PhoneNumber;
 use super::report::Source;
+use super::service::{RUNTIME_DIRECTORY, directory, instance_at};
 use super::{Config, ConfigError, content};
 use crate::domain::ids::Name;
 use crate::domain::rules::FEEDS_MAX;
@@ -17,9 +17,7 @@ use crate::domain::wording::{BRANCH_MAX, PRIVACY_MAX};
 use jiff::tz::TimeZone;
 use std::path::{Path, PathBuf};
 
-/// The directory that systemd/drk-relay.service asks for: RuntimeDirectory=. An instance's has its name behind it: `/run/drk-relay-second`.
-pub const RUNTIME_DIRECTORY: &str = "/run/drk-relay";
-/// The status socket in it, or in the state directory.
+/// The status socket in the directory that systemd makes for it, or in the state directory.
 pub const SOCKET: &str = "status.sock";
 
 /// Where one may ask how the relay fares.
@@ -199,7 +197,7 @@ fn feeds(root: &mut Section<'_>) -> Option<Vec<Name>> {
 /// Where a relay may answer: who started it decides, if the configuration does not.
 fn sockets(root: &mut Section<'_>, path: &Path, state_dir: Option<&Path>) -> Option<Vec<PathBuf>> {
     let files = files_of(path);
-    let runtime = instance(path).map_or(RUNTIME_DIRECTORY.to_owned(), |instance| format!("{RUNTIME_DIRECTORY}-{instance}"));
+    let runtime = directory(RUNTIME_DIRECTORY, instance_at(path));
     let socket = root.section("status").and_then(|mut section| section.optional("socket", a_path));
     let sockets = match socket? {
         Some(socket) => vec![files.at(&socket)],

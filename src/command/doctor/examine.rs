@@ -8,8 +8,8 @@ use super::subject::Subject;
 use super::systemd::{self, Unit};
 use super::{device, instance, meta, relay, service};
 use crate::config::{
-    Checked, ClockConfig, Config, ConfigError, EgressConfig, Files, GraphConfig, IngressConfig, RUNTIME_DIRECTORY, SOCKET, TunnelConfig,
-    service_at,
+    Checked, ClockConfig, Config, ConfigError, EgressConfig, Files, GraphConfig, IngressConfig, RUNTIME_DIRECTORY, SOCKET, STATE_DIRECTORY,
+    TunnelConfig, directory, instance_at,
 };
 use crate::domain::budget::FREE;
 use crate::domain::time::{Millis, Timestamp};
@@ -46,8 +46,6 @@ const OUTSIDE: Duration = Duration::from_secs(30);
 const CHALLENGE: Duration = Duration::from_secs(20);
 /// For opening the store's file: a card that is about to die takes long.
 const STORE: Duration = Duration::from_secs(15);
-/// Where the first relay's state lies if no configuration says so; an instance's has its name behind it.
-const STATE: &str = "/var/lib/drk-relay";
 /// Bytes of a certificate's file: ten times a long chain.
 const CERTIFICATE: u64 = 128 * 1024;
 
@@ -155,12 +153,10 @@ fn whereabouts(path: &Path, checked: &Result<Checked, ConfigError>) -> (Vec<Path
     (sockets, checked.as_ref().map_or(state_dir, |checked| checked.config.state_dir.clone()))
 }
 
-/// Where systemd puts them: below the name of the service (systemd/drk-relay.service, drk-relay@.service). A configuration that belongs to
-/// none is looked at as the first relay's.
+/// Where systemd puts them. A configuration that belongs to no service is looked at as the first relay's.
 fn usual(path: &Path) -> (Vec<PathBuf>, PathBuf) {
-    let service = service_at(path).unwrap_or_default();
-    let own = |first: &str| service.split_once('@').map_or(first.to_owned(), |(_, instance)| format!("{first}-{instance}"));
-    (vec![Path::new(&own(RUNTIME_DIRECTORY)).join(SOCKET)], own(STATE).into())
+    let own = |first| PathBuf::from(directory(first, instance_at(path)));
+    (vec![own(RUNTIME_DIRECTORY).join(SOCKET)], own(STATE_DIRECTORY))
 }
 
 /// Asks the relay. Besides, what it said, word for word.

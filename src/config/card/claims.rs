@@ -1,14 +1,11 @@
 //! What two relays on one device cannot share, and what the units of systemd allow a configuration: where its state lies.
 
-use super::super::credentials::{service, service_at};
 use super::super::document::Document;
 use super::super::kinds;
 use super::super::report::Source;
+use super::super::service::{STATE_DIRECTORY, directory, service, service_at};
 use super::Neighbour;
 use std::path::Path;
-
-/// Where systemd/drk-relay.service may write: StateDirectory=.
-const STATE: &str = "/var/lib/drk-relay";
 
 /// What only one relay on a device can have: section, key, its value unless it is said otherwise, and what goes wrong with two.
 const ALONE: [(&str, &str, Option<&str>, &str); 7] = [
@@ -23,14 +20,15 @@ const ALONE: [(&str, &str, Option<&str>, &str); 7] = [
 
 /// Refuses what would be in the way of the `others`, or of the service itself. `text` is the document's.
 pub(super) fn check(document: &Document<'_>, text: &str, instance: Option<&str>, others: &[Neighbour]) {
-    let folder = instance.map_or(STATE.to_owned(), |instance| format!("{STATE}-{instance}"));
+    // The only one where systemd lets it write.
+    let folder = directory(STATE_DIRECTORY, instance);
     let own = values(text);
     let astray = own[0].as_ref().is_some_and(|state| !Path::new(&state.shown).starts_with(&folder));
     if astray {
         let what = format!("dort darf der Dienst {} nicht schreiben.", service(instance));
         document.root().refuse("state_dir", &what, &format!("state_dir = \"{folder}\" schreiben."));
     }
-    let user = local_user(text);
+    let user = shown(&own, "user");
     for Neighbour { name, configuration, publishers } in others {
         let publisher = user.as_ref().filter(|user| publishers.contains(user));
         if let (Some(user), Some(section)) = (publisher, document.root().section("mqtt")) {
@@ -62,8 +60,7 @@ fn remedy(other: &str) -> String {
 
 /// As whom a relay logs in at the broker of this device.
 pub(super) fn local_user(text: &str) -> Option<String> {
-    let [.., user, _, _, _] = values(text);
-    user.map(|user| user.shown)
+    shown(&values(text), "user")
 }
 
 /// Something that a configuration claims.
@@ -76,8 +73,12 @@ struct Claim {
 
 /// Whose relay it is.
 pub(super) fn phone_number_id(text: &str) -> Option<String> {
-    let [_, number, ..] = values(text);
-    number.map(|number| number.shown)
+    shown(&values(text), "phone_number_id")
+}
+
+fn shown(claims: &[Option<Claim>; ALONE.len()], key: &str) -> Option<String> {
+    let (_, claim) = ALONE.iter().zip(claims).find(|((_, known, ..), _)| *known == key)?;
+    claim.as_ref().map(|claim| claim.shown.clone())
 }
 
 /// What a configuration claims of each of [`ALONE`], as far as it can be read.
