@@ -203,13 +203,13 @@ impl Bundle {
 /// The end of a file that another program writes, from the beginning of a line: half a number would not be known for one.
 fn tail(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
-    let from = file.metadata()?.len().saturating_sub(PART as u64);
+    // One byte more than is kept of a text, so that what is cut off here is cut off there, too.
+    let most = PART as u64 + 1;
+    let from = file.metadata()?.len().saturating_sub(most);
     file.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
-    file.take(PART as u64).read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let whole = if from == 0 { &*text } else { text.split_once('\n').map_or("", |(_, rest)| rest) };
-    Ok(whole.to_owned())
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(end_of(&String::from_utf8_lossy(&bytes)).to_owned())
 }
 
 /// The end of a text, from the beginning of a line.
