@@ -4,7 +4,6 @@
 //! What a power cut may interrupt is done in this order: files that the configuration names, secrets, the configuration, secrets that are
 //! to be forgotten, the broker's files, the record, the secrets on the card, the result. Until the record is written the card is simply
 //! taken again, with the same end; from then on only its wiping has to be finished.
-#![expect(clippy::print_stderr, reason = "the journal and the console are the only other places to look when the card cannot be written")]
 
 mod broker;
 mod credentials;
@@ -15,6 +14,7 @@ mod wipe;
 use super::names::{BAD, Cards, FOLDER, Found, GOOD, of_card};
 use super::{neighbours, no_password, spare};
 use crate::command::Failure;
+use crate::command::output::complain;
 use crate::config::{
     CONFIGURATIONS, Card, ConfigError, Contents, Marks, Neighbour, Stored, Surroundings, Taken, configuration_of, service,
 };
@@ -67,7 +67,7 @@ pub(in crate::command) fn execute(options: &Options) -> Result<(), Failure> {
     let system = System::new(&options.root, &options.boot, options.power_for);
     let cards = Cards::of(&system.boot).with_context(|| system.boot.display().to_string())?;
     if let Err(error) = finish(&system, &cards) {
-        eprintln!("drk-relay: {error:#}");
+        complain(format_args!("drk-relay: {error:#}"));
     }
     let healed = broker::heal(&system);
     if matches!(healed, Ok(true)) {
@@ -172,12 +172,12 @@ fn take(system: &System, cards: &Cards, found: &Found) -> Result<Said, Refused> 
     }
     // Last, because the configuration of before may need it.
     vault.forget(&contents.forgotten)?;
-    let edited = fs::read(home(system, found)).is_ok_and(|there| there != contents.configuration.as_bytes());
+    let edited = installed && fs::read(home(system, found)).is_ok_and(|there| there != contents.configuration.as_bytes());
     let broker = accounts(system, &contents)?;
     wipe::record(system, found, &card, &contents.secrets)?;
     let wiped = wipe::wipe(system, found, &card, &contents.secrets);
     if let Err(error) = &wiped {
-        eprintln!("drk-relay: {}: die Geheimnisse stehen noch auf der Boot-Partition ({error})", found.name());
+        complain(format_args!("drk-relay: {}: die Geheimnisse stehen noch auf der Boot-Partition ({error})", found.name()));
     }
     begin(system, &unit, instance.is_some(), broker);
     Ok(Said::of(found, &unit, contents, broker, wiped.is_ok(), edited))
@@ -243,7 +243,7 @@ fn restart_broker(system: &System) {
 
 fn systemctl(system: &System, arguments: &[&str]) {
     if let Err(error) = system.program("systemctl", arguments, &[]) {
-        eprintln!("drk-relay: systemctl {}: {error}", arguments.join(" "));
+        complain(format_args!("drk-relay: systemctl {}: {error}", arguments.join(" ")));
     }
 }
 
@@ -258,11 +258,11 @@ fn report(system: &System, Outcome { taken, wrong, begun }: &Outcome) -> Result<
     let written = system.remove(&system.boot.join(other)).map_err(anyhow::Error::from);
     let written = written.and_then(|()| system.write(&system.boot.join(name), bytes.as_bytes(), Readers::Everybody));
     if let Err(error) = written {
-        eprintln!("drk-relay: {name} lässt sich nicht auf die Boot-Partition schreiben ({error:#})");
+        complain(format_args!("drk-relay: {name} lässt sich nicht auf die Boot-Partition schreiben ({error:#})"));
     }
     match wrong.as_slice() {
         [] => {
-            eprintln!("drk-relay: die Konfiguration von der Boot-Partition ist übernommen");
+            complain(format_args!("drk-relay: die Konfiguration von der Boot-Partition ist übernommen"));
             Ok(())
         }
         wrong => Err(Failure::Fatal(anyhow::anyhow!("die Boot-Partition ist nicht übernommen:\n\n{}", wrong.join("\n\n")))),
