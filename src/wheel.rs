@@ -81,14 +81,21 @@ struct Node {
     prev: u32,
 }
 
+/// A second of the ring. Both stand together because each re-arm needs both: apart, they would be two cache lines.
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    /// The place of its first timer, or [`NONE`].
+    first: u32,
+    /// How many timers it has.
+    count: u32,
+}
+
 /// An index of deadlines: see the module. Keys are dense small numbers, as the memory follows the largest key ever armed.
 pub struct Wheel {
     /// By place: that of a timer is its key + 1; [`NONE`] comes first.
     nodes: Vec<Node>,
-    /// By slot: the place of its first timer, or [`NONE`]; [`NOWHERE`] comes last.
-    heads: Box<[u32; NOWHERE as usize + 1]>,
-    /// By slot: how many timers it has.
-    counts: Box<[u32; RING_SECONDS as usize]>,
+    /// The ring; [`NOWHERE`] comes last.
+    slots: Box<[Slot; NOWHERE as usize + 1]>,
     occupied: Occupancy,
     /// The second at which the ring begins. All timers in the ring lie in `base .. base + RING_SECONDS`.
     base: u32,
@@ -104,8 +111,7 @@ impl Default for Wheel {
     fn default() -> Self {
         Self {
             nodes: vec![Node { at: 0, next: NONE, prev: FREE }],
-            heads: zeroed(),
-            counts: zeroed(),
+            slots: zeroed(),
             occupied: Occupancy::default(),
             base: 0,
             sorted: NOWHERE,
@@ -182,7 +188,7 @@ impl Wheel {
             let slot = self.occupied.next_from(slot_of(start + ahead)).filter(|_| ahead < RING_SECONDS)?;
             let found = slot_of(slot + RING_SECONDS - start);
             // One that lies before was found by going round: there is none any more.
-            let next = (found >= ahead).then_some((self.base + found, self.counts[slot as usize]));
+            let next = (found >= ahead).then_some((self.base + found, self.slots[slot as usize].count));
             ahead = found.max(ahead) + 1;
             next
         });
@@ -218,8 +224,7 @@ impl Wheel {
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.nodes.capacity() * size_of::<Node>()
-            + size_of_val(&*self.heads)
-            + size_of_val(&*self.counts)
+            + size_of_val(&*self.slots)
             + self.occupied.bytes()
             + OVERFLOW_BYTES_ONCE
             + self.overflow.len() * OVERFLOW_BYTES_EACH
@@ -228,11 +233,11 @@ impl Wheel {
     /// Panics if the wheel contradicts itself; for tests and the simulator. About 20 µs, and more for each key up to the largest.
     pub fn check(&self) {
         assert!(self.base <= BASE_MAX, "the ring wraps: base {}", self.base);
-        self.occupied.check(&self.heads[..RING_SECONDS as usize]);
+        self.occupied.check(&self.slots[..RING_SECONDS as usize]);
         let apart = self.check_nodes();
         assert_eq!(self.check_slots() + apart, self.armed, "armed timers, against those that can be found");
         assert_eq!(apart, self.overflow.len(), "timers apart, against the overflow");
-        assert!(self.sorted == NOWHERE || self.heads[self.sorted as usize] != NONE, "slot {} is sorted, but empty", self.sorted);
+        assert!(self.sorted == NOWHERE || self.slots[self.sorted as usize].first != NONE, "slot {} is sorted, but empty", self.sorted);
         // What the ring covers is in it, except arrivals in the second being drained: `base`, unless that can go no further.
         if self.base < BASE_MAX {
             let stray = self.overflow.range((self.base + 1, 0)..(self.base + RING_SECONDS, 0)).next();
@@ -261,7 +266,7 @@ impl Wheel {
         let mut found = 0;
         let mut rest = self.occupied.find(0);
         while let Some(slot) = rest {
-            let (mut prev, mut place, before) = (NONE, self.heads[slot as usize], found);
+            let (mut prev, mut place, before) = (NONE, self.slots[slot as usize].first, found);
             while place != NONE {
                 let node = self.nodes[place as usize];
                 assert_eq!((node.prev, slot_of(node.at)), (prev, slot), "back link and slot of place {place} at {}", node.at);
@@ -269,7 +274,7 @@ impl Wheel {
                 found += 1;
                 (prev, place) = (place, node.next);
             }
-            assert_eq!(found - before, self.counts[slot as usize] as usize, "timers in slot {slot}, against their count");
+            assert_eq!(found - before, self.slots[slot as usize].count as usize, "timers in slot {slot}, against their count");
             rest = self.occupied.find(slot + 1);
         }
         found
@@ -330,7 +335,7 @@ impl Wheel {
     #[inline(always)] // Like the next: or nodes would travel by way of the stack, which costs a fifth of the time to re-arm.
     fn put(&mut self, place: u32, at: u32) {
         let slot = slot_of(at);
-        let stays_sorted = self.sorted != slot || place < self.heads[slot as usize];
+        let stays_sorted = self.sorted != slot || place < self.slots[slot as usize].first;
         if self.covers(at) && stays_sorted {
             self.link(place, at);
         } else {
@@ -347,11 +352,11 @@ impl Wheel {
     #[inline(always)]
     fn link(&mut self, place: u32, at: u32) {
         let slot = slot_of(at);
-        let next = std::mem::replace(&mut self.heads[slot as usize], place);
+        let Slot { first: next, count } = self.slots[slot as usize];
+        self.slots[slot as usize] = Slot { first: place, count: count + 1 };
         if next == NONE {
             self.occupied.insert(slot);
         }
-        self.counts[slot as usize] += 1;
         let nodes = &mut self.nodes[..];
         nodes[next as usize].prev = place;
         nodes[place as usize] = Node { at, next, prev: NONE };
@@ -362,11 +367,11 @@ impl Wheel {
     fn unlink(&mut self, node: Node) {
         let Node { at, next, prev } = node;
         let slot = slot_of(at);
-        self.counts[slot as usize] -= 1;
+        self.slots[slot as usize].count -= 1;
         let nodes = &mut self.nodes[..];
         nodes[prev as usize].next = next;
         nodes[next as usize].prev = prev;
-        self.heads[select_unpredictable(prev == NONE, slot, NOWHERE) as usize] = next;
+        self.slots[select_unpredictable(prev == NONE, slot, NOWHERE) as usize].first = next;
         // Both are nobody: the slot is empty now, and no longer being drained.
         if prev == next {
             self.occupied.remove(slot);
@@ -397,7 +402,7 @@ impl Wheel {
         // Going round from the cut meets the later timers first, and then an earlier one or nothing.
         let from = slot_of(cut.max(self.base));
         while let Some(slot) = self.occupied.next_from(from) {
-            let place = self.heads[slot as usize];
+            let place = self.slots[slot as usize].first;
             let node = self.nodes[place as usize];
             if node.at < cut {
                 return;
@@ -410,12 +415,12 @@ impl Wheel {
     /// Sorts an occupied slot by key, if need be, with a merge sort that needs no memory but the links; returns its first place.
     fn lowest(&mut self, slot: u32) -> u32 {
         if self.sorted == slot {
-            return self.heads[slot as usize];
+            return self.slots[slot as usize].first;
         }
         self.sorted = slot;
         // runs[i] is empty or a sorted run of 2^i timers, as in a binary counter. 32 suffice, since keys have 32 bits.
         let mut runs = [NONE; 32];
-        let mut rest = self.heads[slot as usize];
+        let mut rest = self.slots[slot as usize].first;
         while rest != NONE {
             let mut run = rest;
             rest = self.nodes[run as usize].next;
@@ -429,7 +434,7 @@ impl Wheel {
             runs[level] = run;
         }
         let head = runs.into_iter().fold(NONE, |low, high| self.merge(low, high));
-        self.heads[slot as usize] = head;
+        self.slots[slot as usize].first = head;
         // Only the forward links are right so far.
         let (mut prev, mut place) = (NONE, head);
         while place != NONE {

@@ -1,6 +1,6 @@
 //! Which slots of the ring have timers, so that the next one is found without looking at empty ones. Knows no timer.
 
-use super::{RING_SECONDS, zeroed};
+use super::{NONE, RING_SECONDS, Slot, zeroed};
 
 /// How many slots a word of the occupancy covers.
 const WORD: u32 = u64::BITS;
@@ -67,13 +67,14 @@ impl Occupancy {
         Some(group * WORD + bits.trailing_zeros())
     }
 
-    pub(super) fn check(&self, heads: &[u32]) {
-        for ((word, &bits), heads) in (0..).zip(&*self.words).zip(heads.chunks(WORD as usize)) {
+    pub(super) fn check(&self, slots: &[Slot]) {
+        for ((word, &bits), slots) in (0..).zip(&*self.words).zip(slots.chunks(WORD as usize)) {
             let marked = self.groups[(word / WORD) as usize] & bit(word) != 0;
             assert_eq!(marked, bits != 0, "the occupancy contradicts itself at word {word}");
-            // Nearly all words are zero, and comparing the slots as a whole is fast.
-            let agree = || (0..).zip(heads).all(|(slot, &head)| (head != super::NONE) == (bits & bit(slot) != 0));
-            assert!(if bits == 0 { heads == [super::NONE; WORD as usize] } else { agree() }, "occupancy and slots disagree at word {word}");
+            // Nearly all words are zero, and looking at their slots all at once is fast.
+            let empty = || slots.iter().fold(0, |any, slot| any | slot.first | slot.count) == 0;
+            let agree = || (0..).zip(slots).all(|(slot, &Slot { first, .. })| (first != NONE) == (bits & bit(slot) != 0));
+            assert!(if bits == 0 { empty() } else { agree() }, "occupancy and slots disagree at word {word}");
         }
     }
 }
