@@ -137,7 +137,8 @@ pub(super) fn suspicious(text: &str) -> Vec<Range<usize>> {
     for line in text.split_inclusive('\n') {
         let trimmed = line.trim_start();
         if trimmed.starts_with('[') {
-            secret = part_of(header(trimmed)) == Part::Secrets;
+            // Not only the first: what was pasted may stand before it on the same line.
+            secret = trimmed.match_indices('[').any(|(at, _)| part_of(header(&trimmed[at..])) == Part::Secrets);
         } else if line.contains("[secrets") {
             secret = true;
         } else if secret {
@@ -186,6 +187,17 @@ mod tests {
         for relay in ["[status]", "[texts]", "[topics]", "[tunnel]", "[whatsapp]", "[feed]", "[budget]", "[reminder]", "[egress]"] {
             assert_eq!(parts(relay)[0].0, Relay, "{relay}");
         }
+    }
+
+    /// In a text that begins before the header and ends behind the key, lines are a header, a value and junk at once.
+    #[test]
+    fn whatever_surrounds_a_header_of_secrets_what_follows_is_hidden() {
+        for before in ["", "x = '''\n", "[mqtt]\n[ü<H`„$ä=“", "Pä)|E"] {
+            let text = format!("{before}[secrets]\nproxy = '''\na b\n'''\n[mqtt]\nuser = 1\n");
+            let hidden: Vec<&str> = suspicious(&text).into_iter().map(|lines| &text[lines]).collect();
+            assert_eq!(hidden, ["proxy = '''\n", "a b\n", "'''\n"], "{text}");
+        }
+        assert!(suspicious("[[feed]]\nname = [\"a\"]\n").is_empty());
     }
 
     #[test]
