@@ -38,6 +38,8 @@ const FASTER_MIN: f64 = 20.0;
 const FLOOR_MAX: f64 = 1.4;
 /// The most bytes per timer, everything counted.
 const BYTES_MAX: f64 = 16.0;
+/// The most bytes that an empty wheel keeps in memory. It has a megabyte of slots, but nobody has written to them.
+const EMPTY_MAX: usize = 128 * 1024;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -46,6 +48,21 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 fn bytes() -> usize {
     let stats = ALLOCATOR.stats();
     stats.bytes_allocated - stats.bytes_deallocated
+}
+
+/// Bytes of this process that are in memory (proc_pid_statm(5)), in pages of 4 KiB as here and on a Pi.
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+    statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number") * 4096
+}
+
+/// What an empty wheel takes of memory.
+fn empty() -> usize {
+    let before = resident();
+    let wheel = black_box(Wheel::new());
+    let bytes = resident().saturating_sub(before);
+    drop(wheel);
+    bytes
 }
 
 /// How often memory was asked for.
@@ -319,6 +336,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime without I/O needs nothing that could be missing");
     let entered = runtime.enter();
+    let empty = empty();
     let mut wheel = Contest::<Wheel>::new();
     let mut asked = Contest::<WheelAndNext>::new();
     let mut delays = Contest::<Delays>::new();
@@ -365,7 +383,8 @@ fn main() {
     pop_table(&runtime);
     drop(entered);
 
-    verdict([rearm, reference, floor], bytes, ring.min(overflow), allocations);
+    println!("an empty wheel takes {} KiB of memory", empty / 1024);
+    verdict([rearm, reference, floor], bytes, ring.min(overflow), allocations, empty);
 }
 
 /// Whether re-arming is as fast as it must be, or as this machine lets any linked list be.
@@ -374,7 +393,7 @@ fn is_fast(rearm: f64, delays: f64, floor: f64) -> bool {
 }
 
 /// Ends with exit code 1 if one of the promises is broken.
-fn verdict([rearm, delays, floor]: [f64; 3], bytes: f64, honesty: f64, allocations: usize) {
+fn verdict([rearm, delays, floor]: [f64; 3], bytes: f64, honesty: f64, allocations: usize, empty: usize) {
     let (faster, above) = (delays / rearm, rearm / floor);
     let mut failures = Vec::new();
     if !is_fast(rearm, delays, floor) {
@@ -388,6 +407,9 @@ fn verdict([rearm, delays, floor]: [f64; 3], bytes: f64, honesty: f64, allocatio
     }
     if honesty < 1.0 {
         failures.push(String::from("the wheel needs more memory than Wheel::bytes() says"));
+    }
+    if empty > EMPTY_MAX {
+        failures.push(format!("an empty wheel takes {empty} bytes of memory; it must be at most {EMPTY_MAX}"));
     }
     if allocations > 0 {
         failures.push(format!("re-arming allocated {allocations} times; it must not"));

@@ -81,14 +81,14 @@ struct Node {
     prev: u32,
 }
 
-/// A second of the ring. Both stand together because each re-arm needs both: apart, they would be two cache lines.
-#[derive(Clone, Copy, Default)]
-struct Slot {
-    /// The place of its first timer, or [`NONE`].
-    first: u32,
-    /// How many timers it has.
-    count: u32,
-}
+/// A second of the ring. Both numbers stand together because each re-arm needs both: apart, they would be two cache lines. No struct,
+/// because a `Vec` of structs is written to when it is made, and of what nobody has written to the kernel gives no memory: two megabytes
+/// of an idle relay.
+type Slot = [u32; 2];
+/// In a [`Slot`]: the place of its first timer, or [`NONE`].
+const FIRST: usize = 0;
+/// In a [`Slot`]: how many timers it has.
+const COUNT: usize = 1;
 
 /// An index of deadlines: see the module. Keys are dense small numbers, as the memory follows the largest key ever armed.
 pub struct Wheel {
@@ -188,7 +188,7 @@ impl Wheel {
             let slot = self.occupied.next_from(slot_of(start + ahead)).filter(|_| ahead < RING_SECONDS)?;
             let found = slot_of(slot + RING_SECONDS - start);
             // One that lies before was found by going round: there is none any more.
-            let next = (found >= ahead).then_some((self.base + found, self.slots[slot as usize].count));
+            let next = (found >= ahead).then_some((self.base + found, self.slots[slot as usize][COUNT]));
             ahead = found.max(ahead) + 1;
             next
         });
@@ -237,7 +237,7 @@ impl Wheel {
         let apart = self.check_nodes();
         assert_eq!(self.check_slots() + apart, self.armed, "armed timers, against those that can be found");
         assert_eq!(apart, self.overflow.len(), "timers apart, against the overflow");
-        assert!(self.sorted == NOWHERE || self.slots[self.sorted as usize].first != NONE, "slot {} is sorted, but empty", self.sorted);
+        assert!(self.sorted == NOWHERE || self.slots[self.sorted as usize][FIRST] != NONE, "slot {} is sorted, but empty", self.sorted);
         // What the ring covers is in it, except arrivals in the second being drained: `base`, unless that can go no further.
         if self.base < BASE_MAX {
             let stray = self.overflow.range((self.base + 1, 0)..(self.base + RING_SECONDS, 0)).next();
@@ -266,7 +266,7 @@ impl Wheel {
         let mut found = 0;
         let mut rest = self.occupied.find(0);
         while let Some(slot) = rest {
-            let (mut prev, mut place, before) = (NONE, self.slots[slot as usize].first, found);
+            let (mut prev, mut place, before) = (NONE, self.slots[slot as usize][FIRST], found);
             while place != NONE {
                 let node = self.nodes[place as usize];
                 assert_eq!((node.prev, slot_of(node.at)), (prev, slot), "back link and slot of place {place} at {}", node.at);
@@ -274,7 +274,7 @@ impl Wheel {
                 found += 1;
                 (prev, place) = (place, node.next);
             }
-            assert_eq!(found - before, self.slots[slot as usize].count as usize, "timers in slot {slot}, against their count");
+            assert_eq!(found - before, self.slots[slot as usize][COUNT] as usize, "timers in slot {slot}, against their count");
             rest = self.occupied.find(slot + 1);
         }
         found
@@ -335,7 +335,7 @@ impl Wheel {
     #[inline(always)] // Like the next: or nodes would travel by way of the stack, which costs a fifth of the time to re-arm.
     fn put(&mut self, place: u32, at: u32) {
         let slot = slot_of(at);
-        let stays_sorted = self.sorted != slot || place < self.slots[slot as usize].first;
+        let stays_sorted = self.sorted != slot || place < self.slots[slot as usize][FIRST];
         if self.covers(at) && stays_sorted {
             self.link(place, at);
         } else {
@@ -352,8 +352,8 @@ impl Wheel {
     #[inline(always)]
     fn link(&mut self, place: u32, at: u32) {
         let slot = slot_of(at);
-        let Slot { first: next, count } = self.slots[slot as usize];
-        self.slots[slot as usize] = Slot { first: place, count: count + 1 };
+        let [next, count] = self.slots[slot as usize];
+        self.slots[slot as usize] = [place, count + 1];
         if next == NONE {
             self.occupied.insert(slot);
         }
@@ -367,11 +367,11 @@ impl Wheel {
     fn unlink(&mut self, node: Node) {
         let Node { at, next, prev } = node;
         let slot = slot_of(at);
-        self.slots[slot as usize].count -= 1;
+        self.slots[slot as usize][COUNT] -= 1;
         let nodes = &mut self.nodes[..];
         nodes[prev as usize].next = next;
         nodes[next as usize].prev = prev;
-        self.slots[select_unpredictable(prev == NONE, slot, NOWHERE) as usize].first = next;
+        self.slots[select_unpredictable(prev == NONE, slot, NOWHERE) as usize][FIRST] = next;
         // Both are nobody: the slot is empty now, and no longer being drained.
         if prev == next {
             self.occupied.remove(slot);
@@ -402,7 +402,7 @@ impl Wheel {
         // Going round from the cut meets the later timers first, and then an earlier one or nothing.
         let from = slot_of(cut.max(self.base));
         while let Some(slot) = self.occupied.next_from(from) {
-            let place = self.slots[slot as usize].first;
+            let place = self.slots[slot as usize][FIRST];
             let node = self.nodes[place as usize];
             if node.at < cut {
                 return;
@@ -415,12 +415,12 @@ impl Wheel {
     /// Sorts an occupied slot by key, if need be, with a merge sort that needs no memory but the links; returns its first place.
     fn lowest(&mut self, slot: u32) -> u32 {
         if self.sorted == slot {
-            return self.slots[slot as usize].first;
+            return self.slots[slot as usize][FIRST];
         }
         self.sorted = slot;
         // runs[i] is empty or a sorted run of 2^i timers, as in a binary counter. 32 suffice, since keys have 32 bits.
         let mut runs = [NONE; 32];
-        let mut rest = self.slots[slot as usize].first;
+        let mut rest = self.slots[slot as usize][FIRST];
         while rest != NONE {
             let mut run = rest;
             rest = self.nodes[run as usize].next;
@@ -434,7 +434,7 @@ impl Wheel {
             runs[level] = run;
         }
         let head = runs.into_iter().fold(NONE, |low, high| self.merge(low, high));
-        self.slots[slot as usize].first = head;
+        self.slots[slot as usize][FIRST] = head;
         // Only the forward links are right so far.
         let (mut prev, mut place) = (NONE, head);
         while place != NONE {

@@ -1,6 +1,6 @@
 //! Which slots of the ring have timers, so that the next one is found without looking at empty ones. Knows no timer.
 
-use super::{NONE, RING_SECONDS, Slot, zeroed};
+use super::{COUNT, FIRST, NONE, RING_SECONDS, Slot, zeroed};
 
 /// How many slots a word of the occupancy covers.
 const WORD: u32 = u64::BITS;
@@ -72,8 +72,8 @@ impl Occupancy {
             let marked = self.groups[(word / WORD) as usize] & bit(word) != 0;
             assert_eq!(marked, bits != 0, "the occupancy contradicts itself at word {word}");
             // Nearly all words are zero, and looking at their slots all at once is fast.
-            let empty = || slots.iter().fold(0, |any, slot| any | slot.first | slot.count) == 0;
-            let agree = || (0..).zip(slots).all(|(slot, &Slot { first, .. })| (first != NONE) == (bits & bit(slot) != 0));
+            let empty = || slots.iter().fold(0, |any, slot| any | slot[FIRST] | slot[COUNT]) == 0;
+            let agree = || (0..).zip(slots).all(|(slot, row)| (row[FIRST] != NONE) == (bits & bit(slot) != 0));
             assert!(if bits == 0 { empty() } else { agree() }, "occupancy and slots disagree at word {word}");
         }
     }
