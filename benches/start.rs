@@ -104,9 +104,10 @@ fn child(what: &str, path: &Path) {
         _ => Some(start(path)),
     };
     let seconds = on_processor();
-    let (resident, peak) = (status("VmRSS:"), status("VmHWM:"));
+    let megabytes = |line| support::memory(line) as f64 / 1e6;
+    let (resident, peak) = (megabytes("VmRSS:"), megabytes("VmHWM:"));
     let steps = relay.map_or(0, rewrite);
-    println!("{seconds} {resident} {peak} {} {steps} {}", on_processor() - seconds, status("VmHWM:"));
+    println!("{seconds} {resident} {peak} {} {steps} {}", on_processor() - seconds, megabytes("VmHWM:"));
 }
 
 fn start(path: &Path) -> Relay {
@@ -153,11 +154,4 @@ fn walk(path: &Path) -> usize {
 fn on_processor() -> f64 {
     let schedule = std::fs::read_to_string("/proc/self/schedstat").expect("Linux");
     schedule.split_whitespace().next().and_then(|nanos| nanos.parse::<f64>().ok()).expect("nanoseconds") / 1e9
-}
-
-/// A line of `/proc/self/status`, in MB.
-fn status(name: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the kernel says so");
-    line.trim().trim_end_matches("kB").trim().parse::<f64>().expect("a number") * 1024.0 / 1e6
 }

@@ -6,6 +6,8 @@
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops where it cannot go on")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 
+mod support;
+
 use drk_relay::wheel::Wheel;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use std::alloc::System;
@@ -50,17 +52,11 @@ fn bytes() -> usize {
     stats.bytes_allocated - stats.bytes_deallocated
 }
 
-/// Bytes of this process that are in memory (proc_pid_statm(5)), in pages of 4 KiB as here and on a Pi.
-fn resident() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
-    statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number") * 4096
-}
-
 /// What an empty wheel takes of memory.
 fn empty() -> usize {
-    let before = resident();
+    let before = support::memory("VmRSS:");
     let wheel = black_box(Wheel::new());
-    let bytes = resident().saturating_sub(before);
+    let bytes = support::memory("VmRSS:").saturating_sub(before);
     drop(wheel);
     bytes
 }

@@ -225,3 +225,10 @@ pub(crate) fn answer(relay: &mut Relay, now: Millis, effects: &[Effect]) {
         effects = if events.is_empty() { Vec::new() } else { relay.step(now.plus(1_000), &events).expect("commits") };
     }
 }
+
+/// Bytes of this process's memory that a line of `/proc/self/status` counts: `VmRSS:` is what it has now, `VmHWM:` the most it has had.
+pub(crate) fn memory(line: &str) -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let value = status.lines().find_map(|given| given.strip_prefix(line)).expect("the kernel says so");
+    value.trim().trim_end_matches("kB").trim().parse::<usize>().expect("a number") * 1024
+}
