@@ -3,9 +3,11 @@
 use super::document::{Complaint, Item, Section, kind, quoted};
 use super::files::{Files, Form, Secret};
 use super::kinds::{Authority, PATH_MAX, integer, text, wrong};
+use super::remedy::remedy_for;
+use super::service::configuration_of;
 use secrecy::{ExposeSecret, SecretString};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::de::DeValue;
 
@@ -28,6 +30,20 @@ pub struct AlarmConfig {
     pub command: Option<(PathBuf, Vec<String>)>,
     /// Who speaks.
     pub branch: String,
+    /// Where the configuration of the relay lies that it is about.
+    pub relay: PathBuf,
+}
+
+impl AlarmConfig {
+    /// Nobody is told; what is wrong is the first relay's.
+    pub fn silent(branch: &str) -> AlarmConfig {
+        AlarmConfig { command: None, branch: branch.to_owned(), relay: Path::new("/").join(configuration_of(None)) }
+    }
+
+    /// A remedy, as it is said of this relay.
+    pub fn remedy(&self, remedy: &str) -> String {
+        remedy_for(&self.relay, remedy)
+    }
 }
 
 /// Somebody outside who hears from the relay again and again, and tells people when it falls silent.
@@ -43,7 +59,7 @@ pub struct HeartbeatConfig {
     pub extra_roots: Option<Vec<u8>>,
 }
 
-/// Who is told. Who speaks is filled in later.
+/// Who is told. Who speaks, and about which relay, is filled in later.
 pub(super) fn alarm(root: &mut Section<'_>, files: &Files) -> Option<AlarmConfig> {
     let mut section = root.section("alarm")?;
     section.begin();
@@ -60,7 +76,7 @@ pub(super) fn alarm(root: &mut Section<'_>, files: &Files) -> Option<AlarmConfig
             section.warn("command", &what, "den Pfad berichtigen oder chmod 755; drk-relay alarm test zeigt, ob es geht.");
         }
     }
-    Some(AlarmConfig { command, branch: String::new() })
+    Some(AlarmConfig { command, ..AlarmConfig::silent("") })
 }
 
 fn command(item: &Item<'_>, files: &Files) -> Result<(PathBuf, Vec<String>), Complaint> {

@@ -17,6 +17,7 @@ mod nearest;
 mod outside;
 pub mod phone;
 mod public;
+mod remedy;
 mod report;
 mod service;
 mod texts;
@@ -31,6 +32,7 @@ pub use credentials::Stored;
 pub use files::Files;
 pub use maps::{JsonPointer, MqttMap};
 pub use public::{BrokerAddress, Public, SOCKET, StatusConfig, Whereabouts};
+pub use remedy::remedy_for;
 pub use report::{ConfigError, Problem, discreet};
 pub use service::{
     CONFIGURATIONS, FIRST_RELAY, RUNTIME_DIRECTORY, STATE_DIRECTORY, configuration_of, directory, instance_at, service, service_at,
@@ -262,7 +264,7 @@ fn settings(document: &Document<'_>, files: &Files, now: Option<Millis>) -> Opti
         clock: clock?,
         mqtt: MqttConfig { feeds: rules.feeds.clone(), maps: maps?, zone: rules.zone.clone(), ..mqtt? },
         webhook: outside::webhook(&whatsapp),
-        alarm: AlarmConfig { branch: rules.branch.clone(), ..alarm? },
+        alarm: AlarmConfig { branch: rules.branch.clone(), relay: document.name().into(), ..alarm? },
         heartbeat: heartbeat?.map(|heartbeat| HeartbeatConfig { extra_roots: ways.extra_roots.clone(), ..heartbeat }),
         graph: GraphConfig { proxy, extra_roots: ways.extra_roots, ..whatsapp.graph },
         ingress: ways.ingress,

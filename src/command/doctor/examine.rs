@@ -6,7 +6,7 @@ use super::machine::Machine;
 use super::relay::Asked;
 use super::subject::Subject;
 use super::systemd::{self, Unit};
-use super::{device, instance, meta, relay, service};
+use super::{device, meta, relay, service};
 use crate::config::{
     Checked, ClockConfig, Config, ConfigError, EgressConfig, Files, GraphConfig, IngressConfig, RUNTIME_DIRECTORY, SOCKET, STATE_DIRECTORY,
     TunnelConfig, directory, instance_at,
@@ -128,7 +128,7 @@ pub(crate) async fn examine(path: &Path, machine: &Machine) -> Examination {
         store,
         state_dir: &state_dir,
     };
-    let findings = Subject::ALL.into_iter().map(|subject| instance::said_of(path, seen.finding(subject))).collect();
+    let findings = Subject::ALL.into_iter().map(|subject| seen.finding(subject).about(path)).collect();
     Examination { findings, checked, state_dir, status, under_voltage, unit: unit_name }
 }
 

@@ -1,12 +1,14 @@
 //! What came of a check, how it is shown, and the JSON document. Judges nothing.
 
 use super::subject::Subject;
+use crate::config::remedy_for;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 
 /// The number of the JSON document's schema: fields and checks may be added, none changes its meaning.
 pub(crate) const SCHEMA: u32 = 1;
@@ -100,6 +102,11 @@ impl Finding {
     /// With a remedy besides.
     pub(crate) fn remedied(self, remedy: impl Into<Cow<'static, str>>) -> Finding {
         Finding { remedy: Some(remedy.into()), ..self }
+    }
+
+    /// As it is said of the relay whose configuration lies at `path`.
+    pub(crate) fn about(self, path: &Path) -> Finding {
+        Finding { remedy: self.remedy.map(|remedy| remedy_for(path, &remedy).into()), ..self }
     }
 
     /// With something that was measured.

@@ -17,7 +17,6 @@
 mod device;
 mod examine;
 mod finding;
-mod instance;
 mod machine;
 mod meta;
 mod relay;
@@ -88,6 +87,7 @@ fn code(findings: &[Finding]) -> u8 {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+    use std::path::Path;
 
     /// A finding is this, and its remedy is in the handbook or comes from elsewhere.
     pub(super) fn is(finding: &Finding, outcome: Outcome, text: &str, remedy: Option<&str>) {
@@ -112,6 +112,17 @@ mod tests {
         assert_eq!(names.len(), Subject::ALL.len());
         for subject in Subject::ALL {
             assert!(!subject.title().is_empty() && subject.remedies().iter().all(|remedy| !remedy.ends_with('.')), "{subject:?}");
+        }
+    }
+    /// Whatever is written into one some day.
+    #[test]
+    fn no_remedy_leads_to_the_first_relay_instead() {
+        let second = Path::new("/etc/drk-relay/wache.toml");
+        for remedy in Subject::ALL.into_iter().flat_map(Subject::remedies).filter(|remedy| **remedy != service::INSTALL) {
+            let said = Finding::fault(Subject::Relay, "", *remedy).about(second).remedy.expect("there");
+            for after in said.split("drk-relay").skip(1).filter(|after| !after.starts_with(['-', '@', '.', '/'])) {
+                assert!(after.split(' ').take(4).any(|word| word == "--config"), "{said}");
+            }
         }
     }
 }

@@ -177,7 +177,7 @@ fn config(state_dir: &Path, zone: TimeZone, broker: SocketAddr, graph: GraphConf
             phone_number_id: NUMBER.to_owned(),
         },
         status: StatusConfig { socket: state_dir.join("status.sock") },
-        alarm: AlarmConfig { command: None, branch: "DRK-Ortsverein Musterstadt".to_owned() },
+        alarm: AlarmConfig::silent("DRK-Ortsverein Musterstadt"),
         heartbeat: None,
     }
 }

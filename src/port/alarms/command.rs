@@ -24,7 +24,7 @@ const KEPT: [&str; 4] = ["PATH", "LANG", "LC_ALL", "TZ"];
 pub struct Command {
     program: PathBuf,
     arguments: Vec<String>,
-    branch: String,
+    config: AlarmConfig,
     zone: TimeZone,
 }
 
@@ -57,7 +57,7 @@ impl Command {
     /// The configured one, if there is one.
     pub fn new(config: &AlarmConfig, zone: &TimeZone) -> Option<Command> {
         let (program, arguments) = config.command.clone()?;
-        Some(Command { program, arguments, branch: config.branch.clone(), zone: zone.clone() })
+        Some(Command { program, arguments, config: config.clone(), zone: zone.clone() })
     }
 
     /// Runs it once.
@@ -68,7 +68,7 @@ impl Command {
         let mut command = process::Command::new(&self.program);
         command.args(&self.arguments).env_clear().process_group(0);
         command.envs(KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-        command.env("DRK_RELAY_ALARM", code).env("DRK_RELAY_STATE", word.name()).env("DRK_RELAY_BRANCH", &self.branch);
+        command.env("DRK_RELAY_ALARM", code).env("DRK_RELAY_STATE", word.name()).env("DRK_RELAY_BRANCH", &self.config.branch);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         let child = command.spawn().map_err(Failed::Start)?;
         let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
@@ -95,11 +95,11 @@ impl Command {
     pub fn text(&self, code: Code, word: Word, alarm: &Alarm) -> String {
         let (moment, why) = (|at: Option<Timestamp>| at.map(|at| self.moment(at)), Some(&alarm.why).filter(|why| !why.is_empty()));
         let (head, until, remedy) = match word {
-            Word::On => ("ALARM", None, Some(code.remedy())),
+            Word::On => ("ALARM", None, Some(self.config.remedy(code.remedy()))),
             Word::Off => ("VORBEI", alarm.over.map(moment), None),
         };
         let lines = [
-            Some(format!("{head}: {} ({})", self.branch, code.name())),
+            Some(format!("{head}: {} ({})", self.config.branch, code.name())),
             Some(String::new()),
             Some(code.sentence().to_owned()),
             moment(alarm.since).map(|at| format!("Seit: {at}")),
@@ -112,7 +112,7 @@ impl Command {
 
     /// The whole text of a test.
     pub fn test(&self) -> String {
-        format!("PROBEALARM: {}\n\n{}\n", self.branch, super::TEST_SENTENCE)
+        format!("PROBEALARM: {}\n\n{}\n", self.config.branch, super::TEST_SENTENCE)
     }
 
     fn moment(&self, at: Timestamp) -> String {

@@ -35,6 +35,7 @@ struct Inner {
     standing: watch::Sender<Standing>,
     /// The latest [`Standing::revision`] that the broker has acknowledged.
     published: watch::Sender<u64>,
+    config: AlarmConfig,
     command: Option<(Command, Link)>,
     heartbeat: Option<(Heartbeat, Link)>,
 }
@@ -59,6 +60,8 @@ pub struct Shown {
     pub since: Option<Timestamp>,
     /// What was known of it last, in German; may be empty.
     pub why: String,
+    /// What is to be done about this relay, in German.
+    pub remedy: String,
 }
 
 /// What came of a test, by each way; nothing where there is none.
@@ -73,9 +76,9 @@ pub struct Tried {
 }
 
 impl Alarms {
-    /// Nobody is told but by MQTT.
+    /// Those of the first relay, and nobody is told but by MQTT.
     pub fn silent() -> Alarms {
-        Alarms::of(None, None)
+        Alarms::of(AlarmConfig::silent(""), None, None)
     }
 
     /// As configured. The heartbeat goes by `outward`.
@@ -91,11 +94,12 @@ impl Alarms {
     ) -> anyhow::Result<Alarms> {
         let link = || Link::new(clock.clone());
         let heartbeat = heartbeat.map(|config| Heartbeat::new(config, outward, clock)).transpose()?;
-        Ok(Alarms::of(Command::new(alarm, zone).map(|command| (command, link())), heartbeat.map(|heartbeat| (heartbeat, link()))))
+        let command = Command::new(alarm, zone).map(|command| (command, link()));
+        Ok(Alarms::of(alarm.clone(), command, heartbeat.map(|heartbeat| (heartbeat, link()))))
     }
 
-    fn of(command: Option<(Command, Link)>, heartbeat: Option<(Heartbeat, Link)>) -> Alarms {
-        Alarms(Arc::new(Inner { standing: watch::Sender::default(), published: watch::Sender::default(), command, heartbeat }))
+    fn of(config: AlarmConfig, command: Option<(Command, Link)>, heartbeat: Option<(Heartbeat, Link)>) -> Alarms {
+        Alarms(Arc::new(Inner { standing: watch::Sender::default(), published: watch::Sender::default(), config, command, heartbeat }))
     }
 
     /// What there is, and what there will be.
@@ -110,7 +114,7 @@ impl Alarms {
 
     /// From now on there are these.
     pub fn show<'a>(&self, raised: impl Iterator<Item = (&'a Code, &'a Alarm)>) {
-        let active: Vec<_> = raised.filter_map(|(code, alarm)| Shown::of(*code, alarm)).collect();
+        let active: Vec<_> = raised.filter_map(|(code, alarm)| Shown::of(&self.0.config, *code, alarm)).collect();
         self.change(|standing| {
             let changed = standing.active != active;
             standing.active = active;
@@ -192,8 +196,8 @@ impl Drop for Testing<'_> {
 }
 
 impl Shown {
-    fn of(code: Code, alarm: &Alarm) -> Option<Shown> {
-        alarm.over.is_none().then(|| Shown { code, since: alarm.since, why: alarm.why.clone() })
+    fn of(config: &AlarmConfig, code: Code, alarm: &Alarm) -> Option<Shown> {
+        alarm.over.is_none().then(|| Shown { code, since: alarm.since, why: alarm.why.clone(), remedy: config.remedy(code.remedy()) })
     }
 }
 
@@ -201,7 +205,7 @@ impl Standing {
     /// For whoever hears of it outside: nothing if all is well.
     fn lines(&self) -> Vec<String> {
         let test = self.test.then(|| TEST_SENTENCE.to_owned());
-        let line = |shown: &Shown| format!("{}: {} Abhilfe: {}", shown.code.name(), shown.code.sentence(), shown.code.remedy());
+        let line = |shown: &Shown| format!("{}: {} Abhilfe: {}", shown.code.name(), shown.code.sentence(), shown.remedy);
         test.into_iter().chain(self.active.iter().map(line)).collect()
     }
 }

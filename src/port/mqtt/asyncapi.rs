@@ -275,7 +275,8 @@ fn documents(samples: &Samples) -> Map<String, Json> {
     let incidence = name("incidence");
     let last = config.feeds.first().and_then(|rules| LastMetric::of(rules, &incidence, view, publication));
     let info = Info { version: VERSION, started_at: Some(AT.instant()), clock_synced: true, queue: 0 };
-    let shown = Shown { code: Code::DiskFull, since: Some(AT), why: String::new() };
+    let code = Code::DiskFull;
+    let shown = Shown { code, since: Some(AT), why: String::new(), remedy: code.remedy().to_owned() };
     let alarms = standing::message(config, &Standing { active: vec![shown], ..Standing::default() }).payload;
     let status = json!({"type": "string", "enum": ["online", "offline"]});
     let all = [

@@ -143,7 +143,7 @@ fn retained(topic: String, payload: Vec<u8>) -> Publish {
 
 impl Row<'_> {
     fn of(shown: &Shown) -> Row<'_> {
-        let Shown { code, since, why } = shown;
-        Row { code: code.name(), since: since.map(Timestamp::instant), text: code.sentence(), why, remedy: code.remedy() }
+        let Shown { code, since, why, remedy } = shown;
+        Row { code: code.name(), since: since.map(Timestamp::instant), text: code.sentence(), why, remedy }
     }
 }

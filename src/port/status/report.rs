@@ -371,9 +371,9 @@ impl Report {
 }
 
 impl From<Shown> for AlarmReport {
-    fn from(Shown { code, since, why }: Shown) -> AlarmReport {
-        let (text, remedy) = (code.sentence().to_owned(), code.remedy().to_owned());
-        AlarmReport { code: code.name().to_owned(), since: since.map(Timestamp::instant), text, why, remedy }
+    fn from(Shown { code, since, why, remedy }: Shown) -> AlarmReport {
+        let (code, text) = (code.name().to_owned(), code.sentence().to_owned());
+        AlarmReport { code, since: since.map(Timestamp::instant), text, why, remedy }
     }
 }
 

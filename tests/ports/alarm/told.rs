@@ -104,6 +104,7 @@ async fn who_was_told_is_not_told_again_by_the_next_process() {
     });
     let shown = shown.await;
     assert!(shown.code == "store-damaged" && shown.why.contains("relay.redb.damaged-"), "{shown:?}");
+    assert!(shown.remedy.contains(&format!("(drk-relay status --config {})", machine.path("relay.toml").display())), "{shown:?}");
     let (_, text, _) = machine.says(&["status"]).await;
     let (first, rest) = text.split_once("\n\n").expect("a headline and more");
     assert!(first.starts_with("drk-relay ") && rest.starts_with("  ALARM                store-damaged"), "{text}");

@@ -21,7 +21,7 @@ fn zone() -> TimeZone {
 /// A command in a shell.
 fn command(script: &str) -> Command {
     let command = Some(("/bin/sh".into(), vec!["-c".to_owned(), script.to_owned()]));
-    Command::new(&AlarmConfig { command, branch: "Musterstadt".to_owned() }, &zone()).expect("configured")
+    Command::new(&AlarmConfig { command, ..AlarmConfig::silent("Musterstadt") }, &zone()).expect("configured")
 }
 
 fn directory() -> (TempDir, String) {
@@ -56,13 +56,33 @@ async fn a_command_gets_the_text_and_nothing_of_ours() {
     assert!(text.starts_with("VORBEI: Musterstadt (tunnel-down)\n") && text.contains("Vorbei seit: 21.09.2026 17:13\n"), "{text}");
 }
 
+#[test]
+fn what_is_to_be_done_names_the_relay_that_is_meant() {
+    let command = Some(("/bin/true".into(), vec![]));
+    let second = AlarmConfig { command, relay: "/etc/drk-relay/wache.toml".into(), ..AlarmConfig::silent("Wache") };
+    let alarms = Alarms::new(&second, None, &Outward::Direct, &zone(), &Clock::System).expect("good");
+    let alarm = Alarm { since: None, why: String::new(), over: None, told: false };
+    alarms.show([(&Code::TunnelDown, &alarm)].into_iter());
+    let shown = alarms.standing().active.remove(0).remedy;
+    assert!(shown.starts_with("sudo drk-relay tunnel check --config /etc/drk-relay/wache.toml zeigt"), "{shown}");
+    let text = alarms.command().expect("configured").0.text(Code::TunnelDown, Word::On, &alarm);
+    assert!(text.ends_with(&format!("Abhilfe: {shown}\n")), "{text}");
+    // Whatever is written into one some day.
+    for code in Code::ALL {
+        let said = second.remedy(code.remedy());
+        for after in said.split("drk-relay").skip(1).filter(|after| !after.starts_with(['-', '@', '.', '/'])) {
+            assert!(after.split(' ').take(4).any(|word| word == "--config"), "{said}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_command_that_fails_says_why() {
     let run = async |command: Command| command.run("test", Word::On, &"x".repeat(1_000_000)).await;
     run(command("exit 0")).await.expect("it need not read");
     assert!(matches!(run(command("exit 7")).await, Err(Failed::Status(status)) if status.code() == Some(7)));
     assert!(matches!(run(command("kill -9 $$")).await, Err(Failed::Status(_))));
-    let missing = AlarmConfig { command: Some(("/nowhere/alarm".into(), vec![])), branch: String::new() };
+    let missing = AlarmConfig { command: Some(("/nowhere/alarm".into(), vec![])), ..AlarmConfig::silent("") };
     let missing = Command::new(&missing, &zone()).expect("configured");
     let why = run(missing).await.expect_err("it is not there");
     assert!(matches!(why, Failed::Start(_)) && why.to_string().contains("Abhilfe: Pfad und Rechte prüfen"), "{why}");
@@ -98,7 +118,8 @@ fn heartbeat(url: &str, fail: Option<&str>) -> Heartbeat {
 }
 
 fn standing(code: Option<Code>) -> Standing {
-    let active = code.into_iter().map(|code| Shown { code, since: None, why: "Grund".to_owned() }).collect();
+    let active =
+        code.into_iter().map(|code| Shown { code, since: None, why: "Grund".to_owned(), remedy: code.remedy().to_owned() }).collect();
     Standing { revision: 1, active, test: false }
 }
 
@@ -149,7 +170,7 @@ async fn an_address_that_hangs_is_given_up() {
 /// Nothing of a test remains, even if who asked for it has gone.
 #[tokio::test(start_paused = true)]
 async fn a_test_ends_with_whoever_asked_for_it() {
-    let alarm = AlarmConfig { command: Some(("/bin/sleep".into(), vec!["3600".to_owned()])), branch: String::new() };
+    let alarm = AlarmConfig { command: Some(("/bin/sleep".into(), vec!["3600".to_owned()])), ..AlarmConfig::silent("") };
     let alarms = Alarms::new(&alarm, None, &Outward::Direct, &zone(), &Clock::System).expect("good");
     let mut standings = alarms.watch();
     tokio::select! {

@@ -112,7 +112,7 @@ fn everything_reaches_its_part() {
     assert_eq!((graph.base_url.as_str(), graph.version.as_str(), graph.phone_number_id.as_str()), ("http://127.0.0.1:9", "v27.1", "2"));
     assert_eq!(config.webhook.phone_number_id, "2");
     let command = Some(("/bin/sh".into(), vec!["-c".to_owned(), "cat > alarm".to_owned()]));
-    assert_eq!(config.alarm, AlarmConfig { command, branch: "DRK-Ortsverein Musterstadt".to_owned() });
+    assert_eq!(config.alarm, AlarmConfig { command, branch: "DRK-Ortsverein Musterstadt".to_owned(), relay: "relay.toml".into() });
     let heartbeat = config.heartbeat.expect("somebody who hears");
     assert_eq!((heartbeat.url.expose_secret(), heartbeat.interval, heartbeat.fail.as_deref()), (SECRETS[7].1, MINUTE * 2, Some("/1")));
     assert_eq!(config.webhook.app_secrets.len(), 2);

@@ -2,10 +2,7 @@
 //! another one would restart, register and look at the wrong relay, so for its configuration they are put right here, all in one place.
 //! Judges nothing.
 
-use super::CONFIGURATION_FILE;
-use super::finding::Finding;
-use crate::config::service_at;
-use std::borrow::Cow;
+use super::service::{service, service_at};
 use std::path::Path;
 
 /// What the program, its package and the first relay's service are called.
@@ -15,16 +12,12 @@ const COMMANDS: [&str; 9] =
     ["alarm test", "check-config", "doctor", "events", "figures held", "status", "support-bundle", "tunnel check", "webhook register"];
 
 /// What is to be done about the relay whose configuration lies at `path`.
-pub(super) fn said_of(path: &Path, finding: Finding) -> Finding {
-    if path == Path::new(CONFIGURATION_FILE) {
-        return finding;
+pub fn remedy_for(path: &Path, remedy: &str) -> String {
+    let own = service_at(path);
+    if own.as_ref().is_some_and(|own| *own == service(None)) {
+        return remedy.to_owned();
     }
-    let remedy = finding.remedy.as_deref().map(|remedy| Cow::Owned(remedy_of(path, remedy)));
-    Finding { remedy, ..finding }
-}
-
-fn remedy_of(path: &Path, remedy: &str) -> String {
-    let service = service_at(path).unwrap_or_else(|| NAME.to_owned());
+    let own = own.unwrap_or_else(|| NAME.to_owned());
     let (mut said, mut rest) = (String::new(), remedy);
     while let Some((before, after)) = rest.split_once(NAME) {
         said += before;
@@ -32,11 +25,15 @@ fn remedy_of(path: &Path, remedy: &str) -> String {
         // `drk-relay-update`, `drk-relay@NAME`, `/usr/share/drk-relay/`.
         let other = before.ends_with(['/', '-']) || after.starts_with(['-', '@', '.', '/']);
         let is_service = said.ends_with("-u ") || said.split_whitespace().rev().take(3).any(|word| word == "systemctl");
-        said += if !other && is_service { &service } else { NAME };
+        said += if !other && is_service { &own } else { NAME };
         let command = COMMANDS.into_iter().find(|command| after.strip_prefix(' ').is_some_and(|after| after.starts_with(command)));
         if let Some(command) = command {
-            said += &format!(" {command} --config {}", path.display());
             rest = after[1..].strip_prefix(command).unwrap_or(after);
+            said += &format!(" {command}");
+            // A remedy that a relay has sent names it already.
+            if !rest.starts_with(" --config ") {
+                said += &format!(" --config {}", path.display());
+            }
         }
     }
     said + rest
@@ -44,8 +41,6 @@ fn remedy_of(path: &Path, remedy: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::service::INSTALL;
-    use super::super::subject::Subject;
     use super::*;
 
     const SECOND: &str = "/etc/drk-relay/wache.toml";
@@ -62,27 +57,14 @@ mod tests {
             ("das Paket drk-relay installieren", "das Paket drk-relay installieren"),
             ("cp /usr/share/drk-relay/watchdog.conf x", "cp /usr/share/drk-relay/watchdog.conf x"),
         ] {
-            assert_eq!(remedy_of(Path::new(SECOND), remedy), said);
+            assert_eq!(remedy_for(Path::new(SECOND), remedy), said);
+            assert_eq!(remedy_for(Path::new(SECOND), said), said, "once is enough");
+            assert_eq!(remedy_for(Path::new("/etc/drk-relay/relay.toml"), remedy), remedy);
         }
         // One that belongs to no service.
         assert_eq!(
-            remedy_of(Path::new("x.toml"), "drk-relay doctor; systemctl stop drk-relay"),
+            remedy_for(Path::new("x.toml"), "drk-relay doctor; systemctl stop drk-relay"),
             "drk-relay doctor --config x.toml; systemctl stop drk-relay"
         );
-        let finding = Finding::fault(Subject::Relay, "läuft nicht", "sudo systemctl start drk-relay");
-        assert_eq!(said_of(Path::new(CONFIGURATION_FILE), finding.clone()), finding);
-        assert_eq!(said_of(Path::new(SECOND), finding).remedy.as_deref(), Some("sudo systemctl start drk-relay@wache"));
-    }
-
-    /// Whatever is written into a remedy one day.
-    #[test]
-    fn no_remedy_of_ours_leads_to_the_first_relay_instead() {
-        for remedy in Subject::ALL.into_iter().flat_map(Subject::remedies).filter(|remedy| **remedy != INSTALL) {
-            let said = remedy_of(Path::new(SECOND), remedy);
-            for after in said.split(NAME).skip(1).filter(|after| !after.starts_with(['-', '@', '.', '/'])) {
-                let command = COMMANDS.into_iter().find_map(|command| after.strip_prefix(' ')?.strip_prefix(command));
-                assert!(command.is_some_and(|after| after.starts_with(" --config ")), "{said}");
-            }
-        }
     }
 }
