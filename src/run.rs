@@ -248,3 +248,73 @@ async fn caught<T>(future: impl Future<Output = T>) -> Result<T, ()> {
     })
     .await
 }
+
+#[cfg(test)]
+#[cfg(feature = "successor")]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+    use tokio::net::TcpListener;
+
+    /// A relay whose broker and Cloud API nobody is.
+    const CONFIGURATION: &str = r#"
+        state_dir = "state"
+        [clock]
+        trust = "always"
+        [branch]
+        name = "DRK-Ortsverein Musterstadt"
+        contact = "07751 5550100"
+        privacy = "drk-musterstadt.example/datenschutz"
+        [[feed]]
+        name = "corona"
+        title = "Corona im Kreis Musterstadt"
+        [[feed.metric]]
+        name = "cases_new"
+        label = "Neue Fälle"
+        kind = "count"
+        [mqtt]
+        host = "127.0.0.1"
+        port = 1
+        [whatsapp]
+        base_url = "http://127.0.0.1:1"
+        phone_number_id = "106540352242922"
+        token_file = "secret"
+        app_secret_file = "secret"
+        verify_token_file = "secret"
+        [ingress]
+        listen = "127.0.0.1:1"
+    "#;
+
+    /// Whoever runs the predecessor again has to find what it can read. Only a release to come has a layout of its own to begin.
+    #[tokio::test]
+    async fn a_layout_begins_when_the_update_has_proved_itself() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (secret, relay, judge) = (folder.path().join("secret"), folder.path().join("relay.toml"), folder.path().join("judge"));
+        std::fs::write(&secret, "a-secret-of-tests").expect("writes");
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).expect("chmod");
+        std::fs::write(&relay, CONFIGURATION).expect("writes");
+        std::fs::create_dir(&judge).expect("a folder");
+        let config = Config::load(&relay).expect("good");
+        for (kept, begun) in [(Some("previous"), false), (Some("rolled-back"), false), (None, true)] {
+            let kept = kept.map(|name| judge.join(name));
+            if let Some(kept) = &kept {
+                std::fs::write(kept, "").expect("writes");
+            }
+            let around = Surroundings {
+                clock: Clock::System,
+                listener: Some(Source::Tcp(TcpListener::bind("127.0.0.1:0").await.expect("a free port"))),
+                show: Show::default(),
+                manager: systemd::Manager::default(),
+                trial: Trial::at(&judge),
+                drill: Drill::default(),
+            };
+            Box::pin(run(config.clone(), around, async {})).await.expect("runs, and stops");
+            let files = Files::at(&config.state_dir.join(STORE));
+            let relay = Relay::start(&files, InstanceId(7), &config.rules, Clock::System.now()).expect("closed");
+            assert_eq!(relay.store().has_advanced(), begun, "{kept:?}");
+            if let Some(kept) = kept {
+                std::fs::remove_file(kept).expect("removes");
+            }
+        }
+    }
+}

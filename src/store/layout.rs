@@ -47,6 +47,15 @@ impl Layout {
 
 #[cfg(test)]
 #[cfg(feature = "successor")]
+impl super::Store {
+    /// Whether it writes what a predecessor cannot read.
+    pub(crate) fn has_advanced(&self) -> bool {
+        self.layout != Layout::FIRST
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "successor")]
 mod tests {
     use super::super::rows::{ADDRESSES, FEEDS, META, Meta, OUTBOX, PEOPLE, SEEN, WORDINGS};
     use super::super::{Files, Store};
