@@ -127,8 +127,7 @@ fn vacant(cards: &Cards, own: Option<&str>, card: &Card) -> anyhow::Result<()> {
         Some(number) if Some(&number) == card.phone_number_id().as_ref() => Ok(()),
         Some(number) => Err(anyhow!(
             "Auf der Karte liegt schon {}, für eine andere Nummer (phone_number_id {number}). Abhilfe: --replace ersetzt es; \
-             --name NAME legt \
-             dieses hier als weiteres Relay auf dasselbe Gerät",
+             --name NAME legt dieses hier als weiteres Relay auf dasselbe Gerät",
             there.name()
         )),
         None => Err(anyhow!("Auf der Karte liegt schon {}, und es ist nicht zu lesen. Abhilfe: --replace ersetzt es", there.name())),
@@ -239,8 +238,7 @@ fn what_happens_next(contents: &Contents) -> String {
     let kept = names(Origin::Kept, "Das Gerät hat schon, wenn es dasselbe ist");
     format!(
         "\nDie Karte ist vorbereitet.{made}{kept}\nAuf ihr stehen jetzt Geheimnisse im Klartext, bis das Gerät sie übernommen hat: \
-         nicht herumliegen \
-         lassen.\n\n\
+         nicht herumliegen lassen.\n\n\
          1. Die Karte am PC auswerfen, in den Pi stecken, Netzwerkkabel und Strom anschließen.\n\
          2. Warten: der erste Start dauert 5 bis 10 Minuten, auf Pi 1, 2, Zero und Zero W 10 bis 20.\n   \
          Das Gerät ist nicht kaputt, solange die grüne LED blinkt.\n\

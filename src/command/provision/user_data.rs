@@ -14,9 +14,8 @@ const ENTRY: &str = "- [sh, /boot/firmware/drk-relay/install.sh]";
 pub(super) enum Unclear {
     /// A script, several parts, a template.
     #[error(
-        "user-data ist keine cloud-config, sondern etwas anderes. Abhilfe: die Karte mit Raspberry Pi Imager 2 neu \
-         beschreiben, oder dort von \
-         Hand beim ersten Start aufrufen lassen: sh /boot/firmware/drk-relay/install.sh"
+        "user-data ist keine cloud-config, sondern etwas anderes. Abhilfe: die Karte mit Raspberry Pi Imager 2 neu beschreiben, oder dort \
+         von Hand beim ersten Start aufrufen lassen: sh /boot/firmware/drk-relay/install.sh"
     )]
     Foreign,
     /// Tabs, with which no YAML is read.
