@@ -114,6 +114,7 @@ mod tests {
             assert!(!subject.title().is_empty() && subject.remedies().iter().all(|remedy| !remedy.ends_with('.')), "{subject:?}");
         }
     }
+
     /// Whatever is written into one some day.
     #[test]
     fn no_remedy_leads_to_the_first_relay_instead() {
