@@ -2,7 +2,7 @@
 //! another one would restart, register and look at the wrong relay, so for its configuration they are put right here, all in one place.
 //! Judges nothing.
 
-use super::service::{service, service_at};
+use super::service::service_at;
 use std::path::Path;
 
 /// What the program, its package and the first relay's service are called.
@@ -14,7 +14,7 @@ const COMMANDS: [&str; 9] =
 /// What is to be done about the relay whose configuration lies at `path`.
 pub fn remedy_for(path: &Path, remedy: &str) -> String {
     let own = service_at(path);
-    if own.as_ref().is_some_and(|own| *own == service(None)) {
+    if own.as_deref() == Some(NAME) {
         return remedy.to_owned();
     }
     let own = own.unwrap_or_else(|| NAME.to_owned());

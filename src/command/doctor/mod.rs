@@ -86,6 +86,7 @@ fn code(findings: &[Finding]) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::alarm::Code;
     use std::collections::BTreeSet;
     use std::path::Path;
 
@@ -115,12 +116,13 @@ mod tests {
         }
     }
 
-    /// Whatever is written into one some day.
+    /// Whatever is written into one some day, of a check or of an alarm.
     #[test]
     fn no_remedy_leads_to_the_first_relay_instead() {
         let second = Path::new("/etc/drk-relay/wache.toml");
-        for remedy in Subject::ALL.into_iter().flat_map(Subject::remedies).filter(|remedy| **remedy != service::INSTALL) {
-            let said = Finding::fault(Subject::Relay, "", *remedy).about(second).remedy.expect("there");
+        let of_checks = Subject::ALL.into_iter().flat_map(Subject::remedies).copied().filter(|remedy| *remedy != service::INSTALL);
+        for remedy in of_checks.chain(Code::ALL.map(Code::remedy)) {
+            let said = Finding::fault(Subject::Relay, "", remedy).about(second).remedy.expect("there");
             for after in said.split("drk-relay").skip(1).filter(|after| !after.starts_with(['-', '@', '.', '/'])) {
                 assert!(after.split(' ').take(4).any(|word| word == "--config"), "{said}");
             }
